@@ -1,0 +1,3 @@
+//! Agents over system calls: lifecycle, messages, timers.
+#![no_std]
+#![forbid(unsafe_code)]

@@ -1,0 +1,3 @@
+//! Thin bare-metal binaries.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The one library that every face of FLUX OS uses.

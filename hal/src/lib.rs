@@ -1,0 +1,2 @@
+//! Hardware traits and their architectures.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,3 @@
+//! Every CI job as a local command.
+
+fn main() {}
