@@ -1,3 +1,9 @@
 //! The compiler: document, syntax and types, FIR, back ends.
 #![no_std]
 #![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod diag;
+pub mod lang;
+pub mod span;

@@ -1,0 +1,412 @@
+//! Diagnostics: what the compiler has to say about a document.
+//!
+//! Every stage of the compiler reports through a [`Sink`] and goes on, so that one run
+//! shows all errors of a file. Nothing here prints; the command line does.
+//!
+//! # Invariants
+//! 1. A diagnostic's severity is the letter of its [`Code`].
+//! 2. A sink keeps at most [`Sink::LIMIT`] diagnostics and counts the rest.
+//! 3. Every code is in [`codes::TABLE`] once, in ascending order.
+//!
+//! ```
+//! use flux_fluxc::diag::{codes, Diagnostic, Sink};
+//! use flux_fluxc::span::{SourceId, Span};
+//! let mut sink = Sink::new(SourceId(0));
+//! sink.push(
+//!     Diagnostic::new(codes::UNKNOWN_KEY, Span::new(4, 9), "unknown key `taget`")
+//!         .label("not a key of `## Compile`")
+//!         .replace("did you mean `target`?", Span::new(4, 9), "target"),
+//! );
+//! assert!(sink.has_errors());
+//! ```
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::span::{SourceId, Span};
+
+/// How much a diagnostic matters.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Severity {
+    /// The document does not compile.
+    Error,
+    /// It compiles, but probably does not do what its author wants.
+    Warning,
+    /// Something the author may want to know.
+    Note,
+}
+
+impl Severity {
+    /// The word that messages begin with.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
+}
+
+/// The stable name of a kind of diagnostic, shown as `E0301`, `W0201`, `N0101`.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Code {
+    severity: Severity,
+    number: u16,
+}
+
+impl Code {
+    /// The code's severity.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        self.severity
+    }
+
+    /// The code's number, 0..=9999, unique within its severity.
+    #[must_use]
+    pub const fn number(self) -> u16 {
+        self.number
+    }
+
+    /// The row of [`codes::TABLE`] for this code.
+    #[must_use]
+    pub fn info(self) -> Option<&'static CodeInfo> {
+        codes::TABLE.iter().find(|row| row.code == self)
+    }
+
+    /// Finds a code by its text, such as `E0301`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let severity = match text.as_bytes().first()? {
+            b'E' | b'e' => Severity::Error,
+            b'W' | b'w' => Severity::Warning,
+            b'N' | b'n' => Severity::Note,
+            _ => return None,
+        };
+        let number = text.get(1..)?.parse().ok()?;
+        codes::TABLE.iter().map(|row| row.code).find(|code| *code == Self { severity, number })
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = match self.severity {
+            Severity::Error => 'E',
+            Severity::Warning => 'W',
+            Severity::Note => 'N',
+        };
+        write!(f, "{letter}{:04}", self.number)
+    }
+}
+
+/// One row of the table of codes.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeInfo {
+    /// The code.
+    pub code: Code,
+    /// A few words that name the rule.
+    pub title: &'static str,
+    /// Why the rule is there and what to do, a sentence or two.
+    pub explanation: &'static str,
+}
+
+/// A further place that a diagnostic points at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Label {
+    /// The place, in the diagnostic's document.
+    pub span: Span,
+    /// What is there.
+    pub text: String,
+}
+
+/// Text to put in place of a span.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Replacement {
+    /// What to replace; an empty span inserts.
+    pub span: Span,
+    /// What to put there.
+    pub text: String,
+}
+
+/// Advice, with a replacement that an editor can apply where there is one.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Hint {
+    /// The advice.
+    pub text: String,
+    /// The edit that follows it.
+    pub replacement: Option<Replacement>,
+}
+
+/// One message about one place.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Diagnostic {
+    /// Its kind.
+    pub code: Code,
+    /// The document; set by the [`Sink`] it is pushed into.
+    pub source: SourceId,
+    /// What is wrong: lower case, one sentence, no final period.
+    pub message: String,
+    /// Where.
+    pub span: Span,
+    /// What is said under the underlined place; may be empty.
+    pub label: String,
+    /// Further places.
+    pub secondary: Vec<Label>,
+    /// What would have been right, if that can be said.
+    pub expected: Option<String>,
+    /// What was there instead.
+    pub found: Option<String>,
+    /// What to do.
+    pub hint: Option<Hint>,
+}
+
+impl Diagnostic {
+    /// A diagnostic with nothing but its message.
+    #[must_use]
+    pub fn new(code: Code, span: Span, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            source: SourceId::default(),
+            message: message.into(),
+            span,
+            label: String::new(),
+            secondary: Vec::new(),
+            expected: None,
+            found: None,
+            hint: None,
+        }
+    }
+
+    /// The code's severity.
+    #[must_use]
+    pub const fn severity(&self) -> Severity {
+        self.code.severity()
+    }
+
+    /// Sets the text under the underlined place.
+    #[must_use]
+    pub fn label(mut self, text: impl Into<String>) -> Self {
+        self.label = text.into();
+        self
+    }
+
+    /// Adds a further place.
+    #[must_use]
+    pub fn secondary(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.secondary.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Says what would have been right.
+    #[must_use]
+    pub fn expected(mut self, text: impl Into<String>) -> Self {
+        self.expected = Some(text.into());
+        self
+    }
+
+    /// Says what was there instead.
+    #[must_use]
+    pub fn found(mut self, text: impl Into<String>) -> Self {
+        self.found = Some(text.into());
+        self
+    }
+
+    /// Adds advice in words.
+    #[must_use]
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hint = Some(Hint { text: text.into(), replacement: None });
+        self
+    }
+
+    /// Adds advice with the text to put in place of `span`.
+    #[must_use]
+    pub fn replace(mut self, text: impl Into<String>, span: Span, replacement: impl Into<String>) -> Self {
+        let replacement = Some(Replacement { span, text: replacement.into() });
+        self.hint = Some(Hint { text: text.into(), replacement });
+        self
+    }
+}
+
+/// Collects the diagnostics of one document.
+#[derive(Clone, Debug)]
+pub struct Sink {
+    source: SourceId,
+    kept: Vec<Diagnostic>,
+    dropped: u32,
+    errors: u32,
+}
+
+impl Sink {
+    /// Diagnostics kept per document; further ones are only counted.
+    pub const LIMIT: usize = 200;
+
+    /// An empty sink for one document.
+    #[must_use]
+    pub const fn new(source: SourceId) -> Self {
+        Self { source, kept: Vec::new(), dropped: 0, errors: 0 }
+    }
+
+    /// The document whose diagnostics are collected.
+    #[must_use]
+    pub const fn source(&self) -> SourceId {
+        self.source
+    }
+
+    /// Takes one diagnostic.
+    pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        if diagnostic.severity() == Severity::Error {
+            self.errors = self.errors.saturating_add(1);
+        }
+        if self.kept.len() < Self::LIMIT {
+            diagnostic.source = self.source;
+            self.kept.push(diagnostic);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+
+    /// Tells whether a further diagnostic would only be counted, so that its text need not be made.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.kept.len() >= Self::LIMIT
+    }
+
+    /// Tells whether any error was pushed, kept or not.
+    #[must_use]
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    /// Number of errors pushed, kept or not.
+    #[must_use]
+    pub const fn errors(&self) -> u32 {
+        self.errors
+    }
+
+    /// Number of diagnostics that were only counted.
+    #[must_use]
+    pub const fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// The diagnostics kept, in the order they were pushed.
+    #[must_use]
+    pub fn diagnostics(&self) -> &[Diagnostic] {
+        &self.kept
+    }
+
+    /// The diagnostics kept, by place in the document, then by code.
+    #[must_use]
+    pub fn into_sorted(mut self) -> Vec<Diagnostic> {
+        self.kept.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.code));
+        self.kept
+    }
+}
+
+/// The table of codes: number, title, explanation.
+pub mod codes {
+    use super::{Code, CodeInfo, Severity};
+
+    macro_rules! codes {
+        ($($name:ident = $severity:ident $number:literal, $title:literal, $explanation:literal;)*) => {
+            $(
+                #[doc = $title]
+                pub const $name: Code = Code { severity: Severity::$severity, number: $number };
+            )*
+            /// All codes, errors first, each group by number.
+            pub const TABLE: &[CodeInfo] = &[
+                $(CodeInfo { code: $name, title: $title, explanation: $explanation },)*
+            ];
+        };
+    }
+
+    codes! {
+        // E00: the file
+        DOCUMENT_TOO_LARGE = Error 1, "document too large", "A document may hold 16 MiB. Split it, and bring the parts together with `dependencies` in the frontmatter.";
+        LINE_TOO_LONG = Error 2, "line too long", "A line may hold 64 KiB. Break it; in a step, a line break reads as one space.";
+        NESTING_TOO_DEEP = Error 3, "blocks nested too deeply", "Lists and quotes may be nested 32 deep. Move the inner steps into a function.";
+        NOT_UTF8 = Error 4, "not UTF-8", "Documents are UTF-8 text. Save the file in that encoding.";
+        BINARY_FILE = Error 5, "binary file", "The file holds NUL bytes, so it is not a text document.";
+        EMPTY_DOCUMENT = Error 6, "empty document", "The document holds nothing to compile: no section of the language and no code.";
+        TOO_MANY_AGENTS = Error 7, "too many declarations", "A document may hold 65,535 functions and agents together.";
+        // E01: frontmatter and keys
+        FRONTMATTER_SYNTAX = Error 101, "frontmatter not understood", "Frontmatter holds `key: value` lines and simple lists between two lines `---`.";
+        UNKNOWN_KEY = Error 102, "unknown key", "Only the keys that the language defines may stand here, so that a slip of the pen cannot pass unseen.";
+        BAD_VALUE = Error 103, "value not allowed", "The value has the wrong form for its key, or is out of range.";
+        DUPLICATE_KEY = Error 104, "key given twice", "Each key may be given once.";
+        KEYS_DISAGREE = Error 105, "frontmatter and section disagree", "A value that is both in the frontmatter and in `## Agent` must be the same in both.";
+        BAD_KEY_LINE = Error 106, "not a `key: value` line", "This section holds lines of the form `key: value`.";
+        // E02: sections
+        DUPLICATE_SECTION = Error 201, "section given twice", "Apart from On, Every, fn and Test, a section occurs once for each agent.";
+        BAD_HEADING = Error 202, "section heading not understood", "The heading begins like a section of the language but does not have its form.";
+        STEP_OUTSIDE_LIST = Error 203, "step outside a list", "Only list items are steps; a paragraph is documentation. Begin the line with `- ` or `1. `, after an empty line.";
+        SETEXT_SECTION = Error 204, "underlined heading in a section", "Sections are headings with `##`. Text underlined with `---` or `===` is a heading too, but never a section.";
+        EMPTY_BLOCK = Error 205, "empty block", "A step that ends with `:` opens a block: put steps under it, or the rest on the same line.";
+        NO_BODY = Error 206, "section without a body", "This section needs steps or a fenced code block.";
+        BAD_ENTRY = Error 207, "entry not understood", "Entries of Config and State have the form `- name: type = value`.";
+        DUPLICATE_NAME = Error 208, "name defined twice", "A name may be defined once in its scope.";
+        SECTION_MISPLACED = Error 209, "section in the wrong place", "This section cannot stand here.";
+        // E03: steps
+        UNKNOWN_STEP = Error 301, "step not understood", "A step is not free text: it has one of the forms of the language.";
+        STEP_INCOMPLETE = Error 302, "step incomplete", "The step begins as one of the forms but a part is missing or different.";
+        STEP_TRAILING = Error 303, "text after a complete step", "The step is complete before this text. A remark goes in parentheses at the end.";
+        SPACE_BEFORE_ARGUMENTS = Error 304, "space before the arguments of a call", "`name(` without a space is a call; a parenthesis after a space is a remark or a group.";
+        UNKNOWN_DEVICE = Error 305, "unknown device", "The device is none of the kinds that the system knows.";
+        UNKNOWN_DEVICE_ARGUMENT = Error 306, "unknown device argument", "The parenthesis after a device holds its arguments; this kind of device has no such argument.";
+        OTHERWISE_ALONE = Error 307, "`Otherwise` without a step before it", "`Otherwise` is the next step after its If, ASK, Read, TELL, DELEGATE, Publish or Wait.";
+        BLOCK_NOT_ALLOWED = Error 308, "steps under a step that opens no block", "Only a step that ends with `:` takes steps below it.";
+        CODE_IN_STEP = Error 309, "code mixed with step text", "A code span is a step of its own; inside a step, write the expression without backticks.";
+        TEST_STEP_OUTSIDE = Error 310, "test step outside a test", "Given, When and Expect are steps of `## Test` sections.";
+        NAME_OF_WORDS = Error 311, "name of several words", "A name is one word. Join the words with `_`.";
+        // E04: code
+        UNEXPECTED_TOKEN = Error 401, "unexpected token", "The code does not have the form that the language asks for here.";
+        BAD_NUMBER = Error 402, "number not understood", "The literal is no number, has an unknown unit, or does not fit.";
+        BAD_STRING = Error 403, "string not understood", "A string begins and ends with `\"`; inside, `\\n \\t \\r \\0 \\\\ \\\" \\{ \\} \\u{…}` are escapes and `{…}` is an expression.";
+        BAD_CHARACTER = Error 404, "character not allowed", "The character is no part of the language outside strings.";
+        EXPRESSION_TOO_DEEP = Error 405, "expression nested too deeply", "Expressions may be nested 128 deep. Give a part of it a name.";
+        TYPE_TOO_DEEP = Error 406, "type nested too deeply", "Types may be nested 32 deep. Give a part of it a name with `struct`.";
+        UNCLOSED = Error 407, "bracket not closed", "A bracket that is opened is closed in the same piece of code.";
+        RESERVED_WORD = Error 408, "reserved word as a name", "The word has a meaning in the language and cannot name something.";
+        COMPARISON_CHAIN = Error 409, "comparison of a comparison", "`a < b < c` compares a truth value with c. Write `a < b && b < c`.";
+        TOO_MANY_PARAMETERS = Error 410, "too many parameters", "A function may have 256 parameters.";
+        STRING_TOO_LONG = Error 411, "string too long", "A string may hold 1 MiB.";
+        STATEMENT_EXPECTED = Error 412, "declaration among statements", "Struct, enum and fn are declared in fences that stand outside steps.";
+        DECLARATION_EXPECTED = Error 413, "statement among declarations", "A `flux` fence outside step sections holds const, struct, enum and fn declarations.";
+        NOT_SUPPORTED = Error 499, "not supported yet", "The language defines this form, but this version of the compiler does not build it.";
+        // W
+        PROSE_LOOKS_LIKE_SECTION = Warning 201, "heading looks like a section", "A level-3 heading is prose unless it stands under `## agent: …`.";
+        PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";
+        FENCE_IGNORED = Warning 203, "code block without effect", "The block stands where code is documentation.";
+        STRAY_KEYS = Warning 204, "lines without effect", "Paragraphs are documentation in this section.";
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn codes_are_unique_ascending_and_parse_back() {
+        let mut before: Option<Code> = None;
+        for row in codes::TABLE {
+            assert!(before.is_none_or(|code| code < row.code), "{}", row.code);
+            before = Some(row.code);
+            assert_eq!(Code::parse(&row.code.to_string()), Some(row.code));
+            assert!(!row.title.is_empty() && row.explanation.ends_with('.'), "{}", row.code);
+        }
+    }
+
+    #[test]
+    fn a_full_sink_counts_and_still_knows_of_errors() {
+        let mut sink = Sink::new(SourceId(3));
+        for _ in 0..Sink::LIMIT {
+            sink.push(Diagnostic::new(codes::STRAY_KEYS, Span::empty(0), "w"));
+        }
+        assert!(!sink.has_errors() && sink.is_full());
+        sink.push(Diagnostic::new(codes::UNKNOWN_STEP, Span::empty(0), "e"));
+        assert_eq!((sink.errors(), sink.dropped(), sink.diagnostics().len()), (1, 1, Sink::LIMIT));
+        assert_eq!(sink.diagnostics()[0].source, SourceId(3));
+    }
+}

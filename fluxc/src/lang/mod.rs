@@ -1,0 +1,3 @@
+//! The language: syntax, names and types.
+
+pub mod syntax;

@@ -1,0 +1,3 @@
+//! From the text of a document to one syntax tree.
+
+pub mod ast;

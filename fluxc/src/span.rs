@@ -1,0 +1,168 @@
+//! Where in a document something stands.
+//!
+//! # Invariants
+//! 1. Offsets are bytes from the start of the document as it was given, frontmatter
+//!    and byte order mark included, and always lie on UTF-8 character boundaries.
+//! 2. `start <= end`; a document is at most 16 MiB, so `u32` always suffices.
+//!
+//! ```
+//! use flux_fluxc::span::{LineTable, Span};
+//! let table = LineTable::new("a\nbc\n");
+//! let place = table.locate("a\nbc\n", Span::new(3, 4).start);
+//! assert_eq!((place.line, place.column), (2, 2));
+//! ```
+
+use alloc::vec::Vec;
+
+/// A half-open byte range of one document.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Span {
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// The range from `start` to `end`; an end before the start gives an empty range at `start`.
+    #[must_use]
+    pub const fn new(start: u32, end: u32) -> Self {
+        Self { start, end: if end < start { start } else { end } }
+    }
+
+    /// The same from byte indexes, clamped to what `u32` holds.
+    #[must_use]
+    pub fn from_usize(start: usize, end: usize) -> Self {
+        Self::new(clamp(start), clamp(end))
+    }
+
+    /// An empty range at `at`.
+    #[must_use]
+    pub const fn empty(at: u32) -> Self {
+        Self { start: at, end: at }
+    }
+
+    /// The smallest range that covers both.
+    #[must_use]
+    pub fn to(self, other: Self) -> Self {
+        Self { start: self.start.min(other.start), end: self.end.max(other.end) }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub const fn len(self) -> u32 {
+        self.end.saturating_sub(self.start)
+    }
+
+    /// Tells whether the range covers no byte.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.end <= self.start
+    }
+
+    /// The text of the range, empty if `source` is not the document it belongs to.
+    #[must_use]
+    pub fn text(self, source: &str) -> &str {
+        source.get(self.start as usize..self.end as usize).unwrap_or("")
+    }
+}
+
+/// An index as an offset; documents are far smaller than `u32::MAX`, so this never clamps in use.
+#[must_use]
+pub(crate) fn clamp(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// Number of a document within one compilation, in the order given to the compiler.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SourceId(pub u16);
+
+/// A place for people: both numbers start at 1, the column counts characters.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Place {
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: u32,
+}
+
+/// Offsets of all line starts of one document; a line ends at LF, CRLF or a lone CR.
+#[derive(Clone, Debug, Default)]
+pub struct LineTable {
+    starts: Vec<u32>,
+}
+
+impl LineTable {
+    /// Scans `source` once.
+    #[must_use]
+    pub fn new(source: &str) -> Self {
+        let mut starts = Vec::with_capacity((source.len() / 32).saturating_add(1));
+        starts.push(0);
+        let bytes = source.as_bytes();
+        for (at, byte) in bytes.iter().enumerate() {
+            let next = at.saturating_add(1);
+            let ends = match byte {
+                b'\n' => true,
+                b'\r' => bytes.get(next) != Some(&b'\n'),
+                _ => false,
+            };
+            if ends {
+                starts.push(clamp(next));
+            }
+        }
+        Self { starts }
+    }
+
+    /// Line number, from 1, of the byte at `offset`; an offset past the end gives the last line.
+    #[must_use]
+    pub fn line(&self, offset: u32) -> u32 {
+        clamp(self.starts.partition_point(|start| *start <= offset)).max(1)
+    }
+
+    /// Offset of the first byte of `line` (from 1), if there is such a line.
+    #[must_use]
+    pub fn start_of(&self, line: u32) -> Option<u32> {
+        self.starts.get((line as usize).checked_sub(1)?).copied()
+    }
+
+    /// Number of lines; an empty document has one.
+    #[must_use]
+    pub fn lines(&self) -> u32 {
+        clamp(self.starts.len())
+    }
+
+    /// Line and column of the byte at `offset` in `source`, the text this table was made from.
+    #[must_use]
+    pub fn locate(&self, source: &str, offset: u32) -> Place {
+        let line = self.line(offset);
+        let start = self.start_of(line).unwrap_or(0);
+        let before = Span::new(start, offset).text(source);
+        Place { line, column: clamp(before.chars().count()).saturating_add(1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_three_line_endings_end_a_line() {
+        let text = "a\nb\r\nc\rd";
+        let table = LineTable::new(text);
+        assert_eq!(table.lines(), 4);
+        let lines: Vec<u32> = (0..8).map(|at| table.line(at)).collect();
+        assert_eq!(lines, [1, 1, 2, 2, 2, 3, 3, 4]);
+    }
+
+    #[test]
+    fn columns_count_characters_not_bytes() {
+        let text = "x\nä€b";
+        let table = LineTable::new(text);
+        assert_eq!(table.locate(text, 7), Place { line: 2, column: 3 });
+    }
+
+    #[test]
+    fn an_offset_past_the_end_is_on_the_last_line() {
+        assert_eq!(LineTable::new("a\nb").line(900), 2);
+    }
+}
