@@ -1,3 +1,64 @@
 //! Every CI job as a local command.
+#![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a job's words are for the terminal")]
 
-fn main() {}
+mod error;
+mod install;
+mod metal;
+mod toolchain;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use error::Error;
+use install::Consent;
+
+/// The jobs of this repository; CI calls them by the same names.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Debug, Subcommand)]
+enum Job {
+    /// Install what the tests need, with apt-get (as root or through sudo).
+    Install {
+        /// Do it without asking.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Build every no_std crate for every target without an operating system.
+    Targets {
+        /// Only these crates.
+        #[arg(long = "package", short, value_name = "CRATE")]
+        packages: Vec<String>,
+    },
+    /// Build the kernel that boots and print the path of its ELF file.
+    Kernel {
+        /// The machine.
+        #[arg(long, value_enum, default_value = "x86_64")]
+        arch: metal::Arch,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments.job) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn dispatch(job: Job) -> Result<(), Error> {
+    match job {
+        Job::Install { yes } => install::install(if yes { Consent::Given } else { Consent::Ask }),
+        Job::Targets { packages } => metal::targets(&packages),
+        Job::Kernel { arch } => metal::kernel(arch).map(|path| println!("{}", path.display())),
+    }
+}
