@@ -5,5 +5,6 @@
 extern crate alloc;
 
 pub mod diag;
+pub mod fir;
 pub mod lang;
 pub mod span;

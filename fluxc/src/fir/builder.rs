@@ -1,0 +1,735 @@
+//! Builds one function: blocks, instructions, and SSA from assignable variables.
+//!
+//! Variables follow Braun et al., "Simple and Efficient Construction of Static
+//! Single Assignment Form" (CC 2013), with a work list in place of recursion.
+//!
+//! # Invariants
+//! 1. A block gets no new predecessor after [`FunctionBuilder::seal_block`].
+//! 2. An instruction added after a terminator goes to a fresh block that nothing
+//!    reaches, so that code after `return` needs no special case.
+//! 3. Over a limit the builder stops growing and [`FunctionBuilder::finish`] fails.
+
+use super::inst::{
+    BlockCall, Case, FloatCompare, FloatOp, FloatUnaryOp, Inst, IntCompare, IntOp, IntUnaryOp, Intrinsic,
+    Terminator,
+};
+use super::types::{Access, FloatKind, IntKind, Type};
+use super::{
+    Block, BlockId, FuncId, Function, InstData, InstId, Value, ValueDef, ValueId, ValueList, limits,
+};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::fmt;
+use flux_abi::opcode::Opcode;
+use flux_abi::select::TextOp;
+use flux_abi::trap::TrapKind;
+
+/// An assignable variable of the function being built.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Variable(u32);
+
+/// Why a function cannot be built.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BuildError {
+    /// More than [`limits::BLOCKS`] blocks.
+    TooManyBlocks,
+    /// More than [`limits::INSTRUCTIONS`] instructions or values.
+    TooManyInstructions,
+    /// A jump to a block that was sealed before.
+    Sealed(BlockId),
+    /// A block's explicit parameter was added after a variable needed one.
+    LateParameter(BlockId),
+    /// No such block or variable.
+    Unknown,
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManyBlocks => {
+                write!(f, "a function has over {} blocks; split it", limits::BLOCKS)
+            }
+            Self::TooManyInstructions => {
+                write!(f, "a function has over {} instructions; split it", limits::INSTRUCTIONS)
+            }
+            Self::Sealed(block) => write!(f, "jump to block {block} after it was sealed"),
+            Self::LateParameter(block) => {
+                write!(f, "parameter added to block {block} after a variable was read in it")
+            }
+            Self::Unknown => f.write_str("no such block or variable in the function being built"),
+        }
+    }
+}
+
+impl core::error::Error for BuildError {}
+
+#[derive(Default)]
+struct BlockState {
+    sealed: bool,
+    filled: bool,
+    /// Edges that lead here.
+    predecessors: Vec<u32>,
+    /// Variables that came in as parameters, behind the explicit ones.
+    variables: Vec<Variable>,
+}
+
+struct Edge {
+    from: BlockId,
+    /// Which successor of `from`.
+    slot: u32,
+    /// Values for the target's variables.
+    args: Vec<ValueId>,
+}
+
+/// Builds one function.
+pub struct FunctionBuilder {
+    function: Function,
+    current: BlockId,
+    line: u32,
+    variables: Vec<Type>,
+    /// Per variable its latest definition; older ones of other blocks are in `older`.
+    latest: Vec<Option<(BlockId, ValueId)>>,
+    older: BTreeMap<(Variable, BlockId), ValueId>,
+    states: Vec<BlockState>,
+    edges: Vec<Edge>,
+    /// Block parameters whose incoming values are to be found.
+    work: Vec<(BlockId, u32)>,
+    /// Zeros of variables that nothing defines; they go to the front of the entry.
+    zeros: Vec<InstId>,
+    error: Option<BuildError>,
+}
+
+impl FunctionBuilder {
+    /// Starts the body of `declared` (its old body is dropped). The entry block with
+    /// the function's parameters is current and sealed.
+    #[must_use]
+    pub fn new(declared: &Function) -> Self {
+        let function = Function {
+            name: declared.name.clone(),
+            signature: declared.signature.clone(),
+            source: declared.source,
+            line: declared.line,
+            ..Function::default()
+        };
+        let mut builder = Self {
+            line: function.line,
+            function,
+            current: BlockId::new(0),
+            variables: Vec::new(),
+            latest: Vec::new(),
+            older: BTreeMap::new(),
+            states: Vec::new(),
+            edges: Vec::new(),
+            work: Vec::new(),
+            zeros: Vec::new(),
+            error: None,
+        };
+        let entry = builder.create_block();
+        for index in 0..declared.signature.params.len() {
+            if let Some(&ty) = declared.signature.params.get(index) {
+                builder.add_param(entry, ty);
+            }
+        }
+        builder.seal_block(entry);
+        builder
+    }
+
+    /// The n-th parameter of the function. The zeroth value of the function if there is none.
+    #[must_use]
+    pub fn param(&self, index: usize) -> ValueId {
+        let entry = self.function.blocks.first();
+        entry.and_then(|block| block.params.get(index)).copied().unwrap_or(ValueId::new(0))
+    }
+
+    /// The document line of what follows.
+    pub fn set_line(&mut self, line: u32) {
+        self.line = line;
+    }
+
+    /// The document line of what follows.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// Adds an empty block.
+    pub fn create_block(&mut self) -> BlockId {
+        let id = BlockId::new(self.function.blocks.len());
+        if id.index() >= limits::BLOCKS {
+            self.fail(BuildError::TooManyBlocks);
+            return BlockId::new(0);
+        }
+        self.function.blocks.push(Block::default());
+        self.states.push(BlockState::default());
+        id
+    }
+
+    /// Adds an explicit parameter to a block; every jump to it must give a value.
+    pub fn add_param(&mut self, block: BlockId, ty: Type) -> ValueId {
+        match self.states.get(block.index()) {
+            Some(state) if !state.variables.is_empty() => {
+                self.fail(BuildError::LateParameter(block));
+            }
+            Some(_) => {}
+            None => self.fail(BuildError::Unknown),
+        }
+        self.push_param(block, ty)
+    }
+
+    /// Makes `block` the one that instructions are added to.
+    pub fn switch_to(&mut self, block: BlockId) {
+        self.current = block;
+    }
+
+    /// The block that instructions are added to.
+    #[must_use]
+    pub fn current(&self) -> BlockId {
+        self.current
+    }
+
+    /// Tells whether the current block has its terminator already.
+    #[must_use]
+    pub fn is_filled(&self) -> bool {
+        self.states.get(self.current.index()).is_none_or(|state| state.filled)
+    }
+
+    /// Says that all jumps to `block` are there.
+    pub fn seal_block(&mut self, block: BlockId) {
+        let Some(state) = self.states.get_mut(block.index()) else {
+            self.fail(BuildError::Unknown);
+            return;
+        };
+        if state.sealed {
+            return;
+        }
+        state.sealed = true;
+        for index in 0..state.variables.len() {
+            self.work.push((block, u32::try_from(index).unwrap_or(u32::MAX)));
+        }
+        self.fill_params();
+    }
+
+    /// Adds a variable.
+    pub fn declare(&mut self, ty: Type) -> Variable {
+        let variable = Variable(u32::try_from(self.variables.len()).unwrap_or(u32::MAX));
+        self.variables.push(ty);
+        self.latest.push(None);
+        variable
+    }
+
+    /// Gives `variable` a value from here on.
+    pub fn assign(&mut self, variable: Variable, value: ValueId) {
+        let block = self.current_open();
+        self.write_variable(variable, block, value);
+    }
+
+    /// The value that `variable` has here; zero if no path defines it.
+    pub fn read(&mut self, variable: Variable) -> ValueId {
+        let block = self.current_open();
+        let value = self.find_variable(variable, block);
+        self.fill_params();
+        value
+    }
+
+    /// The type of a value.
+    #[must_use]
+    pub fn value_type(&self, value: ValueId) -> Type {
+        self.function.value_type(value)
+    }
+
+    /// Adds an instruction whose result type is `result`, which may be `void`.
+    pub fn push(&mut self, inst: Inst, result: Type) -> Option<ValueId> {
+        let block = self.current_open();
+        let id = self.push_detached(inst, result)?;
+        if let Some(block) = self.function.blocks.get_mut(block.index()) {
+            block.insts.push(id);
+        }
+        self.function.insts.get(id.index()).and_then(|data| data.result)
+    }
+
+    /// Adds an instruction that has a result; its type follows from the operation.
+    /// Not for calls.
+    pub fn value(&mut self, inst: Inst) -> ValueId {
+        let ty = inst.result_type(|value| self.function.value_type(value), |_| Type::Void);
+        self.push(inst, ty).unwrap_or(ValueId::new(0))
+    }
+
+    /// A constant of any word type; an integer as its sign- or zero-extended number.
+    pub fn constant(&mut self, ty: Type, bits: u64) -> ValueId {
+        self.value(Inst::Const { ty, bits })
+    }
+
+    /// An `i64` constant.
+    pub fn i64(&mut self, value: i64) -> ValueId {
+        self.constant(Type::I64, value.cast_unsigned())
+    }
+
+    /// A constant of `kind`.
+    pub fn int(&mut self, kind: IntKind, value: i64) -> ValueId {
+        self.constant(kind.ty(), kind.wrap(value.cast_unsigned()))
+    }
+
+    /// An `f64` constant; every NaN becomes the canonical one.
+    pub fn f64(&mut self, value: f64) -> ValueId {
+        let bits = if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() };
+        self.constant(Type::F64, bits)
+    }
+
+    /// A `bool` constant; 0 or 1.
+    pub fn boolean(&mut self, value: Truth) -> ValueId {
+        self.constant(Type::Bool, u64::from(value == Truth::True))
+    }
+
+    /// An address.
+    pub fn address(&mut self, offset: u32) -> ValueId {
+        self.constant(Type::Ptr, u64::from(offset))
+    }
+
+    /// A function as a value.
+    pub fn func_addr(&mut self, func: FuncId) -> ValueId {
+        self.value(Inst::FuncAddr(func))
+    }
+
+    /// An integer operation of two operands.
+    pub fn int_op(&mut self, op: IntOp, kind: IntKind, a: ValueId, b: ValueId) -> ValueId {
+        self.value(Inst::Int(op, kind, [a, b]))
+    }
+
+    /// An integer operation of one operand.
+    pub fn int_unary(&mut self, op: IntUnaryOp, kind: IntKind, a: ValueId) -> ValueId {
+        self.value(Inst::IntUnary(op, kind, a))
+    }
+
+    /// A float operation of two operands.
+    pub fn float_op(&mut self, op: FloatOp, kind: FloatKind, a: ValueId, b: ValueId) -> ValueId {
+        self.value(Inst::Float(op, kind, [a, b]))
+    }
+
+    /// A float operation of one operand.
+    pub fn float_unary(&mut self, op: FloatUnaryOp, kind: FloatKind, a: ValueId) -> ValueId {
+        self.value(Inst::FloatUnary(op, kind, a))
+    }
+
+    /// Compares two words.
+    pub fn compare(&mut self, op: IntCompare, a: ValueId, b: ValueId) -> ValueId {
+        self.value(Inst::IntCompare(op, [a, b]))
+    }
+
+    /// Compares two floats.
+    pub fn float_compare(&mut self, op: FloatCompare, kind: FloatKind, a: ValueId, b: ValueId) -> ValueId {
+        self.value(Inst::FloatCompare(op, kind, [a, b]))
+    }
+
+    /// The other truth value.
+    pub fn bool_not(&mut self, a: ValueId) -> ValueId {
+        self.value(Inst::BoolNot(a))
+    }
+
+    /// `then` if `condition`, else `otherwise`.
+    pub fn select(&mut self, condition: ValueId, then: ValueId, otherwise: ValueId) -> ValueId {
+        self.value(Inst::Select([condition, then, otherwise]))
+    }
+
+    /// Range-checked conversion between integer kinds.
+    pub fn convert(&mut self, from: IntKind, to: IntKind, arg: ValueId) -> ValueId {
+        self.value(Inst::Convert { from, to, arg })
+    }
+
+    /// Nearest float to an integer.
+    pub fn int_to_float(&mut self, from: IntKind, to: FloatKind, arg: ValueId) -> ValueId {
+        self.value(Inst::IntToFloat { from, to, arg })
+    }
+
+    /// Whole part of a float.
+    pub fn float_to_int(&mut self, from: FloatKind, to: IntKind, arg: ValueId) -> ValueId {
+        self.value(Inst::FloatToInt { from, to, arg })
+    }
+
+    /// `f32` to `f64` or back.
+    pub fn float_to_float(&mut self, to: FloatKind, arg: ValueId) -> ValueId {
+        self.value(Inst::FloatToFloat { to, arg })
+    }
+
+    /// The same word under another type.
+    pub fn cast(&mut self, to: Type, arg: ValueId) -> ValueId {
+        self.value(Inst::Cast { to, arg })
+    }
+
+    /// An address moved by an `i64`.
+    pub fn ptr_add(&mut self, base: ValueId, offset: ValueId) -> ValueId {
+        self.value(Inst::PtrAdd { base, offset })
+    }
+
+    /// Reads memory.
+    pub fn load(&mut self, ty: Type, access: Access, base: ValueId, offset: i32) -> ValueId {
+        self.value(Inst::Load { ty, access, base, offset })
+    }
+
+    /// Writes memory.
+    pub fn store(&mut self, access: Access, value: ValueId, base: ValueId, offset: i32) {
+        self.push(Inst::Store { access, value, base, offset }, Type::Void);
+    }
+
+    /// Reads an element; the scale is the width of `access`.
+    pub fn load_indexed(
+        &mut self,
+        ty: Type,
+        access: Access,
+        base: ValueId,
+        index: ValueId,
+        offset: i32,
+    ) -> ValueId {
+        self.value(Inst::LoadIndexed { ty, access, base, index, offset })
+    }
+
+    /// Writes an element; the scale is the width of `access`.
+    pub fn store_indexed(
+        &mut self,
+        access: Access,
+        value: ValueId,
+        base: ValueId,
+        index: ValueId,
+        offset: i32,
+    ) {
+        self.push(Inst::StoreIndexed { access, value, base, index, offset }, Type::Void);
+    }
+
+    /// Traps ASSERTION unless `condition`.
+    pub fn expect_true(&mut self, condition: ValueId) {
+        self.push(Inst::Expect(condition), Type::Void);
+    }
+
+    /// An operation on texts that takes one operand.
+    pub fn text(&mut self, op: TextOp, a: ValueId) -> ValueId {
+        self.value(Inst::Text(op, a, None))
+    }
+
+    /// An operation on texts that takes two operands.
+    pub fn text2(&mut self, op: TextOp, a: ValueId, b: ValueId) -> ValueId {
+        self.value(Inst::Text(op, a, Some(b)))
+    }
+
+    /// Traps INDEX unless `index` is below `length`.
+    pub fn index_check(&mut self, index: ValueId, length: ValueId) {
+        self.push(Inst::IndexCheck { index, length }, Type::Void);
+    }
+
+    /// Calls a function of the module; `result` is its result type.
+    pub fn call(&mut self, func: FuncId, result: Type, args: &[ValueId]) -> Option<ValueId> {
+        let args = self.function.make_list(args);
+        self.push(Inst::Call { func, args }, result)
+    }
+
+    /// Calls a function value.
+    pub fn call_indirect(&mut self, callee: ValueId, result: Type, args: &[ValueId]) -> Option<ValueId> {
+        let args = self.function.make_list(args);
+        self.push(Inst::CallIndirect { callee, args, result }, result)
+    }
+
+    /// An operation of the runtime with a fixed result type.
+    pub fn intrinsic(&mut self, op: Intrinsic, imm: u32, args: &[ValueId]) -> Option<ValueId> {
+        let args = self.function.make_list(args);
+        let result = op.signature().1;
+        self.push(Inst::Intrinsic { op, imm, args, result }, result)
+    }
+
+    /// The value of the deploy-time parameter `index`, of type `ty`.
+    pub fn deploy_param(&mut self, index: u32, ty: Type) -> ValueId {
+        let args = ValueList::EMPTY;
+        self.value(Inst::Intrinsic { op: Intrinsic::Param, imm: index, args, result: ty })
+    }
+
+    /// An instruction of the ISA that the host carries out; see [`super::host_shape`].
+    pub fn host(&mut self, op: Opcode, imm: u32, result: Type, args: &[ValueId]) -> Option<ValueId> {
+        let args = self.function.make_list(args);
+        self.push(Inst::Host { op, imm, args, result }, result)
+    }
+
+    /// The status of the last host instruction.
+    pub fn last_status(&mut self) -> ValueId {
+        self.intrinsic(Intrinsic::LastStatus, 0, &[]).unwrap_or(ValueId::new(0))
+    }
+
+    /// Ends the block with a jump.
+    pub fn jump(&mut self, block: BlockId, args: &[ValueId]) {
+        let call = self.block_call(block, args);
+        self.terminate(Terminator::Jump(call));
+    }
+
+    /// Ends the block with a branch.
+    pub fn branch(&mut self, condition: ValueId, then: BlockId, otherwise: BlockId) {
+        self.branch_with(condition, then, &[], otherwise, &[]);
+    }
+
+    /// Ends the block with a branch that gives values to explicit parameters.
+    pub fn branch_with(
+        &mut self,
+        condition: ValueId,
+        then: BlockId,
+        then_args: &[ValueId],
+        otherwise: BlockId,
+        otherwise_args: &[ValueId],
+    ) {
+        let then = self.block_call(then, then_args);
+        let otherwise = self.block_call(otherwise, otherwise_args);
+        self.terminate(Terminator::Branch { condition, then, otherwise });
+    }
+
+    /// Ends the block with a switch to blocks without explicit parameters.
+    pub fn switch(&mut self, value: ValueId, cases: &[(i64, BlockId)], default: BlockId) {
+        let mut list = Vec::with_capacity(cases.len());
+        for &(value, block) in cases {
+            list.push(Case { value, target: self.block_call(block, &[]) });
+        }
+        let default = self.block_call(default, &[]);
+        self.terminate(Terminator::Switch { value, cases: list, default });
+    }
+
+    /// Ends the function.
+    pub fn ret(&mut self, value: Option<ValueId>) {
+        self.terminate(Terminator::Return(value));
+    }
+
+    /// Ends the block with a trap.
+    pub fn trap(&mut self, kind: TrapKind) {
+        self.terminate(Terminator::Trap(kind));
+    }
+
+    /// Ends the block by leaving the run: HALT and RESET without a word, PANIC text,
+    /// EXCEPTION status and THROW kind with one.
+    pub fn leave(&mut self, op: Opcode, word: Option<ValueId>) {
+        self.terminate(Terminator::Leave(op, word));
+    }
+
+    /// Ends the block with the claim that control does not come here.
+    pub fn unreachable(&mut self) {
+        self.terminate(Terminator::Unreachable);
+    }
+
+    /// The finished function: seals what is open and gives jumps their variables.
+    ///
+    /// # Errors
+    /// The first misuse of the builder or the limit that was passed.
+    pub fn finish(mut self) -> Result<Function, BuildError> {
+        for index in 0..self.states.len() {
+            self.seal_block(BlockId::new(index));
+        }
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        for edge in core::mem::take(&mut self.edges) {
+            if edge.args.is_empty() {
+                continue;
+            }
+            let mut terminator = match self.function.blocks.get_mut(edge.from.index()) {
+                Some(block) => core::mem::take(&mut block.terminator),
+                None => return Err(BuildError::Unknown),
+            };
+            if let Some(call) = terminator.successor_mut(edge.slot as usize) {
+                let mut args = self.function.list(call.args).to_vec();
+                args.extend_from_slice(&edge.args);
+                call.args = self.function.make_list(&args);
+            }
+            if let Some(block) = self.function.blocks.get_mut(edge.from.index()) {
+                block.terminator = terminator;
+            }
+        }
+        if let Some(entry) = self.function.blocks.first_mut() {
+            entry.insts.splice(0..0, self.zeros.drain(..));
+        }
+        Ok(self.function)
+    }
+
+    fn fail(&mut self, error: BuildError) {
+        self.error.get_or_insert(error);
+    }
+
+    /// The current block, or a fresh one if it has its terminator already.
+    fn current_open(&mut self) -> BlockId {
+        if self.is_filled() && self.error.is_none() {
+            self.current = self.create_block();
+            self.seal_block(self.current);
+        }
+        self.current
+    }
+
+    fn push_detached(&mut self, inst: Inst, result: Type) -> Option<InstId> {
+        if self.function.insts.len() >= limits::INSTRUCTIONS {
+            self.fail(BuildError::TooManyInstructions);
+            return None;
+        }
+        let id = InstId::new(self.function.insts.len());
+        let result = (result != Type::Void).then(|| {
+            self.function.values.push(Value { ty: result, def: ValueDef::Inst(id) });
+            ValueId::new(self.function.values.len() - 1)
+        });
+        self.function.insts.push(InstData { inst, result, line: self.line });
+        Some(id)
+    }
+
+    fn push_param(&mut self, block: BlockId, ty: Type) -> ValueId {
+        if self.function.values.len() >= 2 * limits::INSTRUCTIONS {
+            self.fail(BuildError::TooManyInstructions);
+            return ValueId::new(0);
+        }
+        let value = ValueId::new(self.function.values.len());
+        if let Some(data) = self.function.blocks.get_mut(block.index()) {
+            let index = u32::try_from(data.params.len()).unwrap_or(u32::MAX);
+            data.params.push(value);
+            self.function.values.push(Value { ty, def: ValueDef::Param(block, index) });
+        }
+        value
+    }
+
+    fn block_call(&mut self, block: BlockId, args: &[ValueId]) -> BlockCall {
+        BlockCall { block, args: self.function.make_list(args) }
+    }
+
+    fn terminate(&mut self, terminator: Terminator) {
+        let from = self.current_open();
+        if self.error.is_some() {
+            return;
+        }
+        for (slot, call) in terminator.successors().enumerate() {
+            let edge = u32::try_from(self.edges.len()).unwrap_or(u32::MAX);
+            match self.states.get_mut(call.block.index()) {
+                Some(state) if state.sealed => {
+                    self.error.get_or_insert(BuildError::Sealed(call.block));
+                }
+                Some(state) => state.predecessors.push(edge),
+                None => {
+                    self.error.get_or_insert(BuildError::Unknown);
+                }
+            }
+            let slot = u32::try_from(slot).unwrap_or(u32::MAX);
+            self.edges.push(Edge { from, slot, args: Vec::new() });
+        }
+        if let Some(block) = self.function.blocks.get_mut(from.index()) {
+            block.terminator = terminator;
+            block.line = self.line;
+        }
+        if let Some(state) = self.states.get_mut(from.index()) {
+            state.filled = true;
+        }
+    }
+
+    fn write_variable(&mut self, variable: Variable, block: BlockId, value: ValueId) {
+        let Some(latest) = self.latest.get_mut(variable.0 as usize) else {
+            self.fail(BuildError::Unknown);
+            return;
+        };
+        if let Some((old, value)) = latest.replace((block, value))
+            && old != block
+        {
+            self.older.insert((variable, old), value);
+        }
+    }
+
+    fn defined_in(&self, variable: Variable, block: BlockId) -> Option<ValueId> {
+        match self.latest.get(variable.0 as usize) {
+            Some(&Some((at, value))) if at == block => Some(value),
+            Some(&Some(_)) => self.older.get(&(variable, block)).copied(),
+            _ => None,
+        }
+    }
+
+    /// The variable's value at the end of `block` as far as it is built. New block
+    /// parameters are queued in `work`.
+    fn find_variable(&mut self, variable: Variable, block: BlockId) -> ValueId {
+        let mut at = block;
+        let value = loop {
+            if let Some(value) = self.defined_in(variable, at) {
+                if at == block {
+                    return value;
+                }
+                break value;
+            }
+            let Some(state) = self.states.get(at.index()) else {
+                break ValueId::new(0);
+            };
+            match (state.sealed, state.predecessors.as_slice()) {
+                (true, []) => break self.zero(variable),
+                (true, &[edge]) => match self.edges.get(edge as usize) {
+                    Some(edge) => at = edge.from,
+                    None => break ValueId::new(0),
+                },
+                _ => {
+                    let value = self.add_variable_param(variable, at);
+                    self.write_variable(variable, at, value);
+                    break value;
+                }
+            }
+        };
+        if at != block {
+            self.write_variable(variable, block, value);
+        }
+        value
+    }
+
+    fn add_variable_param(&mut self, variable: Variable, block: BlockId) -> ValueId {
+        let ty = self.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
+        let value = self.push_param(block, ty);
+        if let Some(state) = self.states.get_mut(block.index()) {
+            let index = u32::try_from(state.variables.len()).unwrap_or(u32::MAX);
+            state.variables.push(variable);
+            if state.sealed {
+                self.work.push((block, index));
+            }
+        }
+        value
+    }
+
+    fn zero(&mut self, variable: Variable) -> ValueId {
+        let ty = self.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
+        let Some(id) = self.push_detached(Inst::Const { ty, bits: 0 }, ty) else {
+            return ValueId::new(0);
+        };
+        self.zeros.push(id);
+        let value = self.function.insts.get(id.index()).and_then(|data| data.result);
+        value.unwrap_or(ValueId::new(0))
+    }
+
+    fn fill_params(&mut self) {
+        while let Some((block, index)) = self.work.pop() {
+            if self.error.is_some() {
+                self.work.clear();
+                return;
+            }
+            let Some(state) = self.states.get(block.index()) else { continue };
+            let Some(&variable) = state.variables.get(index as usize) else { continue };
+            for position in 0..state.predecessors.len() {
+                let Some(&edge) = self.states.get(block.index()).and_then(|s| s.predecessors.get(position))
+                else {
+                    continue;
+                };
+                let Some(from) = self.edges.get(edge as usize).map(|edge| edge.from) else {
+                    continue;
+                };
+                let value = self.find_variable(variable, from);
+                if let Some(edge) = self.edges.get_mut(edge as usize) {
+                    if edge.args.len() <= index as usize {
+                        edge.args.resize(index as usize + 1, ValueId::new(0));
+                    }
+                    if let Some(slot) = edge.args.get_mut(index as usize) {
+                        *slot = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A truth value; keeps `bool` parameters out of the interface.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Truth {
+    /// 0.
+    False,
+    /// 1.
+    True,
+}
+
+impl From<bool> for Truth {
+    fn from(value: bool) -> Self {
+        if value { Self::True } else { Self::False }
+    }
+}

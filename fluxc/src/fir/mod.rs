@@ -1,0 +1,275 @@
+//! FIR, the compiler's SSA intermediate form with block parameters.
+//!
+//! # Invariants (checked by `verify`)
+//! 1. Every value is defined once, by a block parameter or an instruction, and its
+//!    definition dominates its uses.
+//! 2. Block 0 is a function's entry; its parameters are the function's, and
+//!    nothing jumps to it.
+//! 3. All entities live in dense arenas and are named by `u32` newtypes; nothing
+//!    depends on hashing order.
+//! 4. Each instruction and terminator carries the document line it came from.
+//!
+//! # Example
+//! ```text
+//! fir "demo"
+//! func f0 "twice"(i64) -> i64 {
+//! b0(v0: i64):
+//!   v1: i64 = add.i64 v0, v0 @3
+//!   return v1 @3
+//! }
+//! ```
+
+mod builder;
+mod inst;
+mod types;
+
+pub use builder::{BuildError, FunctionBuilder, Truth, Variable};
+pub use inst::{
+    BlockCall, Case, Effect, FloatCompare, FloatOp, FloatUnaryOp, HostShape, Inst, IntCompare, IntOp,
+    IntUnaryOp, Intrinsic, Terminator, host_shape, leave_takes_word, text_operands, text_result,
+};
+pub use types::{Access, AccessFacts, FloatKind, IntKind, Type, TypeFacts};
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+/// Limits of one module (semantics, rule 31).
+pub mod limits {
+    pub use flux_abi::limits::{BLOCKS, FIR_INSTRUCTIONS as INSTRUCTIONS, FUNCTIONS, LOCALS as PARAMETERS};
+    /// Bytes of a name.
+    pub const NAME: usize = 4_096;
+    /// Bytes of read-only data.
+    pub const DATA: usize = 64 << 20;
+}
+
+macro_rules! entity {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(u32);
+
+        impl $name {
+            /// The entity with this index. The arenas are bounded well below `u32::MAX`.
+            #[must_use]
+            #[expect(clippy::cast_possible_truncation, reason = "arenas are bounded below 2^32")]
+            pub const fn new(index: usize) -> Self {
+                Self(index as u32)
+            }
+
+            /// The index into its arena.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self.0 as usize
+            }
+        }
+
+        impl core::fmt::Display for $name {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                write!(f, concat!($prefix, "{}"), self.0)
+            }
+        }
+    };
+}
+entity!(/** A function of a module. */ FuncId, "f");
+entity!(/** A block of a function. */ BlockId, "b");
+entity!(/** A value of a function. */ ValueId, "v");
+entity!(/** An instruction of a function. */ InstId, "i");
+
+/// A run of values in a function's list pool.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct ValueList {
+    start: u32,
+    len: u32,
+}
+
+impl ValueList {
+    /// No values.
+    pub const EMPTY: Self = Self { start: 0, len: 0 };
+
+    /// How many values.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.len as usize
+    }
+
+    /// Tells whether there are none.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len == 0
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ValueDef {
+    /// The n-th parameter of a block.
+    Param(BlockId, u32),
+    /// The result of an instruction.
+    Inst(InstId),
+    /// Nothing any more: a pass removed its definition.
+    None,
+}
+
+/// A value: its type and where it comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Value {
+    /// Its type, never `void`.
+    pub ty: Type,
+    /// Where it comes from.
+    pub def: ValueDef,
+}
+
+/// An instruction in its place.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct InstData {
+    /// What it does.
+    pub inst: Inst,
+    /// Its result.
+    pub result: Option<ValueId>,
+    /// Line of the document, counted from 1; 0 if there is none.
+    pub line: u32,
+}
+
+/// A block: parameters, instructions, a terminator.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Block {
+    /// Parameters.
+    pub params: Vec<ValueId>,
+    /// Instructions in order.
+    pub insts: Vec<InstId>,
+    /// How it ends.
+    pub terminator: Terminator,
+    /// Line of the terminator.
+    pub line: u32,
+}
+
+/// The types of a function's parameters and of its result.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Signature {
+    /// Parameter types, none of them `void`.
+    pub params: Vec<Type>,
+    /// Result type, may be `void`.
+    pub result: Type,
+}
+
+impl Default for Signature {
+    fn default() -> Self {
+        Self { params: Vec::new(), result: Type::Void }
+    }
+}
+
+/// A function.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Function {
+    /// Its name, for people.
+    pub name: String,
+    /// Its types.
+    pub signature: Signature,
+    /// Which document it came from, counted from 0.
+    pub source: u32,
+    /// The line where it begins.
+    pub line: u32,
+    /// Blocks; the first is the entry. A declared but undefined function has none.
+    pub blocks: Vec<Block>,
+    /// Instructions.
+    pub insts: Vec<InstData>,
+    /// Values.
+    pub values: Vec<Value>,
+    /// Storage of the value lists.
+    pub pool: Vec<ValueId>,
+}
+
+/// A module: functions and the data that they share.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Module {
+    /// Its name.
+    pub name: String,
+    /// Its functions.
+    pub functions: Vec<Function>,
+    /// Read-only bytes from offset 0 of region 0.
+    pub data: Vec<u8>,
+}
+
+impl Module {
+    /// An empty module.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self { name: name.into(), ..Self::default() }
+    }
+
+    /// Adds a function without a body, so that others can call it.
+    pub fn declare(&mut self, name: &str, signature: Signature, source: u32, line: u32) -> FuncId {
+        let id = FuncId::new(self.functions.len());
+        self.functions.push(Function { name: name.into(), signature, source, line, ..Function::default() });
+        id
+    }
+
+    /// Starts the body of a declared function; give the result to [`Module::define`].
+    /// `None` if there is no such function.
+    #[must_use]
+    pub fn build(&self, func: FuncId) -> Option<FunctionBuilder> {
+        self.function(func).map(FunctionBuilder::new)
+    }
+
+    /// Gives a declared function its body.
+    pub fn define(&mut self, id: FuncId, function: Function) {
+        if let Some(slot) = self.functions.get_mut(id.index()) {
+            *slot = function;
+        }
+    }
+
+    /// The function with this number.
+    #[must_use]
+    pub fn function(&self, id: FuncId) -> Option<&Function> {
+        self.functions.get(id.index())
+    }
+
+    /// Appends `bytes` to the read-only data at a multiple of `align` (a power of
+    /// two, else 1) and returns their offset.
+    pub fn add_data(&mut self, bytes: &[u8], align: usize) -> u32 {
+        let align = if align.is_power_of_two() { align } else { 1 };
+        let offset = self.data.len().next_multiple_of(align);
+        self.data.resize(offset, 0);
+        self.data.extend_from_slice(bytes);
+        u32::try_from(offset).unwrap_or(u32::MAX)
+    }
+}
+
+impl Function {
+    /// The values of a list.
+    #[must_use]
+    pub fn list(&self, list: ValueList) -> &[ValueId] {
+        let start = list.start as usize;
+        self.pool.get(start..start.saturating_add(list.len())).unwrap_or(&[])
+    }
+
+    /// Stores a list of values.
+    pub fn make_list(&mut self, values: &[ValueId]) -> ValueList {
+        if values.is_empty() {
+            return ValueList::EMPTY;
+        }
+        let start = u32::try_from(self.pool.len()).unwrap_or(u32::MAX);
+        self.pool.extend_from_slice(values);
+        ValueList { start, len: u32::try_from(values.len()).unwrap_or(u32::MAX) }
+    }
+
+    /// The type of a value; `void` if there is no such value.
+    #[must_use]
+    pub fn value_type(&self, value: ValueId) -> Type {
+        self.values.get(value.index()).map_or(Type::Void, |data| data.ty)
+    }
+
+    /// How many instructions the blocks hold.
+    #[must_use]
+    pub fn instruction_count(&self) -> usize {
+        self.blocks.iter().map(|block| block.insts.len()).sum()
+    }
+}
+
+impl Block {
+    /// What this block charges for each time it is entered: its instructions, at least 1.
+    #[must_use]
+    pub fn gas(&self) -> u32 {
+        u32::try_from(self.insts.len()).unwrap_or(u32::MAX).max(1)
+    }
+}
