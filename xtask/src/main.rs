@@ -2,8 +2,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a job's words are for the terminal")]
 
+mod ci;
+mod docs;
 mod error;
+mod fuzz;
 mod install;
+mod layers;
 mod metal;
 mod toolchain;
 
@@ -24,6 +28,32 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Job {
+    /// Run everything that CI runs, in order.
+    Ci,
+    /// Check that crates depend only on lower layers.
+    Layers,
+    /// Check the layout of the sources.
+    Fmt,
+    /// Run the lint wall.
+    Clippy,
+    /// Run every test.
+    Test,
+    /// Print the figures beside the peers.
+    Bench,
+    /// Run the fuzz targets.
+    Fuzz {
+        /// Only this target.
+        target: Option<String>,
+        /// Seconds for each target.
+        #[arg(long, default_value_t = 20)]
+        seconds: u32,
+    },
+    /// Write the pages that are derived from tables.
+    Docs {
+        /// Only check that they are up to date.
+        #[arg(long)]
+        check: bool,
+    },
     /// Install what the tests need, with apt-get (as root or through sudo).
     Install {
         /// Do it without asking.
@@ -57,6 +87,14 @@ fn main() -> ExitCode {
 
 fn dispatch(job: Job) -> Result<(), Error> {
     match job {
+        Job::Ci => ci::ci(),
+        Job::Layers => layers::layers(),
+        Job::Fmt => ci::fmt(),
+        Job::Clippy => ci::clippy(),
+        Job::Test => ci::test(),
+        Job::Bench => ci::bench(),
+        Job::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
+        Job::Docs { check } => docs::docs(if check { docs::Mode::Check } else { docs::Mode::Write }),
         Job::Install { yes } => install::install(if yes { Consent::Given } else { Consent::Ask }),
         Job::Targets { packages } => metal::targets(&packages),
         Job::Kernel { arch } => metal::kernel(arch).map(|path| println!("{}", path.display())),

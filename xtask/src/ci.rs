@@ -1,0 +1,63 @@
+//! The whole of CI as a list of jobs, each a command of its own.
+
+use std::process::Command;
+use std::time::Instant;
+
+use crate::error::{Error, run};
+use crate::install::Consent;
+
+/// Seconds that each fuzz target runs in CI.
+const FUZZ_SECONDS: u32 = 20;
+
+/// Runs every job in turn and stops at the first that fails.
+///
+/// # Errors
+/// That of the job that failed, after a line that names it.
+pub(crate) fn ci() -> Result<(), Error> {
+    let jobs: [(&str, fn() -> Result<(), Error>); 9] = [
+        ("install", || crate::install::install(Consent::Given)),
+        ("layers", crate::layers::layers),
+        ("fmt", fmt),
+        ("docs", || crate::docs::docs(crate::docs::Mode::Check)),
+        ("clippy", clippy),
+        ("targets", || crate::metal::targets(&[])),
+        ("kernel", || crate::metal::kernel(crate::metal::Arch::X86_64).map(drop)),
+        ("fuzz", || crate::fuzz::fuzz(None, FUZZ_SECONDS)),
+        ("test", test),
+    ];
+    let mut times = Vec::new();
+    for (name, job) in jobs {
+        println!("ci: {name}");
+        let start = Instant::now();
+        if let Err(error) = job() {
+            eprintln!("ci: {name} failed; run it alone with `cargo xtask {name}`");
+            return Err(error);
+        }
+        times.push(format!("{name} {:.0} s", start.elapsed().as_secs_f64()));
+    }
+    println!("ci: all jobs passed: {}", times.join(", "));
+    Ok(())
+}
+
+/// Checks the layout of every source file.
+pub(crate) fn fmt() -> Result<(), Error> {
+    run(Command::new("cargo").args(["fmt", "--all", "--check"]))
+}
+
+/// Runs the lint wall over every crate that builds on this machine.
+pub(crate) fn clippy() -> Result<(), Error> {
+    run(Command::new("cargo").args(["clippy", "--locked", "--all-targets", "--", "-D", "warnings"]))
+}
+
+/// Runs every test.
+pub(crate) fn test() -> Result<(), Error> {
+    run(Command::new("cargo").args(["test", "--locked", "--no-fail-fast"]))
+}
+
+/// Prints the figures beside the peers, from one run.
+///
+/// # Errors
+/// That of the first benchmark that fails.
+pub(crate) fn bench() -> Result<(), Error> {
+    run(Command::new("cargo").args(["run", "--locked", "--release", "--manifest-path", "bench/Cargo.toml"]))
+}
