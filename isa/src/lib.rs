@@ -1,3 +1,21 @@
 //! Encode, decode, assemble and disassemble FLUX bytecode; the .fluxbc module file.
+//!
+//! # Invariants
+//! 1. What an instruction looks like comes from `flux_abi::opcode::OPCODES` alone.
+//! 2. `Module::decode(&module.encode())` gives the module back, and a module file that decodes and
+//!    holds no unknown section encodes to the same bytes.
+//! 3. No input makes a decoder, the assembler or the disassembler panic.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+extern crate alloc;
+
+pub mod instruction;
+pub mod module;
+
+pub use instruction::{DecodeError, Instruction, OperandError};
+pub use module::{
+    Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter,
+    Signature, StateField, StateLayout, Timer,
+};

@@ -1,0 +1,298 @@
+//! The module: everything a `.fluxbc` file holds.
+//!
+//! The types are plain data; [`crate::file`] gives them bytes, [`crate::asm`] gives them text, and
+//! only the verifier makes them trusted.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use flux_abi::capability::CapabilitySet;
+
+/// One compiled agent.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Module {
+    /// Name, limits and defaults.
+    pub meta: Meta,
+    /// Capability kinds the agent is started with; each one an instruction needs must be here.
+    pub capabilities: CapabilitySet,
+    /// Bytes of region 0 from offset 0, read only; the first 8 are zero unless it is empty.
+    pub constants: Vec<u8>,
+    /// What follows the constants in region 0.
+    pub state: StateLayout,
+    /// Parameters of `--set`, numbered by position.
+    pub parameters: Vec<Parameter>,
+    /// What the kernel wires before Init, numbered by position.
+    pub links: Vec<Link>,
+    /// Shapes of functions, numbered by position.
+    pub signatures: Vec<Signature>,
+    /// Functions by offset, contiguous, covering the code exactly.
+    pub functions: Vec<Function>,
+    /// Functions that the runtime starts.
+    pub exports: Vec<Export>,
+    /// Pacers (`Every d:` inside a section), numbered by position.
+    pub timers: Vec<Timer>,
+    /// Instruction words.
+    pub code: Vec<u32>,
+    /// One record for each block start, sorted by offset.
+    pub entries: Vec<Entry>,
+    /// Document lines, sorted by offset.
+    pub lines: Vec<Line>,
+    /// Native code made from this module, sorted by architecture.
+    pub native: Vec<NativeSection>,
+    /// Signature over the identity, as the fleet's key wrote it.
+    pub signature: Option<Vec<u8>>,
+}
+
+/// Name, limits and defaults of an agent.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Meta {
+    /// Agent name, under which others reach it.
+    pub name: String,
+    /// Version as the document says it.
+    pub version: String,
+    /// Title of the document.
+    pub title: String,
+    /// Period of the loop's grid in nanoseconds.
+    pub period_ns: i64,
+    /// Interval of heartbeats in nanoseconds, 0 for none.
+    pub heartbeat_ns: i64,
+    /// Scheduling priority; higher runs first.
+    pub priority: u8,
+    /// Memory quota in bytes.
+    pub memory: u64,
+    /// Gas between two suspensions at which time advanced.
+    pub gas: u64,
+    /// Topics subscribed to before Init.
+    pub subscribe: Vec<String>,
+}
+
+/// State fields and the areas that follow the constants in region 0.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StateLayout {
+    /// Bytes of state.
+    pub size: u32,
+    /// Bytes of the compiler's static send area behind the state.
+    pub scratch: u32,
+    /// Named fields of the state, sorted by offset, not overlapping.
+    pub fields: Vec<StateField>,
+}
+
+/// One named value of the state.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StateField {
+    /// Its name in the document.
+    pub name: String,
+    /// Offset in bytes from the start of the state.
+    pub offset: u32,
+    /// Type descriptor ([`crate::desc`]).
+    pub desc: String,
+}
+
+/// One parameter of the document.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Parameter {
+    /// Its name in `--set`.
+    pub name: String,
+    /// Type descriptor, one of `b l d s t`.
+    pub desc: String,
+    /// Default, as text in the syntax of `--set`.
+    pub default: Option<Vec<u8>>,
+    /// One line for people.
+    pub help: String,
+}
+
+macro_rules! numbered {
+    ($(#[$doc:meta])* $kind:ident { $($num:literal $variant:ident $name:literal = $meaning:literal;)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[repr(u8)]
+        pub enum $kind { $(#[doc = $meaning] $variant = $num,)* }
+
+        impl $kind {
+            /// Every kind in the order of the numbers.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The kind with this number, if there is one.
+            pub const fn from_byte(byte: u8) -> Option<Self> {
+                match byte { $($num => Some(Self::$variant),)* _ => None }
+            }
+
+            /// Its name in assembly.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The kind with this name, if there is one.
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|kind| kind.name() == name)
+            }
+        }
+    };
+}
+
+numbered! {
+    /// What a link is wired to.
+    LinkKind {
+        0 Device "device" = "A device; the name is its address, `i2c:0x48`.";
+        1 Agent "agent" = "An agent by name.";
+        2 Topic "topic" = "A topic.";
+        3 Module "module" = "A module by path.";
+        4 Function "function" = "An imported function, `module/function`.";
+    }
+}
+
+numbered! {
+    /// When the runtime starts an exported function.
+    ExportKind {
+        0 StateInit "state_init" = "Once before Init; writes the initial state.";
+        1 Init "init" = "Once at start.";
+        2 Loop "loop" = "One pass of the loop.";
+        3 Handler "handler" = "A message form; the name is the form's.";
+        4 Topic "topic" = "An event; the name is the topic's, the argument its value.";
+        5 Every "every" = "A timer of the given interval.";
+        6 Function "function" = "Called by name from other modules.";
+        7 Test "test" = "A test of the document.";
+    }
+}
+
+/// One thing outside that the agent uses.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Link {
+    /// What it is.
+    pub kind: LinkKind,
+    /// Address, agent name, topic or path.
+    pub name: String,
+    /// Channel of a device: the variable's name; else empty.
+    pub channel: String,
+    /// Bit 0 read, bit 1 write.
+    pub rights: u8,
+}
+
+/// Shape of a function.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Signature {
+    /// Argument words; the first four in registers, the rest on the stack.
+    pub arguments: u8,
+    /// Result words, 0 or 1.
+    pub results: u8,
+}
+
+impl Signature {
+    /// Argument words in registers, 0..=4.
+    pub fn register_arguments(self) -> u8 {
+        self.arguments.min(flux_abi::register::REGISTER_ARGUMENTS)
+    }
+
+    /// Argument words on the stack.
+    pub fn stacked_arguments(self) -> u8 {
+        self.arguments.saturating_sub(flux_abi::register::REGISTER_ARGUMENTS)
+    }
+}
+
+/// One function of the code.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Function {
+    /// Its name, for people.
+    pub name: String,
+    /// First word.
+    pub offset: u32,
+    /// Words.
+    pub length: u32,
+    /// Number of its signature.
+    pub signature: u16,
+}
+
+/// A function that the runtime starts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Export {
+    /// When it is started.
+    pub kind: ExportKind,
+    /// Message form, topic, function or test name; empty where there is none.
+    pub name: String,
+    /// Number of the function.
+    pub function: u32,
+    /// Type descriptors of its arguments, one after the other.
+    pub arguments: String,
+    /// Type descriptor of its result, or empty.
+    pub result: String,
+    /// Interval of an `every` in nanoseconds, else 0.
+    pub interval_ns: i64,
+}
+
+/// A pacer: `Every d:` inside a section.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Timer {
+    /// Section it stands in.
+    pub section: String,
+    /// Interval in nanoseconds.
+    pub interval_ns: i64,
+    /// Its number within the section.
+    pub ordinal: u16,
+}
+
+/// State of the machine that a block starts from (what the verifier checks, never infers).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Entry {
+    /// First word of the block.
+    pub offset: u32,
+    /// Slots above the frame's start.
+    pub stack: u16,
+    /// Handler records of this frame.
+    pub handlers: u8,
+    /// Bit n: register n is written. Only R7..=R55 may be set.
+    pub written: u64,
+}
+
+/// First code offset of a document line; it holds up to the next record.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Line {
+    /// First word.
+    pub offset: u32,
+    /// Line of the document, from 1.
+    pub line: u32,
+}
+
+/// Native code for one architecture.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NativeSection {
+    /// Architecture, as `x86_64`.
+    pub architecture: String,
+    /// Identity of the module it was made from.
+    pub identity: [u8; 32],
+    /// The code, in the form of its back end.
+    pub code: Vec<u8>,
+}
+
+/// Boundary to which constants, state and scratch area are rounded up, in bytes.
+pub const AREA_ALIGNMENT: u64 = 16;
+
+impl Module {
+    /// Offset of the state in region 0.
+    pub fn state_base(&self) -> u64 {
+        u64::try_from(self.constants.len()).unwrap_or(u64::MAX).next_multiple_of(AREA_ALIGNMENT)
+    }
+
+    /// Offset of the scratch area in region 0.
+    pub fn scratch_base(&self) -> u64 {
+        self.state_base().saturating_add(u64::from(self.state.size).next_multiple_of(AREA_ALIGNMENT))
+    }
+
+    /// Offset of the heap in region 0.
+    pub fn heap_base(&self) -> u64 {
+        self.scratch_base().saturating_add(u64::from(self.state.scratch).next_multiple_of(AREA_ALIGNMENT))
+    }
+
+    /// Number of the function that code offset `pc` belongs to.
+    pub fn function_at(&self, pc: u32) -> Option<usize> {
+        let after = self.functions.partition_point(|function| function.offset <= pc);
+        let index = after.checked_sub(1)?;
+        let function = self.functions.get(index)?;
+        (pc < function.offset.saturating_add(function.length)).then_some(index)
+    }
+
+    /// Document line that code offset `pc` belongs to.
+    pub fn line_at(&self, pc: u32) -> Option<u32> {
+        let after = self.lines.partition_point(|line| line.offset <= pc);
+        self.lines.get(after.checked_sub(1)?).map(|line| line.line)
+    }
+}
