@@ -1,0 +1,82 @@
+//! Why something that a person asked for could not be done.
+
+use std::path::PathBuf;
+
+/// An error for people: what, where, and what to do next.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file could not be read.
+    #[error("can't read {}: {why}; {advice}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        advice: String,
+    },
+    /// A file could not be written.
+    #[error("can't write {}: {why}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's reason.
+        why: String,
+    },
+    /// A document does not compile; the diagnostics say why.
+    #[error("{name}: {errors} {}", if *errors == 1 { "error" } else { "errors" })]
+    Document {
+        /// The document.
+        name: String,
+        /// Number of errors.
+        errors: usize,
+    },
+    /// A module file is damaged or not accepted.
+    #[error("{name}: {why}")]
+    Module {
+        /// The file.
+        name: String,
+        /// What is wrong with it, where.
+        why: String,
+    },
+    /// The configuration file holds something that can't be used.
+    #[error("{}: {why}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, where.
+        why: String,
+    },
+    /// An option's value can't be used.
+    #[error("{option}: {why}")]
+    Option {
+        /// The option, as typed.
+        option: String,
+        /// What is wrong with it, and what would be right.
+        why: String,
+    },
+    /// The kernel refused to start or to go on.
+    #[error("{0}")]
+    Boot(String),
+    /// This version can't do it yet.
+    #[error("not supported yet: {0}")]
+    NotSupported(String),
+}
+
+impl Error {
+    /// The stable code that scripts can match.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Read { .. } => "F0001",
+            Self::Write { .. } => "F0002",
+            Self::Document { .. } => "F0003",
+            Self::Module { .. } => "F0004",
+            Self::Config { .. } => "F0005",
+            Self::Option { .. } => "F0006",
+            Self::Boot(_) => "F0007",
+            Self::NotSupported(_) => "F0099",
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! Reads documents and modules from files, with an error for everything that a path can be.
+//!
+//! # Invariants
+//! 1. No file above its limit is read whole.
+//! 2. Every error names the path and what to do.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use flux_abi::limits;
+
+use crate::error::Error;
+
+/// Bytes of a file and the name that messages use for it.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// Path as the user gave it.
+    pub path: PathBuf,
+    /// File name without folders: what diagnostics and traps call it.
+    pub name: String,
+    /// Contents.
+    pub bytes: Vec<u8>,
+}
+
+impl Source {
+    /// Reads a FLUX.MD document of at most 16 MiB.
+    ///
+    /// # Errors
+    /// [`Error::Read`] when the path can't be read, is a folder, or the file is too large.
+    pub fn document(path: &Path) -> Result<Self, Error> {
+        Self::read(path, limits::DOCUMENT_BYTES, "a document may hold 16 MiB; split it")
+    }
+
+    /// Reads a `.fluxbc` module, an assembly file or a FIR file of at most 64 MiB.
+    ///
+    /// # Errors
+    /// As [`Source::document`].
+    pub fn module(path: &Path) -> Result<Self, Error> {
+        Self::read(path, limits::MODULE_BYTES, "a module may hold 64 MiB")
+    }
+
+    fn read(path: &Path, limit: usize, advice: &'static str) -> Result<Self, Error> {
+        let fail = |why: String, advice: &str| Error::Read { path: path.to_owned(), why, advice: advice.to_owned() };
+        let file = File::open(path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => fail("there is no such file".into(), &nearest(path)),
+            std::io::ErrorKind::PermissionDenied => {
+                fail("reading is not permitted".into(), "check the file's permissions")
+            }
+            _ => fail(error.to_string(), "check the path"),
+        })?;
+        let metadata = file.metadata().map_err(|error| fail(error.to_string(), "check the path"))?;
+        if metadata.is_dir() {
+            return Err(fail("it is a folder".into(), "name a file in it"));
+        }
+        // A device or pipe tells no size, so the reader itself keeps the limit.
+        let mut bytes = Vec::new();
+        let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        if metadata.is_file() && metadata.len() >= bound {
+            return Err(fail(format!("it holds {} bytes", metadata.len()), advice));
+        }
+        file.take(bound).read_to_end(&mut bytes).map_err(|error| fail(error.to_string(), "check the file"))?;
+        if bytes.len() > limit {
+            return Err(fail(format!("it holds more than {limit} bytes"), advice));
+        }
+        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        Ok(Self { path: path.to_owned(), name, bytes })
+    }
+}
+
+/// Names a file in the same folder that the user may have meant.
+fn nearest(path: &Path) -> String {
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let Ok(entries) = folder.read_dir() else {
+        return format!("there is no folder {} either", folder.display());
+    };
+    let mut names: Vec<String> = entries
+        .take(4096)
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+        .filter(|name| name.ends_with(".md") || name.ends_with(".fluxbc"))
+        .collect();
+    names.sort();
+    match names.iter().map(|name| (strsim::damerau_levenshtein(name, &wanted), name)).min() {
+        Some((distance, name)) if distance <= 3 => {
+            format!("did you mean {}?", folder.join(name).display())
+        }
+        _ => "check the path".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_folder_a_missing_file_and_a_large_file_are_refused_with_advice() {
+        let folder = std::env::temp_dir().join(format!("flux-source-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let text = |path: &Path| Source::document(path).unwrap_err().to_string();
+        assert!(text(&folder).contains("it is a folder"));
+        std::fs::write(folder.join("sensor.flux.md"), "# a").unwrap();
+        assert!(text(&folder.join("sensr.flux.md")).contains("did you mean"));
+        let large = folder.join("large.flux.md");
+        File::create(&large).unwrap().set_len(50 << 20).unwrap();
+        assert!(text(&large).contains("52428800 bytes"));
+        let mut exact = File::create(&large).unwrap();
+        exact.write_all(b"# fits").unwrap();
+        assert_eq!(Source::document(&large).unwrap().bytes, b"# fits");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn an_endless_device_is_not_read_for_ever() {
+        let error = Source::document(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.contains("more than 16777216 bytes"), "{error}");
+    }
+}
