@@ -3,8 +3,11 @@
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+#[cfg(test)]
+extern crate std;
 
 pub mod diag;
 pub mod fir;
 pub mod lang;
+pub mod md;
 pub mod span;
