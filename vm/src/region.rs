@@ -1,0 +1,135 @@
+//! Memory regions 1 to 15: storage that instances can share.
+//!
+//! # Invariants
+//! 1. A region's length never changes; whoever still maps it keeps it alive, so that no copy can
+//!    run into freed or shrunk memory.
+//! 2. An access that does not lie wholly inside touches nothing.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use flux_abi::select::RegionRights;
+
+/// Storage of one region. Clones name the same storage.
+#[derive(Clone, Debug)]
+pub struct SharedRegion {
+    words: Arc<[AtomicU64]>,
+    length: u64,
+}
+
+/// The region's storage could not be had.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("no memory for a region of {0} bytes")]
+pub struct RegionError(pub u64);
+
+impl SharedRegion {
+    /// A zeroed region of `length` bytes.
+    ///
+    /// # Errors
+    /// No memory on the host.
+    pub fn new(length: u64) -> Result<Self, RegionError> {
+        let count = usize::try_from(length.div_ceil(8)).map_err(|_| RegionError(length))?;
+        let mut words = Vec::new();
+        words.try_reserve_exact(count).map_err(|_| RegionError(length))?;
+        words.resize_with(count, AtomicU64::default);
+        Ok(Self { words: words.into(), length })
+    }
+
+    /// Its length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// Tells whether both names mean the same storage.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.words, &other.words)
+    }
+
+    /// First word and bit shift of the 8 bytes at `offset`, if they lie inside.
+    fn place(&self, offset: u64) -> Option<(usize, u32)> {
+        let end = offset.checked_add(8)?;
+        let word = usize::try_from(offset / 8).ok()?;
+        (end <= self.length).then_some((word, (offset % 8) as u32 * 8))
+    }
+
+    /// The 8 bytes at `offset`, little-endian; `None` if they do not lie inside.
+    pub fn read(&self, offset: u64) -> Option<u64> {
+        let (word, shift) = self.place(offset)?;
+        let low = self.words.get(word)?.load(Ordering::Relaxed);
+        if shift == 0 {
+            return Some(low);
+        }
+        let high = self.words.get(word + 1)?.load(Ordering::Relaxed);
+        Some(low >> shift | high << (64 - shift))
+    }
+
+    /// Writes the 8 bytes at `offset`, little-endian; `None` if they do not lie inside.
+    pub fn write(&self, offset: u64, value: u64) -> Option<()> {
+        let (word, shift) = self.place(offset)?;
+        if shift == 0 {
+            self.words.get(word)?.store(value, Ordering::Relaxed);
+            return Some(());
+        }
+        let (low, high) = (self.words.get(word)?, self.words.get(word + 1)?);
+        let merge = |cell: &AtomicU64, mask: u64, bits: u64| {
+            let old = cell.load(Ordering::Relaxed);
+            cell.store(old & !mask | bits & mask, Ordering::Relaxed);
+        };
+        merge(low, u64::MAX << shift, value << shift);
+        merge(high, u64::MAX >> (64 - shift), value >> (64 - shift));
+        Some(())
+    }
+}
+
+/// A region as one instance has mapped it.
+#[derive(Clone, Debug)]
+pub(crate) struct Mapping {
+    pub(crate) region: SharedRegion,
+    pub(crate) rights: RegionRights,
+    /// Bytes charged to this instance's quota for it.
+    pub(crate) charged: u64,
+}
+
+/// Tells whether the rights allow reading; all do.
+pub(crate) const fn may_write(rights: RegionRights) -> bool {
+    rights as u8 & RegionRights::Write as u8 != 0
+}
+
+/// Tells whether the rights allow reading.
+pub(crate) const fn may_read(rights: RegionRights) -> bool {
+    rights as u8 & RegionRights::Read as u8 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unaligned_words_are_read_as_written_and_leave_their_neighbours() {
+        let region = SharedRegion::new(24).unwrap();
+        for offset in 0..=16 {
+            for word in [0, 8, 16] {
+                region.write(word, 0x1111_1111_1111_1111).unwrap();
+            }
+            region.write(offset, 0x0807_0605_0403_0201).unwrap();
+            assert_eq!(region.read(offset), Some(0x0807_0605_0403_0201));
+            let bytes: Vec<u8> =
+                [0, 8, 16].iter().flat_map(|at| region.read(*at).unwrap().to_le_bytes()).collect();
+            for (at, byte) in bytes.iter().enumerate() {
+                let inside = (at as u64).wrapping_sub(offset) < 8;
+                assert_eq!(*byte, if inside { at as u8 - offset as u8 + 1 } else { 0x11 });
+            }
+        }
+    }
+
+    #[test]
+    fn the_last_bytes_and_offsets_near_the_end_of_numbers_are_refused() {
+        let region = SharedRegion::new(12).unwrap();
+        assert_eq!(region.read(4), Some(0));
+        for offset in [5, 11, 12, u64::MAX - 7, u64::MAX, 1 << 63] {
+            assert_eq!(region.read(offset), None);
+            assert_eq!(region.write(offset, 1), None);
+        }
+    }
+}
