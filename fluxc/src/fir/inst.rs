@@ -13,6 +13,7 @@ use super::{BlockId, FuncId, ValueId, ValueList};
 use alloc::vec::Vec;
 use flux_abi::opcode::{Executor, Flow, Opcode, Operand};
 use flux_abi::select::TextOp;
+use flux_abi::syscall::Syscall;
 use flux_abi::trap::TrapKind;
 
 macro_rules! named_enum {
@@ -407,6 +408,28 @@ pub fn host_shape(op: Opcode) -> Option<HostShape> {
     Some(shape)
 }
 
+impl HostShape {
+    /// Tells whether `imm` is a possible immediate operand of `op`, whose shape this is.
+    #[must_use]
+    pub fn immediate_fits(self, op: Opcode, imm: u32) -> bool {
+        if op == Opcode::Syscall {
+            return Syscall::from_number(u64::from(imm)).is_some();
+        }
+        for operand in op.info().operands {
+            match operand {
+                Operand::Select(kind) => {
+                    return u8::try_from(imm).is_ok_and(|byte| kind.choice_name(byte).is_some());
+                }
+                Operand::U16 | Operand::Link | Operand::Param | Operand::Timer => {
+                    return u16::try_from(imm).is_ok();
+                }
+                _ => {}
+            }
+        }
+        imm == 0
+    }
+}
+
 /// Tells whether `op` may end a block as [`Terminator::Leave`], and whether it takes a word.
 #[must_use]
 pub const fn leave_takes_word(op: Opcode) -> Option<bool> {
@@ -761,6 +784,116 @@ impl Terminator {
                 }
             }
             _ => None,
+        }
+    }
+}
+
+impl Inst {
+    /// Calls `visit` with each operand in order; `pool` is the function's list storage.
+    pub fn for_each_operand(&self, pool: &[ValueId], mut visit: impl FnMut(ValueId)) {
+        let mut copy = *self;
+        copy.map_scalar_operands(|value| {
+            visit(*value);
+        });
+        if let Some(list) = self.operand_list() {
+            list.of(pool).iter().copied().for_each(visit);
+        }
+    }
+
+    /// The operands that are stored as a list.
+    #[must_use]
+    pub fn operand_list(&self) -> Option<ValueList> {
+        match *self {
+            Self::Call { args, .. }
+            | Self::CallIndirect { args, .. }
+            | Self::Intrinsic { args, .. }
+            | Self::Host { args, .. } => Some(args),
+            _ => None,
+        }
+    }
+
+    /// Lets `change` replace each operand that is not in a list.
+    pub fn map_scalar_operands(&mut self, mut change: impl FnMut(&mut ValueId)) {
+        match self {
+            Self::Const { .. }
+            | Self::FuncAddr(_)
+            | Self::Call { .. }
+            | Self::Intrinsic { .. }
+            | Self::Host { .. } => {}
+            Self::Int(_, _, args)
+            | Self::Float(_, _, args)
+            | Self::IntCompare(_, args)
+            | Self::FloatCompare(_, _, args) => args.iter_mut().for_each(change),
+            Self::Select(args) => args.iter_mut().for_each(change),
+            Self::IntUnary(_, _, arg)
+            | Self::FloatUnary(_, _, arg)
+            | Self::BoolNot(arg)
+            | Self::Expect(arg)
+            | Self::Convert { arg, .. }
+            | Self::IntToFloat { arg, .. }
+            | Self::FloatToInt { arg, .. }
+            | Self::FloatToFloat { arg, .. }
+            | Self::Cast { arg, .. } => change(arg),
+            Self::PtrAdd { base, offset } => {
+                change(base);
+                change(offset);
+            }
+            Self::Load { base, .. } => change(base),
+            Self::Store { value, base, .. } => {
+                change(value);
+                change(base);
+            }
+            Self::LoadIndexed { base, index, .. } => {
+                change(base);
+                change(index);
+            }
+            Self::StoreIndexed { value, base, index, .. } => {
+                change(value);
+                change(base);
+                change(index);
+            }
+            Self::Text(_, a, b) => {
+                change(a);
+                if let Some(b) = b {
+                    change(b);
+                }
+            }
+            Self::IndexCheck { index, length } => {
+                change(index);
+                change(length);
+            }
+            Self::CallIndirect { callee, .. } => change(callee),
+        }
+    }
+}
+
+impl Terminator {
+    /// Calls `visit` with each operand, those of block calls included.
+    pub fn for_each_operand(&self, pool: &[ValueId], mut visit: impl FnMut(ValueId)) {
+        if let Some(value) = self.own_operand() {
+            visit(value);
+        }
+        for call in self.successors() {
+            call.args.of(pool).iter().copied().for_each(&mut visit);
+        }
+    }
+
+    /// The operand that is not for a block parameter.
+    #[must_use]
+    pub fn own_operand(&self) -> Option<ValueId> {
+        match self {
+            Self::Branch { condition: value, .. } | Self::Switch { value, .. } => Some(*value),
+            Self::Return(value) | Self::Leave(_, value) => *value,
+            Self::Jump(_) | Self::Trap(_) | Self::Unreachable => None,
+        }
+    }
+
+    /// The operand that is not for a block parameter, to change it.
+    pub fn own_operand_mut(&mut self) -> Option<&mut ValueId> {
+        match self {
+            Self::Branch { condition: value, .. } | Self::Switch { value, .. } => Some(value),
+            Self::Return(value) | Self::Leave(_, value) => value.as_mut(),
+            Self::Jump(_) | Self::Trap(_) | Self::Unreachable => None,
         }
     }
 }

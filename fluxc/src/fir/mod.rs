@@ -19,11 +19,16 @@
 //! }
 //! ```
 
+mod arith;
 mod builder;
+mod cfg;
+pub mod eval;
 mod inst;
 mod types;
+pub mod verify;
 
 pub use builder::{BuildError, FunctionBuilder, Truth, Variable};
+pub use cfg::{Cfg, Dominators};
 pub use inst::{
     BlockCall, Case, Effect, FloatCompare, FloatOp, FloatUnaryOp, HostShape, Inst, IntCompare, IntOp,
     IntUnaryOp, Intrinsic, Terminator, host_shape, leave_takes_word, text_operands, text_result,
@@ -96,6 +101,13 @@ impl ValueList {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// The values; none if `pool` is not the pool that this list was stored in.
+    #[must_use]
+    pub fn of(self, pool: &[ValueId]) -> &[ValueId] {
+        let start = self.start as usize;
+        pool.get(start..start.saturating_add(self.len())).unwrap_or(&[])
     }
 }
 
@@ -239,8 +251,7 @@ impl Function {
     /// The values of a list.
     #[must_use]
     pub fn list(&self, list: ValueList) -> &[ValueId] {
-        let start = list.start as usize;
-        self.pool.get(start..start.saturating_add(list.len())).unwrap_or(&[])
+        list.of(&self.pool)
     }
 
     /// Stores a list of values.
@@ -259,17 +270,31 @@ impl Function {
         self.values.get(value.index()).map_or(Type::Void, |data| data.ty)
     }
 
+    /// What a block charges each time it is entered: one for each instruction, and one
+    /// for each four values that it passes in lists (arguments of calls and jumps, the
+    /// function's parameters) and each eight cases of a switch; at least 1. So what a
+    /// back end makes of a block is bounded by its gas.
+    #[must_use]
+    pub fn gas(&self, id: BlockId) -> u32 {
+        let Some(block) = self.blocks.get(id.index()) else { return 1 };
+        let mut gas = block.insts.len();
+        for &inst in &block.insts {
+            let list = self.insts.get(inst.index()).and_then(|data| data.inst.operand_list());
+            gas += list.map_or(0, |list| list.len() / 4);
+        }
+        gas += block.terminator.successors().map(|call| call.args.len() / 4).sum::<usize>();
+        if let Terminator::Switch { cases, .. } = &block.terminator {
+            gas += cases.len() / 8;
+        }
+        if id.index() == 0 {
+            gas += block.params.len() / 4;
+        }
+        u32::try_from(gas).unwrap_or(u32::MAX).max(1)
+    }
+
     /// How many instructions the blocks hold.
     #[must_use]
     pub fn instruction_count(&self) -> usize {
         self.blocks.iter().map(|block| block.insts.len()).sum()
-    }
-}
-
-impl Block {
-    /// What this block charges for each time it is entered: its instructions, at least 1.
-    #[must_use]
-    pub fn gas(&self) -> u32 {
-        u32::try_from(self.insts.len()).unwrap_or(u32::MAX).max(1)
     }
 }
