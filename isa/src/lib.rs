@@ -11,6 +11,8 @@
 
 extern crate alloc;
 
+pub mod builder;
+pub mod desc;
 pub mod instruction;
 pub mod module;
 
