@@ -231,9 +231,26 @@ mod tests {
     #[test]
     fn what_is_no_address_is_refused_with_a_reason() {
         for text in [
-            "", ":", "i2c", "i2c:", "i2c:0x78", "i2c:0x07", "i2c:0x", "i2c:+72", "i2c:1:2:3", "i2c:999999999999",
-            "gpio:-1", "gpio:70000", "adc:256", "hwmon:x", "hwmon:../etc", "hwmon:a/../b", "hwmon:/a", "console:1",
-            "uart:1", "I2C:0x48",
+            "",
+            ":",
+            "i2c",
+            "i2c:",
+            "i2c:0x78",
+            "i2c:0x07",
+            "i2c:0x",
+            "i2c:+72",
+            "i2c:1:2:3",
+            "i2c:999999999999",
+            "gpio:-1",
+            "gpio:70000",
+            "adc:256",
+            "hwmon:x",
+            "hwmon:../etc",
+            "hwmon:a/../b",
+            "hwmon:/a",
+            "console:1",
+            "uart:1",
+            "I2C:0x48",
         ] {
             let error = text.parse::<DeviceAddress>().unwrap_err().to_string();
             assert!(error.contains("not a device address"), "{text}: {error}");

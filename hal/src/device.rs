@@ -171,9 +171,11 @@ impl DeviceError {
     /// The status code that a system call reports for it.
     pub const fn status(&self) -> Status {
         match self {
-            Self::NotFound { .. } | Self::UnknownDriver { .. } | Self::NoChannel { .. } | Self::NotOpen { .. } | Self::Unsupported { .. } => {
-                Status::NotFound
-            }
+            Self::NotFound { .. }
+            | Self::UnknownDriver { .. }
+            | Self::NoChannel { .. }
+            | Self::NotOpen { .. }
+            | Self::Unsupported { .. } => Status::NotFound,
             Self::Fault { kind, .. } => kind.status(),
             Self::ReadOnly { .. } => Status::Denied,
             Self::WrongType { .. } => Status::Invalid,
@@ -187,7 +189,10 @@ impl fmt::Display for DeviceError {
         match self {
             Self::NotFound { address, hint } => write!(out, "no device at {address}; {hint}"),
             Self::UnknownDriver { address, driver, known } => {
-                write!(out, "{address} is configured with the driver `{driver}`, which does not exist; there are: {known}")
+                write!(
+                    out,
+                    "{address} is configured with the driver `{driver}`, which does not exist; there are: {known}"
+                )
             }
             Self::NoChannel { address, wanted, channels } => {
                 write!(out, "{address} has no channel `{wanted}`; name the variable after one of: {channels}")
@@ -201,7 +206,9 @@ impl fmt::Display for DeviceError {
             Self::WrongType { address, takes, given } => {
                 write!(out, "{address} takes a {takes}, not a {given}")
             }
-            Self::Exists { address } => write!(out, "{address} is given twice; give it once and join waves by `+`"),
+            Self::Exists { address } => {
+                write!(out, "{address} is given twice; give it once and join waves by `+`")
+            }
             Self::Unsupported { address, what } => write!(out, "{address} can't be reached: {what}"),
         }
     }

@@ -78,7 +78,10 @@ impl fmt::Display for StartInfoError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Magic(word) => {
-                write!(out, "start information begins with {word:#010x}, not {MAGIC:#010x}; was this kernel loaded by PVH?")
+                write!(
+                    out,
+                    "start information begins with {word:#010x}, not {MAGIC:#010x}; was this kernel loaded by PVH?"
+                )
             }
             Self::Outside { what, start } => write!(out, "{what} at {start:#x} lies outside of memory"),
             Self::TooMany { what, count, most } => {

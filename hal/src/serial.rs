@@ -143,7 +143,9 @@ mod tests {
     fn a_line_that_the_other_stream_cuts_off_is_ended() {
         let mut wire = String::new();
         let mut encoder = Encoder::new();
-        for (stream, text) in [(Stream::Boot, "level "), (Stream::Log, "a\nb"), (Stream::Log, "c\n"), (Stream::Boot, "x\n")] {
+        for (stream, text) in
+            [(Stream::Boot, "level "), (Stream::Log, "a\nb"), (Stream::Log, "c\n"), (Stream::Boot, "x\n")]
+        {
             encoder.encode(stream, text, &mut |text| wire.push_str(text));
         }
         assert_eq!(wire, "B|level \nL|a\nL|bc\nB|x\n");

@@ -115,7 +115,9 @@ mod tests {
     #[test]
     fn a_value_holds_until_the_next_row() {
         let table = Table::parse("time,value\n# start\n1,10\n2.5,20\n\n4,-3e1\n").unwrap();
-        for (now, value) in [(0, 10.0), (S, 10.0), (2 * S, 10.0), (5 * S / 2, 20.0), (4 * S, -30.0), (99 * S, -30.0)] {
+        for (now, value) in
+            [(0, 10.0), (S, 10.0), (2 * S, 10.0), (5 * S / 2, 20.0), (4 * S, -30.0), (99 * S, -30.0)]
+        {
             assert_eq!(table.value(now), value, "at {now} ns");
         }
     }

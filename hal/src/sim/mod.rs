@@ -17,7 +17,7 @@ use flux_abi::device::{DeviceKind, DeviceValue};
 use crate::address::DeviceAddress;
 use crate::device::{Channel, DeviceBus, DeviceError, DeviceId, DeviceInfo, FaultKind, Reading};
 
-pub use parse::{SimError, SimSpec};
+pub use parse::{LoadFile, SimError, SimSpec};
 pub use wave::{Failure, Wave};
 
 /// Name of the driver of a simulated device.
@@ -122,7 +122,11 @@ impl DeviceBus for SimBus {
         if !device.is_switch() {
             return Ok(Reading::F64(value));
         }
-        if value.is_nan() { Err(device.fault(FaultKind::Data)) } else { Ok(Reading::Bool(value >= ON_THRESHOLD)) }
+        if value.is_nan() {
+            Err(device.fault(FaultKind::Data))
+        } else {
+            Ok(Reading::Bool(value >= ON_THRESHOLD))
+        }
     }
 
     fn write(&mut self, id: DeviceId, value: Reading, now_ns: i64) -> Result<(), DeviceError> {

@@ -183,12 +183,20 @@ impl<'t> Parser<'t> {
         let name = rest.get(..length).unwrap_or("");
         let Some((_, form)) = FORMS.iter().find(|(known, _)| *known == name) else {
             let all: Vec<&str> = FORMS.iter().map(|(_, form)| *form).collect();
-            let message = if name.is_empty() { "a wave is missing here".into() } else { format!("no wave is called `{name}`") };
+            let message = if name.is_empty() {
+                "a wave is missing here".into()
+            } else {
+                format!("no wave is called `{name}`")
+            };
             return Err(self.error(start, message, format!("waves are {}", all.join(", "))));
         };
         self.at = start.saturating_add(length);
         if !self.eat('(') {
-            return Err(self.error(self.at, format!("`(` is missing after `{name}`"), format!("write {form}")));
+            return Err(self.error(
+                self.at,
+                format!("`(` is missing after `{name}`"),
+                format!("write {form}"),
+            ));
         }
         let arguments = self.arguments(form)?;
         let count = |least: usize, most: usize| {
@@ -255,21 +263,26 @@ impl<'t> Parser<'t> {
         Ok(arguments)
     }
 
-    fn argument<'a>(&self, arguments: &'a [Argument<'t>], index: usize) -> Result<&'a Argument<'t>, SimError> {
-        arguments
-            .get(index)
-            .filter(|argument| !argument.text.is_empty())
-            .ok_or_else(|| {
-                let at = arguments.get(index).map_or(self.at, |argument| argument.at);
-                self.error(at, "an argument is missing here", "separate arguments by commas")
-            })
+    fn argument<'a>(
+        &self,
+        arguments: &'a [Argument<'t>],
+        index: usize,
+    ) -> Result<&'a Argument<'t>, SimError> {
+        arguments.get(index).filter(|argument| !argument.text.is_empty()).ok_or_else(|| {
+            let at = arguments.get(index).map_or(self.at, |argument| argument.at);
+            self.error(at, "an argument is missing here", "separate arguments by commas")
+        })
     }
 
     fn number(&self, arguments: &[Argument<'t>], index: usize) -> Result<f64, SimError> {
         let argument = self.argument(arguments, index)?;
         match argument.text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(self.error(argument.at, format!("`{}` is not a number", argument.text), "write one as 25, -3.5 or 1e3")),
+            _ => Err(self.error(
+                argument.at,
+                format!("`{}` is not a number", argument.text),
+                "write one as 25, -3.5 or 1e3",
+            )),
         }
     }
 

@@ -92,7 +92,8 @@ fn the_order_of_reads_does_not_show_in_the_values() {
     let texts = ["i2c:0x48=noise(0, 1)", "i2c:0x49=noise(0, 1)"];
     let (mut forward, mut backward) = (bus(&texts), bus(&texts));
     let ahead: Vec<_> = (0..50).map(|t| [0, 1].map(|id| forward.read(DeviceId(id), t * S))).collect();
-    let mut back: Vec<_> = (0..50).rev().map(|t| [1, 0].map(|id| backward.read(DeviceId(id), t * S))).collect();
+    let mut back: Vec<_> =
+        (0..50).rev().map(|t| [1, 0].map(|id| backward.read(DeviceId(id), t * S))).collect();
     back.reverse();
     for (ahead, back) in ahead.iter().zip(&back) {
         assert_eq!(ahead[0], back[1]);
@@ -137,7 +138,12 @@ fn a_device_that_is_missing_at_0_does_not_open() {
 fn what_is_written_is_read_back_where_no_wave_is_given() {
     let mut bus = bus(&["gpio:17", "pwm:0", "gpio:4=square(0, 1, 2s)", "adc:0=const(1)"]);
     let open = |bus: &mut SimBus, text: &str| bus.open(&text.parse().unwrap(), "x").unwrap();
-    let (pin, pwm, wave, adc) = (open(&mut bus, "gpio:17"), open(&mut bus, "pwm:0"), open(&mut bus, "gpio:4"), open(&mut bus, "adc:0"));
+    let (pin, pwm, wave, adc) = (
+        open(&mut bus, "gpio:17"),
+        open(&mut bus, "pwm:0"),
+        open(&mut bus, "gpio:4"),
+        open(&mut bus, "adc:0"),
+    );
 
     assert_eq!(bus.read(pin, 0), Ok(Reading::Bool(false)));
     bus.write(pin, Reading::Bool(true), 0).unwrap();
@@ -153,8 +159,14 @@ fn what_is_written_is_read_back_where_no_wave_is_given() {
     assert_eq!([bus.read(wave, 0), bus.read(wave, S)], [Ok(Reading::Bool(false)), Ok(Reading::Bool(true))]);
 
     assert!(matches!(bus.write(adc, Reading::F64(1.0), 0), Err(DeviceError::ReadOnly { .. })));
-    assert!(matches!(bus.write(pin, Reading::F64(1.0), 0), Err(DeviceError::WrongType { takes: "bool", .. })));
-    assert!(matches!(bus.write(pwm, Reading::Bool(true), 0), Err(DeviceError::WrongType { takes: "f64", .. })));
+    assert!(matches!(
+        bus.write(pin, Reading::F64(1.0), 0),
+        Err(DeviceError::WrongType { takes: "bool", .. })
+    ));
+    assert!(matches!(
+        bus.write(pwm, Reading::Bool(true), 0),
+        Err(DeviceError::WrongType { takes: "f64", .. })
+    ));
 }
 
 #[test]

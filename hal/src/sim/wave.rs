@@ -16,16 +16,35 @@ pub struct Wave {
 /// One summand. Times are nanoseconds; periods are above 0.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Term {
-    Const { value: f64 },
+    Const {
+        value: f64,
+    },
     /// `mean + amplitude · sin(2π · t / period)`
-    Sine { mean: f64, amplitude: f64, period: i64 },
+    Sine {
+        mean: f64,
+        amplitude: f64,
+        period: i64,
+    },
     /// Linear from `from` to `to` during `time`, then `to` for ever.
-    Ramp { from: f64, to: f64, time: i64 },
+    Ramp {
+        from: f64,
+        to: f64,
+        time: i64,
+    },
     /// `low` in the first half of each period, `high` in the second.
-    Square { low: f64, high: f64, period: i64 },
+    Square {
+        low: f64,
+        high: f64,
+        period: i64,
+    },
     /// Normally distributed, drawn anew for each nanosecond.
-    Noise { mean: f64, deviation: f64 },
-    Csv { table: Table },
+    Noise {
+        mean: f64,
+        deviation: f64,
+    },
+    Csv {
+        table: Table,
+    },
 }
 
 /// How a simulated device breaks.
@@ -133,7 +152,11 @@ impl Term {
                 }
             }
             Self::Square { low, high, period } => {
-                if phase(now, period) < 0.5 { low } else { high }
+                if phase(now, period) < 0.5 {
+                    low
+                } else {
+                    high
+                }
             }
             Self::Noise { mean, deviation } => mean + deviation * normal(noise_key, now),
             Self::Csv { ref table } => table.value(now),

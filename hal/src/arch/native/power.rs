@@ -1,0 +1,6 @@
+//! A process does not switch its machine off.
+
+use super::Machine;
+use crate::power::Power;
+
+impl Power for Machine {}
