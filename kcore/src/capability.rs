@@ -1,0 +1,794 @@
+//! Capability handles of agents and the graph of their derivation.
+//!
+//! Authority is a handle, not a name and not a bit in a record. A handle is one word:
+//!
+//! | bits | field | |
+//! | --- | --- | --- |
+//! | 0–15 | slot | place in the holder's own table, from 1 |
+//! | 16–39 | generation | of that place, from 1 |
+//! | 40–47 | rights | must equal the table's |
+//! | 48–63 | badge | must equal the table's |
+//!
+//! The word is a claim: it is looked up in the caller's own table only, so a guessed word
+//! reaches nothing that the caller does not hold anyway. The word 0 is no handle.
+//!
+//! # Invariants
+//! 1. A live grant is covered by the grant that it was derived from (kinds, object, rights);
+//!    a badge that is set stays.
+//! 2. A place in a table never gets the same generation twice; a worn-out place is retired.
+//! 3. Revoking makes the root stale first. While its descendants are still being walked,
+//!    nothing can be derived from or moved out of them, so the walk ends.
+//! 4. Every walk is iterative; a chain of derivations is at most [`MAX_DEPTH`] long.
+//! 5. One agent fills at most a quarter of another one's table.
+//! 6. When a holder ends, what it derived for others stays theirs and hangs from the
+//!    grant above: nobody gains, and every grantor further up still revokes it.
+
+use alloc::vec::Vec;
+
+use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::status::Status;
+
+use crate::id::{AgentId, Id, Table, TopicId, index};
+
+/// Derivations between a minted grant and the last one derived from it.
+pub const MAX_DEPTH: u8 = 64;
+/// Handles of an agent, unless it is given another limit.
+pub const HANDLES: u16 = 1_024;
+
+const GENERATION_BITS: u32 = 24;
+const LAST_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
+
+/// What a handle allows on its object, as a bit set; widening is not expressible.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Rights(u8);
+
+impl Rights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
+    /// Read a device, inspect, subscribe to a topic.
+    pub const READ: Self = Self(1);
+    /// Write a device, send to an agent, publish on a topic.
+    pub const WRITE: Self = Self(2);
+    /// Run a module; use a kind that has no object.
+    pub const USE: Self = Self(4);
+    /// Derive for, or move to, another agent.
+    pub const GRANT: Self = Self(8);
+    /// End, restart, swap, limit.
+    pub const MANAGE: Self = Self(16);
+    /// Every right.
+    pub const ALL: Self = Self(31);
+
+    /// The rights with these bits; unknown bits make none.
+    pub const fn from_bits(bits: u8) -> Option<Self> {
+        if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
+    }
+
+    /// One bit for each right.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The rights of both.
+    #[must_use]
+    pub const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Keeps only the rights also present in `mask`.
+    #[must_use]
+    pub const fn attenuate(self, mask: Self) -> Self {
+        Self(self.0 & mask.0)
+    }
+
+    /// Tells whether every right in `needed` is held.
+    pub const fn covers(self, needed: Self) -> bool {
+        self.0 & needed.0 == needed.0
+    }
+}
+
+/// What a handle reaches.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Object {
+    /// Every object of the handle's kinds; only the kernel mints it.
+    Any,
+    /// The kind itself, for calls that need no object.
+    Kind,
+    /// A device, by its number at the kernel.
+    Device(u32),
+    /// An agent as receiver of messages.
+    Endpoint(AgentId),
+    /// A topic.
+    Topic(TopicId),
+    /// A loaded module, by its number at the kernel.
+    Module(u32),
+    /// A memory region, by its number at the kernel.
+    Region(u32),
+}
+
+impl Object {
+    /// Tells whether a handle for this object may be narrowed to `other`.
+    pub fn covers(self, other: Self) -> bool {
+        self == Self::Any || self == other
+    }
+}
+
+/// What a handle stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Grant {
+    /// Kinds of calls it may be used for.
+    pub kinds: CapabilitySet,
+    /// What it reaches.
+    pub object: Object,
+    /// What it allows there.
+    pub rights: Rights,
+    /// A number that the object's owner sees with every use; 0 is none.
+    pub badge: u16,
+}
+
+impl Grant {
+    /// Every kind, object and right: the root from which a kernel derives all others.
+    pub const ROOT: Self =
+        Self { kinds: CapabilitySet::ALL, object: Object::Any, rights: Rights::ALL, badge: 0 };
+
+    /// A grant of one kind on one object.
+    pub const fn new(kind: CapabilityKind, object: Object, rights: Rights) -> Self {
+        Self { kinds: CapabilitySet::EMPTY.with(kind), object, rights, badge: 0 }
+    }
+
+    /// Tells whether `other` is no wider than this grant.
+    pub fn covers(self, other: Self) -> bool {
+        other.kinds.iter().all(|kind| self.kinds.allows(kind))
+            && self.object.covers(other.object)
+            && self.rights.covers(other.rights)
+            && (self.badge == 0 || self.badge == other.badge)
+    }
+}
+
+/// An agent's claim to a grant; proves nothing until [`Capabilities::check`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Handle(u64);
+
+impl Handle {
+    /// No handle.
+    pub const NONE: Self = Self(0);
+
+    /// The claim that a word makes.
+    pub const fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    /// The word for registers.
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+
+    fn new(slot: u16, generation: u32, rights: Rights, badge: u16) -> Self {
+        Self(
+            u64::from(slot)
+                | u64::from(generation & LAST_GENERATION) << 16
+                | u64::from(rights.0) << 40
+                | u64::from(badge) << 48,
+        )
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the field is the low 16 bits")]
+    const fn slot(self) -> u16 {
+        self.0 as u16
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "masked to 24 bits")]
+    const fn generation(self) -> u32 {
+        (self.0 >> 16) as u32 & LAST_GENERATION
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the field is 8 bits wide")]
+    const fn rights(self) -> u8 {
+        (self.0 >> 40) as u8
+    }
+
+    const fn badge(self) -> u16 {
+        (self.0 >> 48) as u16
+    }
+}
+
+/// Why an operation on a handle was refused.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum CapabilityError {
+    /// The agent has no table: it does not live.
+    #[error("the agent has no handles: it has ended or never started")]
+    NoAgent,
+    /// No such place in the table, or the word does not fit what is there.
+    #[error("no such handle")]
+    NoSuchHandle,
+    /// The grant was revoked or moved away.
+    #[error("the handle is stale: its grant was revoked or moved")]
+    Stale,
+    /// The capability is real but of another kind.
+    #[error("the handle is not for {}", .0.name())]
+    WrongKind(CapabilityKind),
+    /// The capability is real but lacks a right.
+    #[error("the handle has the rights {held:#04x}, {needed:#04x} are needed")]
+    MissingRight {
+        /// Rights that it has, as bits.
+        held: u8,
+        /// Rights that are needed, as bits.
+        needed: u8,
+    },
+    /// The derived grant would be wider than its parent.
+    #[error("a derived handle can't allow more than the one it comes from")]
+    Wider,
+    /// The chain of derivations is too long.
+    #[error("{MAX_DEPTH} derivations in a row are the limit")]
+    TooDeep,
+    /// The grant, or one above it, is being revoked.
+    #[error("the handle is being revoked")]
+    Revoking,
+    /// The table of the receiver is full.
+    #[error("the receiver's table of {limit} handles is full")]
+    Full {
+        /// Handles that it may hold.
+        limit: u16,
+    },
+    /// The giver used up its share of the receiver's table.
+    #[error("one agent may fill at most {share} places of another one's table")]
+    Share {
+        /// A quarter of the receiver's table.
+        share: u16,
+    },
+    /// The allocator gave no memory.
+    #[error("no memory for a handle")]
+    NoMemory,
+}
+
+impl From<CapabilityError> for Status {
+    fn from(error: CapabilityError) -> Self {
+        match error {
+            CapabilityError::NoAgent => Self::NotFound,
+            CapabilityError::NoSuchHandle
+            | CapabilityError::Stale
+            | CapabilityError::WrongKind(_)
+            | CapabilityError::MissingRight { .. }
+            | CapabilityError::Wider
+            | CapabilityError::Revoking => Self::Denied,
+            CapabilityError::TooDeep => Self::Overflow,
+            CapabilityError::Full { .. } | CapabilityError::Share { .. } => Self::Busy,
+            CapabilityError::NoMemory => Self::NoMemory,
+        }
+    }
+}
+
+/// How far a revocation reaches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Extent {
+    /// The handle itself and everything derived from it.
+    Whole,
+    /// Only what was derived from it.
+    Derived,
+}
+
+/// A revocation under way; nothing of it is usable for derivation any more.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "a revocation has returned only when `revoke_step` says so"]
+pub struct Revocation {
+    root: NodeId,
+    extent: Extent,
+}
+
+/// Whether a revocation is complete.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Progress {
+    /// Every derived handle is stale.
+    Done,
+    /// Call again.
+    More,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+struct NodeId {
+    slot: u32,
+    generation: u32,
+}
+
+impl Id for NodeId {
+    fn from_parts(slot: u32, generation: u32) -> Option<Self> {
+        (slot != 0).then_some(Self { slot, generation })
+    }
+    fn slot(self) -> u32 {
+        self.slot
+    }
+    fn generation(self) -> u32 {
+        self.generation
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum NodeState {
+    Live,
+    /// Usable, but nothing may be derived: what was derived is being revoked.
+    Frozen,
+    /// Revoked; the walk below it is not complete.
+    Stale,
+}
+
+#[derive(Clone, Debug)]
+struct Node {
+    grant: Grant,
+    state: NodeState,
+    depth: u8,
+    /// Who holds it and in which place; `None` once its holder ended during a revocation.
+    holder: Option<(AgentId, u16)>,
+    /// Who gave it; `None` is the kernel.
+    giver: Option<AgentId>,
+    parent: Option<NodeId>,
+    first_child: Option<NodeId>,
+    prev: Option<NodeId>,
+    next: Option<NodeId>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    generation: u32,
+    content: PlaceContent,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum PlaceContent {
+    Held(NodeId),
+    Vacant { next: u16 },
+    Retired,
+}
+
+#[derive(Clone, Debug)]
+struct Holder {
+    agent: AgentId,
+    places: Vec<Place>,
+    free: u16,
+    used: u16,
+    limit: u16,
+}
+
+impl Holder {
+    fn place(&self, slot: u16) -> Option<&Place> {
+        self.places.get(usize::from(slot).checked_sub(1)?)
+    }
+
+    fn place_mut(&mut self, slot: u16) -> Option<&mut Place> {
+        self.places.get_mut(usize::from(slot).checked_sub(1)?)
+    }
+
+    /// Makes sure that the next [`Holder::hold`] succeeds.
+    fn make_room(&mut self) -> Result<(), CapabilityError> {
+        if self.free != 0 {
+            return Ok(());
+        }
+        if self.places.len() >= usize::from(self.limit) {
+            return Err(CapabilityError::Full { limit: self.limit });
+        }
+        self.places.try_reserve(1).map_err(|_| CapabilityError::NoMemory)?;
+        let slot = u16::try_from(self.places.len().saturating_add(1))
+            .map_err(|_| CapabilityError::Full { limit: self.limit })?;
+        self.places.push(Place { generation: 1, content: PlaceContent::Vacant { next: 0 } });
+        self.free = slot;
+        Ok(())
+    }
+
+    /// Puts a node into the free place that [`Holder::make_room`] made; its slot and generation.
+    fn hold(&mut self, node: NodeId) -> Option<(u16, u32)> {
+        let slot = self.free;
+        let place = self.place_mut(slot)?;
+        let PlaceContent::Vacant { next } = place.content else { return None };
+        place.content = PlaceContent::Held(node);
+        let generation = place.generation;
+        self.free = next;
+        self.used = self.used.saturating_add(1);
+        Some((slot, generation))
+    }
+
+    fn let_go(&mut self, slot: u16) {
+        let free = self.free;
+        let Some(place) = self.place_mut(slot) else { return };
+        if !matches!(place.content, PlaceContent::Held(_)) {
+            return;
+        }
+        if place.generation < LAST_GENERATION {
+            place.generation = place.generation.saturating_add(1);
+            place.content = PlaceContent::Vacant { next: free };
+            self.free = slot;
+        } else {
+            place.content = PlaceContent::Retired;
+        }
+        self.used = self.used.saturating_sub(1);
+    }
+}
+
+/// All handles of a shard: one table for each agent, one graph over all.
+#[derive(Clone, Debug)]
+pub struct Capabilities {
+    holders: Vec<Option<Holder>>,
+    nodes: Table<NodeId, Node>,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Capabilities {
+    /// No agents, no handles.
+    pub const fn new() -> Self {
+        Self { holders: Vec::new(), nodes: Table::new(u32::MAX - 1) }
+    }
+
+    /// Gives an agent an empty table of at most `limit` handles.
+    ///
+    /// # Errors
+    /// [`CapabilityError::NoAgent`] if its slot is still taken, [`CapabilityError::NoMemory`].
+    pub fn open(&mut self, agent: AgentId, limit: u16) -> Result<(), CapabilityError> {
+        let at = index(agent.slot()).ok_or(CapabilityError::NoAgent)?;
+        let missing = at.saturating_add(1).saturating_sub(self.holders.len());
+        self.holders.try_reserve(missing).map_err(|_| CapabilityError::NoMemory)?;
+        for _ in 0..missing {
+            self.holders.push(None);
+        }
+        match self.holders.get_mut(at) {
+            Some(place @ None) => {
+                *place = Some(Holder { agent, places: Vec::new(), free: 0, used: 0, limit });
+                Ok(())
+            }
+            _ => Err(CapabilityError::NoAgent),
+        }
+    }
+
+    /// Drops the table of an agent that ended. What it derived for others hangs from the grant above.
+    pub fn close(&mut self, agent: AgentId) {
+        let Some(place) = index(agent.slot()).and_then(|at| self.holders.get_mut(at)) else { return };
+        let Some(holder) = place.take_if(|holder| holder.agent == agent) else { return };
+        for held in holder.places {
+            if let PlaceContent::Held(node) = held.content {
+                self.orphan(node);
+            }
+        }
+    }
+
+    /// Makes a root grant for an agent, derived from nothing. For the kernel alone.
+    ///
+    /// # Errors
+    /// As [`Capabilities::derive`].
+    pub fn mint(&mut self, agent: AgentId, grant: Grant) -> Result<Handle, CapabilityError> {
+        self.holder_mut(agent)?.make_room()?;
+        self.add(agent, grant, None, None, 0)
+    }
+
+    /// Derives from `parent`, a handle of `caller`, a grant for `to` that is no wider.
+    ///
+    /// # Errors
+    /// [`CapabilityError::Wider`], [`CapabilityError::MissingRight`] (GRANT, for another agent),
+    /// [`CapabilityError::Revoking`], [`CapabilityError::TooDeep`], [`CapabilityError::Full`],
+    /// [`CapabilityError::Share`], [`CapabilityError::NoMemory`], and those of an invalid handle.
+    pub fn derive(
+        &mut self,
+        caller: AgentId,
+        parent: Handle,
+        to: AgentId,
+        narrower: Grant,
+    ) -> Result<Handle, CapabilityError> {
+        let (above, node) = self.find(caller, parent)?;
+        let depth = node.depth;
+        if !node.grant.covers(narrower) {
+            return Err(CapabilityError::Wider);
+        }
+        if depth >= MAX_DEPTH {
+            return Err(CapabilityError::TooDeep);
+        }
+        self.may_give(caller, above, to)?;
+        self.holder_mut(to)?.make_room()?;
+        self.add(to, narrower, Some(above), Some(caller), depth.saturating_add(1))
+    }
+
+    /// Moves `handle` to another agent; the old word is stale, what was derived from it stays.
+    ///
+    /// # Errors
+    /// As [`Capabilities::derive`].
+    pub fn transfer(
+        &mut self,
+        caller: AgentId,
+        handle: Handle,
+        to: AgentId,
+    ) -> Result<Handle, CapabilityError> {
+        let (id, node) = self.find(caller, handle)?;
+        let grant = node.grant;
+        self.may_give(caller, id, to)?;
+        let receiver = self.holder_mut(to)?;
+        receiver.make_room()?;
+        let (slot, generation) = receiver.hold(id).ok_or(CapabilityError::NoMemory)?;
+        self.holder_mut(caller)?.let_go(handle.slot());
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.holder = Some((to, slot));
+            node.giver = Some(caller);
+        }
+        Ok(Handle::new(slot, generation, grant.rights, grant.badge))
+    }
+
+    /// The grant behind `handle` if it is live, of `kind` and covers `needed`. O(1).
+    ///
+    /// # Errors
+    /// [`CapabilityError::NoSuchHandle`], [`CapabilityError::Stale`],
+    /// [`CapabilityError::WrongKind`], [`CapabilityError::MissingRight`].
+    pub fn check(
+        &self,
+        caller: AgentId,
+        handle: Handle,
+        kind: CapabilityKind,
+        needed: Rights,
+    ) -> Result<Grant, CapabilityError> {
+        let (_, node) = self.find(caller, handle)?;
+        if !node.grant.kinds.allows(kind) {
+            return Err(CapabilityError::WrongKind(kind));
+        }
+        if !node.grant.rights.covers(needed) {
+            let (held, needed) = (node.grant.rights.0, needed.0);
+            return Err(CapabilityError::MissingRight { held, needed });
+        }
+        Ok(node.grant)
+    }
+
+    /// The grant behind `handle`, whatever its kind. O(1).
+    ///
+    /// # Errors
+    /// [`CapabilityError::NoSuchHandle`], [`CapabilityError::Stale`].
+    pub fn inspect(&self, caller: AgentId, handle: Handle) -> Result<Grant, CapabilityError> {
+        self.find(caller, handle).map(|(_, node)| node.grant)
+    }
+
+    /// Revokes and returns when every derived handle is stale; how many handles went.
+    ///
+    /// # Errors
+    /// Those of an invalid handle.
+    pub fn revoke(
+        &mut self,
+        caller: AgentId,
+        handle: Handle,
+        extent: Extent,
+    ) -> Result<u32, CapabilityError> {
+        let before = self.nodes.len();
+        let revocation = self.revoke_start(caller, handle, extent)?;
+        while self.revoke_step(revocation, u32::MAX) == Progress::More {}
+        Ok(before.saturating_sub(self.nodes.len()))
+    }
+
+    /// Begins a revocation that the caller finishes by [`Capabilities::revoke_step`]: the root is stale at once.
+    ///
+    /// # Errors
+    /// Those of an invalid handle.
+    pub fn revoke_start(
+        &mut self,
+        caller: AgentId,
+        handle: Handle,
+        extent: Extent,
+    ) -> Result<Revocation, CapabilityError> {
+        let (root, _) = self.find(caller, handle)?;
+        if let Some(node) = self.nodes.get_mut(root) {
+            node.state = match extent {
+                Extent::Whole => NodeState::Stale,
+                Extent::Derived => NodeState::Frozen,
+            };
+        }
+        Ok(Revocation { root, extent })
+    }
+
+    /// Goes on with a revocation for at most `budget` handles.
+    pub fn revoke_step(&mut self, revocation: Revocation, budget: u32) -> Progress {
+        let root = revocation.root;
+        let mut at = root;
+        let mut left = budget;
+        loop {
+            // Absent: a revocation that started further up took it already.
+            let Some(node) = self.nodes.get(at) else { return Progress::Done };
+            if let Some(child) = node.first_child {
+                at = child;
+                continue;
+            }
+            let parent = node.parent;
+            if at == root && revocation.extent == Extent::Derived {
+                match self.nodes.get_mut(root) {
+                    Some(node) if node.holder.is_none() => self.remove_leaf(root),
+                    Some(node) if node.state == NodeState::Frozen => node.state = NodeState::Live,
+                    _ => {}
+                }
+                return Progress::Done;
+            }
+            if left == 0 {
+                return Progress::More;
+            }
+            left = left.saturating_sub(1);
+            self.remove_leaf(at);
+            match parent {
+                Some(parent) if at != root => at = parent,
+                _ => return Progress::Done,
+            }
+        }
+    }
+
+    /// Handles and grants of an agent in the order of their places.
+    pub fn held(&self, agent: AgentId) -> impl Iterator<Item = (Handle, Grant)> {
+        let holder = self.holder(agent).ok();
+        holder.into_iter().flat_map(move |holder| {
+            (1u16..).zip(&holder.places).filter_map(move |(slot, place)| {
+                let PlaceContent::Held(node) = place.content else { return None };
+                let node = self.nodes.get(node)?;
+                if node.state == NodeState::Stale {
+                    return None;
+                }
+                let grant = node.grant;
+                Some((Handle::new(slot, place.generation, grant.rights, grant.badge), grant))
+            })
+        })
+    }
+
+    /// Live grants in the whole graph.
+    pub const fn len(&self) -> u32 {
+        self.nodes.len()
+    }
+
+    /// Tells whether there is no grant at all.
+    pub const fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    fn holder(&self, agent: AgentId) -> Result<&Holder, CapabilityError> {
+        let place = index(agent.slot()).and_then(|at| self.holders.get(at));
+        place.and_then(Option::as_ref).filter(|holder| holder.agent == agent).ok_or(CapabilityError::NoAgent)
+    }
+
+    fn holder_mut(&mut self, agent: AgentId) -> Result<&mut Holder, CapabilityError> {
+        let place = index(agent.slot()).and_then(|at| self.holders.get_mut(at));
+        place.and_then(Option::as_mut).filter(|holder| holder.agent == agent).ok_or(CapabilityError::NoAgent)
+    }
+
+    fn find(&self, caller: AgentId, handle: Handle) -> Result<(NodeId, &Node), CapabilityError> {
+        let place = self.holder(caller)?.place(handle.slot()).ok_or(CapabilityError::NoSuchHandle)?;
+        let id = match place.content {
+            PlaceContent::Held(id) if place.generation == handle.generation() => id,
+            _ if handle.generation() > place.generation => return Err(CapabilityError::NoSuchHandle),
+            _ => return Err(CapabilityError::Stale),
+        };
+        let node = self.nodes.get(id).ok_or(CapabilityError::Stale)?;
+        if node.state == NodeState::Stale {
+            return Err(CapabilityError::Stale);
+        }
+        if handle.rights() != node.grant.rights.0 || handle.badge() != node.grant.badge {
+            return Err(CapabilityError::NoSuchHandle);
+        }
+        Ok((id, node))
+    }
+
+    /// Checks that `caller` may add a handle that hangs from `above` to the table of `to`.
+    fn may_give(&self, caller: AgentId, above: NodeId, to: AgentId) -> Result<(), CapabilityError> {
+        let mut at = Some(above);
+        while let Some(node) = at.and_then(|id| self.nodes.get(id)) {
+            if node.state != NodeState::Live {
+                return Err(CapabilityError::Revoking);
+            }
+            at = node.parent;
+        }
+        if caller == to {
+            return Ok(());
+        }
+        let held = self.nodes.get(above).map_or(Rights::NONE, |node| node.grant.rights);
+        if !held.covers(Rights::GRANT) {
+            return Err(CapabilityError::MissingRight { held: held.0, needed: Rights::GRANT.0 });
+        }
+        let receiver = self.holder(to)?;
+        let share = receiver.limit / 4;
+        if receiver.used >= share && self.given(caller, receiver) >= usize::from(share) {
+            return Err(CapabilityError::Share { share });
+        }
+        Ok(())
+    }
+
+    /// Handles in the table of `receiver` that `giver` put there.
+    fn given(&self, giver: AgentId, receiver: &Holder) -> usize {
+        let held = receiver.places.iter().filter_map(|place| match place.content {
+            PlaceContent::Held(node) => self.nodes.get(node),
+            _ => None,
+        });
+        held.filter(|node| node.giver == Some(giver)).count()
+    }
+
+    /// Adds a node below `parent` to the table of `holder`, which has room.
+    fn add(
+        &mut self,
+        holder: AgentId,
+        grant: Grant,
+        parent: Option<NodeId>,
+        giver: Option<AgentId>,
+        depth: u8,
+    ) -> Result<Handle, CapabilityError> {
+        let next = parent.and_then(|id| self.nodes.get(id)).and_then(|node| node.first_child);
+        let node = Node {
+            grant,
+            state: NodeState::Live,
+            depth,
+            holder: None,
+            giver: giver.filter(|giver| *giver != holder),
+            parent,
+            first_child: None,
+            prev: None,
+            next,
+        };
+        let id = self.nodes.insert(node).map_err(|_| CapabilityError::NoMemory)?;
+        let Some((slot, generation)) = self.holder_mut(holder)?.hold(id) else {
+            self.nodes.remove(id);
+            return Err(CapabilityError::NoMemory);
+        };
+        if let Some(node) = self.nodes.get_mut(id) {
+            node.holder = Some((holder, slot));
+        }
+        if let Some(node) = next.and_then(|next| self.nodes.get_mut(next)) {
+            node.prev = Some(id);
+        }
+        if let Some(node) = parent.and_then(|parent| self.nodes.get_mut(parent)) {
+            node.first_child = Some(id);
+        }
+        Ok(Handle::new(slot, generation, grant.rights, grant.badge))
+    }
+
+    /// Takes a node without children out of the graph and of its holder's table.
+    fn remove_leaf(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.remove(id) else { return };
+        self.unlink(&node);
+        if let Some((agent, slot)) = node.holder
+            && let Ok(holder) = self.holder_mut(agent)
+        {
+            holder.let_go(slot);
+        }
+    }
+
+    fn unlink(&mut self, node: &Node) {
+        if let Some(prev) = node.prev {
+            if let Some(prev) = self.nodes.get_mut(prev) {
+                prev.next = node.next;
+            }
+        } else if let Some(parent) = node.parent.and_then(|id| self.nodes.get_mut(id)) {
+            parent.first_child = node.next;
+        }
+        if let Some(next) = node.next.and_then(|id| self.nodes.get_mut(id)) {
+            next.prev = node.prev;
+        }
+    }
+
+    /// Removes a node whose holder ended; its children hang from its parent from now on.
+    fn orphan(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get_mut(id) else { return };
+        node.holder = None;
+        if node.state != NodeState::Live {
+            // A revocation walks below it; the walk removes it, or leaves it childless.
+            if node.state == NodeState::Frozen {
+                node.state = NodeState::Stale;
+            }
+            return;
+        }
+        let (parent, mut child) = (node.parent, node.first_child.take());
+        while let Some(at) = child {
+            let head = parent.and_then(|id| self.nodes.get(id)).and_then(|node| node.first_child);
+            let Some(node) = self.nodes.get_mut(at) else { break };
+            child = node.next;
+            node.parent = parent;
+            node.prev = None;
+            node.next = if parent.is_some() { head } else { None };
+            if let Some(head) = head.filter(|_| parent.is_some()).and_then(|id| self.nodes.get_mut(id)) {
+                head.prev = Some(at);
+            }
+            if let Some(parent) = parent.and_then(|id| self.nodes.get_mut(id)) {
+                parent.first_child = Some(at);
+            }
+        }
+        if let Some(node) = self.nodes.remove(id) {
+            self.unlink(&node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

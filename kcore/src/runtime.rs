@@ -1,0 +1,304 @@
+//! The two traits through which kernel and agent runtime meet without naming each other.
+//!
+//! The kernel owns a shard, devices and the log and implements [`Syscalls`]. The agent
+//! runtime owns VM instances and runs and implements [`AgentRuntime`]. The kernel calls the
+//! runtime with itself (minus the runtime) as argument:
+//!
+//! ```text
+//! struct Kernel<R> { core: Core, runtime: R }        // Core: Syscalls + vm::Host
+//! impl<R: AgentRuntime<Core>> Kernel<R> { … self.runtime.run(&mut self.core, agent, slice) … }
+//! impl<S: Syscalls + vm::Host> AgentRuntime<S> for Runtime { … }   // in agent/
+//! ```
+//!
+//! The trait is generic over the kernel type, so the runtime may ask more of it (here
+//! `vm::Host` for the host instructions that it does not answer itself) without this crate
+//! knowing the VM.
+//!
+//! # Invariants
+//! 1. `caller` is the agent that the kernel runs at the moment; the runtime is trusted to
+//!    pass the agent it acts for, and handles are checked against that agent's table only.
+//! 2. No method blocks. What waits is told to the runtime later as an [`Event`].
+
+use flux_abi::capability::CapabilityKind;
+use flux_abi::select::LogLevel;
+use flux_abi::status::Status;
+use flux_abi::trap::TrapKind;
+
+use crate::agent_state::AgentState;
+use crate::capability::{Grant, Handle, Rights};
+use crate::id::{AgentId, RequestId, TimerId, TopicId};
+use crate::message::{Failure, Message, Outcome, Outgoing, RequestKind};
+use crate::sched::Gas;
+use crate::time::Time;
+
+/// Why an agent ended.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Exit {
+    /// It stopped by itself with a status (0 is success).
+    Stopped(i64),
+    /// It trapped.
+    Trapped(TrapKind),
+    /// Another agent or the kernel ended it.
+    Killed,
+}
+
+/// Something that concerns one agent and that its runtime must hear of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Event {
+    /// A message stands in its mailbox (see [`Syscalls::peek`] and [`Syscalls::receive`]).
+    Message,
+    /// Its request has an outcome (see [`Syscalls::take_outcome`]).
+    Completed(RequestId),
+    /// A timer that it set is due and no longer set.
+    Timer {
+        /// The timer.
+        timer: TimerId,
+        /// The word given when it was set.
+        key: u64,
+        /// When it was due.
+        due: Time,
+    },
+    /// The barrier at which it waited opened, or the wait ended otherwise.
+    Barrier(Status),
+    /// An agent that it watches (a child) ended.
+    Ended {
+        /// The agent.
+        agent: AgentId,
+        /// Why.
+        exit: Exit,
+    },
+    /// A capability was handed over; the handle is already in its table.
+    Granted(Handle),
+    /// It shall stop in order at its next safe point.
+    Stop,
+}
+
+/// What an event makes of its agent.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Wake {
+    /// It can run now.
+    Ready,
+    /// Nothing to do for it yet.
+    Stay,
+}
+
+/// How a time slice of an agent ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Step {
+    /// It could go on: preempted, or gave up the rest of its slice.
+    Ready,
+    /// It waits for an event.
+    Blocked,
+    /// It ended.
+    Ended(Exit),
+}
+
+/// Where the next message of an agent stands in the order of its work.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Arrival {
+    /// When it arrived.
+    pub due: Time,
+    /// Its urgency.
+    pub priority: u8,
+    /// Its number; lower was sent earlier. Timers draw from the same sequence.
+    pub sequence: u64,
+}
+
+/// How many subscribers a publication reached.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Delivery {
+    /// Mailboxes that took it.
+    pub delivered: u32,
+    /// Mailboxes that refused it.
+    pub refused: u32,
+}
+
+/// What a call to a barrier did.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BarrierStep {
+    /// The caller was the last one: all go on; the others hear [`Event::Barrier`].
+    Open,
+    /// The caller waits for [`Event::Barrier`].
+    Waiting,
+}
+
+/// What the kernel does for the agent runtime.
+///
+/// Statuses are those of the system calls; each method lists its own.
+pub trait Syscalls {
+    /// The time now.
+    fn now(&self) -> Time;
+
+    /// The grant behind `handle` if it is live, of `kind` and covers `rights`. O(1).
+    ///
+    /// # Errors
+    /// `DENIED`.
+    fn check(
+        &self,
+        caller: AgentId,
+        handle: Handle,
+        kind: CapabilityKind,
+        rights: Rights,
+    ) -> Result<Grant, Status>;
+
+    /// Derives from `parent` a handle for `to` that holds `narrower`.
+    ///
+    /// # Errors
+    /// `DENIED` if wider than the parent or without GRANT right, `BUSY` or `NOMEM` if a table is full.
+    fn derive(
+        &mut self,
+        caller: AgentId,
+        parent: Handle,
+        to: AgentId,
+        narrower: Grant,
+    ) -> Result<Handle, Status>;
+
+    /// Revokes everything derived from `handle`, and `handle` itself.
+    ///
+    /// # Errors
+    /// `DENIED`.
+    fn revoke(&mut self, caller: AgentId, handle: Handle) -> Result<(), Status>;
+
+    /// Sends a TELL.
+    ///
+    /// # Errors
+    /// `DENIED`; `NOTFOUND` (ended) and `BUSY` (mailbox full or sender's share used up) are dead
+    /// letters, already counted; `OVERFLOW`; `NOMEM`.
+    fn tell(&mut self, caller: AgentId, target: Handle, outgoing: Outgoing<'_>) -> Result<u64, Status>;
+
+    /// Sends an ASK or DELEGATE that has exactly one outcome, told by [`Event::Completed`].
+    ///
+    /// # Errors
+    /// As [`Syscalls::tell`]; also `BUSY` if the caller has no free completion slot and
+    /// `DEADLOCK` if an ASK would close a cycle of waiting ASKs. After an error there is no request.
+    fn request(
+        &mut self,
+        caller: AgentId,
+        target: Handle,
+        kind: RequestKind,
+        outgoing: Outgoing<'_>,
+        deadline: Time,
+    ) -> Result<RequestId, Status>;
+
+    /// Answers `request` with a value: REPLY to an ASK, RESULT to a DELEGATE.
+    ///
+    /// # Errors
+    /// `TIMEOUT` if the request ended otherwise before (a dead letter, counted), `INVALID` if the
+    /// caller was never asked or answered already, `OVERFLOW`, `NOMEM`.
+    fn answer(&mut self, caller: AgentId, request: RequestId, payload: &[u8]) -> Result<(), Status>;
+
+    /// Answers `request` with an ERROR.
+    ///
+    /// # Errors
+    /// As [`Syscalls::answer`].
+    fn answer_error(&mut self, caller: AgentId, request: RequestId, failure: Failure) -> Result<(), Status>;
+
+    /// Takes the outcome of a request of the caller; its completion slot is free again.
+    /// `None` while it is open, or if it is not a request of the caller.
+    fn take_outcome(&mut self, caller: AgentId, request: RequestId) -> Option<Outcome>;
+
+    /// Where the caller's next message stands, without taking it.
+    fn peek(&self, caller: AgentId) -> Option<Arrival>;
+
+    /// Takes the caller's next message.
+    fn receive(&mut self, caller: AgentId) -> Option<Message>;
+
+    /// Counts a message that the runtime took but can't deliver (no such handler, wrong values).
+    fn dead_letter(&mut self, caller: AgentId, message: &Message);
+
+    /// Sends an EVENT to all subscribers of a topic.
+    ///
+    /// # Errors
+    /// `DENIED`, `OVERFLOW`.
+    fn publish(&mut self, caller: AgentId, topic: Handle, outgoing: Outgoing<'_>)
+    -> Result<Delivery, Status>;
+
+    /// Subscribes the caller to the topic of a handle.
+    ///
+    /// # Errors
+    /// `DENIED`, `EXISTS`, `BUSY` at the limit, `NOMEM`.
+    fn subscribe(&mut self, caller: AgentId, topic: Handle) -> Result<(), Status>;
+
+    /// Ends the subscription to the topic of a handle.
+    ///
+    /// # Errors
+    /// `DENIED`, `NOTFOUND`.
+    fn unsubscribe(&mut self, caller: AgentId, topic: Handle) -> Result<(), Status>;
+
+    /// The name of a topic.
+    fn topic_name(&self, topic: TopicId) -> Option<&str>;
+
+    /// Arrives at the barrier `name` of `parties` agents.
+    ///
+    /// # Errors
+    /// `INVALID` if others wait there with another number, `BUSY`, `NOMEM`.
+    fn barrier(
+        &mut self,
+        caller: AgentId,
+        name: &[u8],
+        parties: u32,
+        deadline: Time,
+    ) -> Result<BarrierStep, Status>;
+
+    /// Sets a timer that is told once by [`Event::Timer`] with `key`.
+    ///
+    /// # Errors
+    /// `BUSY` at the caller's limit, `NOMEM`.
+    fn set_timer(&mut self, caller: AgentId, due: Time, key: u64) -> Result<TimerId, Status>;
+
+    /// Takes a timer back; `false` if it is not set.
+    fn cancel_timer(&mut self, caller: AgentId, timer: TimerId) -> bool;
+
+    /// Shows a sign of life to the supervisor.
+    fn heartbeat(&mut self, caller: AgentId);
+
+    /// Records the agent's state for others to see.
+    ///
+    /// # Errors
+    /// `INVALID` if the state machine has no such transition.
+    fn set_state(&mut self, caller: AgentId, state: AgentState) -> Result<(), Status>;
+
+    /// Charges memory to the caller's quota.
+    ///
+    /// # Errors
+    /// `NOMEM` with nothing charged.
+    fn charge(&mut self, caller: AgentId, bytes: u64) -> Result<(), Status>;
+
+    /// Gives charged memory back.
+    fn release(&mut self, caller: AgentId, bytes: u64);
+
+    /// The name of an agent, for logs.
+    fn agent_name(&self, agent: AgentId) -> &str;
+
+    /// Writes a record of the caller's log.
+    fn log(&mut self, caller: AgentId, level: LogLevel, text: &str);
+
+    /// Records a value under a name.
+    fn metric(&mut self, caller: AgentId, name: &str, value: f64);
+
+    /// The next word of the caller's own random stream.
+    fn random(&mut self, caller: AgentId) -> u64;
+}
+
+/// What runs agents, called by the kernel.
+///
+/// `S` is the kernel; an implementation may require more of it than [`Syscalls`].
+pub trait AgentRuntime<S: Syscalls + ?Sized> {
+    /// What an agent is started from: a verified, loaded program with its wiring.
+    type Image;
+
+    /// Makes the agent; its first step is due when the kernel next dispatches it.
+    ///
+    /// # Errors
+    /// `NOMEM`, `INVALID`: the agent then does not exist.
+    fn start(&mut self, sys: &mut S, agent: AgentId, image: Self::Image) -> Result<Wake, Status>;
+
+    /// Tells the agent's runtime of an event; runs no code of the agent.
+    fn event(&mut self, sys: &mut S, agent: AgentId, event: Event) -> Wake;
+
+    /// Runs the agent for at most `slice` gas.
+    fn run(&mut self, sys: &mut S, agent: AgentId, slice: Gas) -> Step;
+
+    /// Ends the agent from outside and drops what it held; open requests are already ended.
+    fn end(&mut self, sys: &mut S, agent: AgentId, exit: Exit);
+}
