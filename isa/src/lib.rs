@@ -13,9 +13,11 @@ extern crate alloc;
 
 pub mod builder;
 pub mod desc;
+pub mod file;
 pub mod instruction;
 pub mod module;
 
+pub use file::{ModuleError, ModuleProblem};
 pub use instruction::{DecodeError, Instruction, OperandError};
 pub use module::{
     Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter,

@@ -239,7 +239,8 @@ pub struct Entry {
     pub stack: u16,
     /// Handler records of this frame.
     pub handlers: u8,
-    /// Bit n: register n is written. Only R7..=R55 may be set.
+    /// Bit n: register n is written. Only R7..=R55 may be set, and R3 (BP) where an ENTER of this
+    /// frame is open.
     pub written: u64,
 }
 

@@ -1,0 +1,386 @@
+//! What a module was refused for.
+
+use alloc::string::String;
+use core::fmt;
+
+use flux_abi::capability::CapabilityKind;
+use flux_abi::opcode::Opcode;
+use flux_isa::desc::DescError;
+use flux_isa::{DecodeError, LinkKind};
+
+/// A rule that does not hold, and where.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{place}: {problem}")]
+pub struct VerifyError {
+    /// Where.
+    pub place: Place,
+    /// What.
+    pub problem: Problem,
+}
+
+/// Where in a module.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// In the module as a whole.
+    Module,
+    /// In row `row` of a table, from 0.
+    Table {
+        /// Name of the table.
+        table: &'static str,
+        /// The row.
+        row: usize,
+    },
+    /// At an instruction.
+    Code {
+        /// Number of the function.
+        function: usize,
+        /// Its name, cut to 64 characters.
+        name: String,
+        /// Offset in words.
+        offset: u32,
+        /// The instruction, if it was decoded.
+        opcode: Option<Opcode>,
+    },
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Module => f.write_str("module"),
+            Self::Table { table, row } => write!(f, "{table} {row}"),
+            Self::Code { function, name, offset, opcode } => {
+                write!(f, "function {function} `{name}`, offset {offset}")?;
+                opcode.map_or(Ok(()), |opcode| write!(f, ", {}", opcode.info().name))
+            }
+        }
+    }
+}
+
+/// What does not hold.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum Problem {
+    /// A table or value is over its limit.
+    #[error("{count} {what}; at most {limit} are allowed")]
+    TooMany {
+        /// What is counted.
+        what: &'static str,
+        /// How many.
+        count: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// The first 8 bytes of the constants are not zero.
+    #[error("the first 8 bytes of the constants must be zero, so that offset 0 names nothing")]
+    ConstantsStart,
+    /// Constants, state and scratch area do not fit.
+    #[error("constants, state and scratch area take {size} bytes; the quota is {quota}")]
+    Quota {
+        /// Bytes they take.
+        size: u64,
+        /// Bytes allowed.
+        quota: u64,
+    },
+    /// A name is missing or too long.
+    #[error("the name has {length} bytes; 1 to {limit} are allowed")]
+    Name {
+        /// Its length in bytes.
+        length: usize,
+        /// Greatest length.
+        limit: usize,
+    },
+    /// A value has to be positive or not negative.
+    #[error("the interval of {value} ns must {}", if *.positive { "be above 0" } else { "be 0 or more" })]
+    Interval {
+        /// The interval.
+        value: i64,
+        /// Whether 0 is refused too.
+        positive: bool,
+    },
+    /// An interval where none belongs.
+    #[error("an interval of {0} ns is given where none belongs")]
+    UnusedInterval(i64),
+    /// A type descriptor does not parse.
+    #[error("{0}")]
+    Desc(DescError),
+    /// A parameter's type is none of the five.
+    #[error("a parameter is of type b, l, d, s or t")]
+    ParameterType,
+    /// Rights are not 1, 2 or 3.
+    #[error("rights {0} are none of 1 (read), 2 (write), 3 (both)")]
+    Rights(u8),
+    /// A state field lies outside the state, on another field or off its alignment.
+    #[error("the field at {offset} must start at {least} or above, aligned to {align}, and end by {end}")]
+    Field {
+        /// Offset of the field.
+        offset: u32,
+        /// End of the field before it.
+        least: u32,
+        /// Its alignment.
+        align: u32,
+        /// End of the state.
+        end: u32,
+    },
+    /// A function returns more than one word.
+    #[error("{0} results; a function has 0 or 1")]
+    Results(u8),
+    /// Functions do not cover the code one after the other.
+    #[error("the function starts at {offset} with {length} words; it must start at {wanted} with 1 or more")]
+    FunctionPlace {
+        /// Its first word.
+        offset: u32,
+        /// Its words.
+        length: u32,
+        /// Where it must start.
+        wanted: u32,
+    },
+    /// Functions end before or behind the code.
+    #[error("the functions end at word {end}; the code has {words}")]
+    FunctionsEnd {
+        /// End of the last function.
+        end: u64,
+        /// Words of code.
+        words: u64,
+    },
+    /// A number names nothing in its table.
+    #[error("{table} {number} does not exist; there are {count}")]
+    NoSuch {
+        /// The table.
+        table: &'static str,
+        /// The number.
+        number: u64,
+        /// Rows of the table.
+        count: u64,
+    },
+    /// An export's types do not fit its function.
+    #[error(
+        "the export has {arguments} arguments and {results} results; its function {wanted_arguments} and {wanted_results}"
+    )]
+    ExportShape {
+        /// Arguments by the descriptors.
+        arguments: usize,
+        /// Results by the descriptor.
+        results: u8,
+        /// Arguments of the function's signature.
+        wanted_arguments: u8,
+        /// Results of the function's signature.
+        wanted_results: u8,
+    },
+    /// An export of this kind takes another number of arguments.
+    #[error("an export of kind {kind} takes {wanted} arguments, not {given}")]
+    ExportArguments {
+        /// The kind.
+        kind: &'static str,
+        /// Arguments it takes.
+        wanted: usize,
+        /// Arguments given.
+        given: usize,
+    },
+    /// An export that may be there once is there again.
+    #[error("a second export of kind {0}; one is allowed")]
+    ExportTwice(&'static str),
+    /// Rows are not in ascending order.
+    #[error("it must come behind the row before it, in ascending order, each once")]
+    Order,
+    /// An offset is not inside the code.
+    #[error("offset {offset} is not inside the code of {words} words")]
+    OutsideCode {
+        /// The offset.
+        offset: u32,
+        /// Words of code.
+        words: usize,
+    },
+    /// Line 0.
+    #[error("document lines count from 1")]
+    LineZero,
+    /// Native code of another module.
+    #[error("the native code was made from another module")]
+    NativeIdentity,
+
+    /// Words are no instruction.
+    #[error("{0}")]
+    Decode(DecodeError),
+    /// An instruction reaches over the end of its function.
+    #[error("the instruction reaches over the end of its function at {end}")]
+    Straddles {
+        /// End of the function.
+        end: u32,
+    },
+    /// An entry record inside an instruction.
+    #[error("entry record {entry} is not at the start of an instruction")]
+    EntryInside {
+        /// Offset of the record.
+        entry: u32,
+    },
+    /// An entry record is missing.
+    #[error("an entry record is missing here: a function starts, or the instruction before ends a block")]
+    EntryMissing,
+    /// An entry record names a register it cannot speak of.
+    #[error("the entry's mask {mask:#x} has bits that no general register has")]
+    EntryMask {
+        /// The mask.
+        mask: u64,
+    },
+    /// A function does not start empty.
+    #[error(
+        "a function starts with 0 slots, 0 handlers, no ENTER; only its arguments and R8 to R15 are written"
+    )]
+    FunctionStart,
+    /// A branch or handler target that is no entry of the function.
+    #[error("target {target} is not an entry of this function")]
+    Target {
+        /// The target.
+        target: u32,
+    },
+    /// An edge with another stack depth.
+    #[error("the stack has {depth} slots; entry {entry} declares {declared}")]
+    EdgeStack {
+        /// The entry.
+        entry: u32,
+        /// Slots here.
+        depth: u32,
+        /// Slots it declares.
+        declared: u32,
+    },
+    /// An edge with another handler depth.
+    #[error("there are {handlers} handler records; entry {entry} declares {declared}")]
+    EdgeHandlers {
+        /// The entry.
+        entry: u32,
+        /// Records here.
+        handlers: u8,
+        /// Records it declares.
+        declared: u8,
+    },
+    /// An edge between an open and a closed ENTER.
+    #[error("entry {entry} declares {} ENTER, which is not so here", if *.declared { "an open" } else { "no open" })]
+    EdgeFrame {
+        /// The entry.
+        entry: u32,
+        /// Whether it declares an open ENTER.
+        declared: bool,
+    },
+    /// An edge on which a declared register is not written.
+    #[error("entry {entry} declares R{register} written, which it is not here")]
+    EdgeRegister {
+        /// The entry.
+        entry: u32,
+        /// The register.
+        register: u32,
+    },
+    /// The function's last instruction goes on behind it.
+    #[error("the function falls off its end")]
+    FallsOff,
+    /// A register is read before it is written.
+    #[error("R{0} is read but not written on every way here")]
+    Unwritten(u32),
+    /// The stack sinks below its frame.
+    #[error("{needed} slots are needed; the frame has {depth}")]
+    Underflow {
+        /// Slots needed.
+        needed: u32,
+        /// Slots there, without the saved BP of an open ENTER.
+        depth: u32,
+    },
+    /// The frame grows over the greatest depth.
+    #[error("the frame grows to {depth} slots; at most 65535 are allowed")]
+    FrameSize {
+        /// Slots it grows to.
+        depth: u64,
+    },
+    /// A slot outside the frame and its stacked arguments.
+    #[error("slot {slot} is outside {least}..{end}")]
+    Slot {
+        /// The slot.
+        slot: i64,
+        /// Least slot of the frame.
+        least: i64,
+        /// End of the frame.
+        end: i64,
+    },
+    /// ENTER not at the start of a frame, or twice.
+    #[error("ENTER needs an empty frame without another ENTER; it has {0} slots")]
+    Enter(u32),
+    /// LEAVE without ENTER.
+    #[error("LEAVE without an open ENTER")]
+    Leave,
+    /// A frame is left while something is in it.
+    #[error("the frame is left with {depth} slots, {handlers} handler records{}", if *.open { ", an open ENTER" } else { "" })]
+    FrameLeft {
+        /// Slots in it.
+        depth: u32,
+        /// Records of it.
+        handlers: u8,
+        /// Whether an ENTER is open.
+        open: bool,
+    },
+    /// A handler record is removed where none is.
+    #[error("there is no handler record to remove")]
+    NoHandler,
+    /// Too many handler records.
+    #[error("more than 255 handler records in a frame")]
+    HandlerDepth,
+    /// The stack sinks while a handler needs it.
+    #[error(
+        "a handler of this function starts with {handler} slots, but the stack sinks to {least} while a record is active"
+    )]
+    HandlerStack {
+        /// Greatest depth that a handler starts at.
+        handler: u32,
+        /// Least depth while a record is active.
+        least: u32,
+    },
+    /// A tail call to a function of another shape.
+    #[error(
+        "the tail call needs {stacked} stacked arguments and {results} results; the function has {given_stacked} and {given_results}"
+    )]
+    TailShape {
+        /// Stacked arguments of this function.
+        stacked: u8,
+        /// Results of this function.
+        results: u8,
+        /// Stacked arguments of the called one.
+        given_stacked: u8,
+        /// Results of the called one.
+        given_results: u8,
+    },
+    /// A trap handler of another shape.
+    #[error("a trap handler takes 2 arguments, not {0}")]
+    HandlerShape(u8),
+    /// A trap handler that returns, or RETI elsewhere.
+    #[error("a function that SET_HANDLER names is left only by RETI, and no other function has RETI")]
+    HandlerReturn,
+    /// The number of a system call is not a constant of the block.
+    #[error("R60 must be set by MOVI or MOVI64 in the same block")]
+    SyscallNumber,
+    /// No system call has this number.
+    #[error("system call {0} does not exist")]
+    Syscall(u64),
+    /// A capability is used and not declared.
+    #[error("capability {} is needed and not declared", .0.name())]
+    Capability(CapabilityKind),
+    /// A link of another kind.
+    #[error("link {number} is of kind {}; {} is needed", given.name(), wanted.name())]
+    LinkKind {
+        /// The link.
+        number: u64,
+        /// Its kind.
+        given: LinkKind,
+        /// The kind that is needed.
+        wanted: LinkKind,
+    },
+    /// A block does not start with its charge.
+    #[error("a block starts with GAS_CHECK of 1 or more")]
+    GasMissing,
+    /// A charge covers too much.
+    #[error("the GAS_CHECK before covers more than {limit} instructions")]
+    GasCover {
+        /// Instructions it may cover.
+        limit: u64,
+    },
+}
+
+impl From<DescError> for Problem {
+    fn from(error: DescError) -> Self {
+        Self::Desc(error)
+    }
+}

@@ -1,0 +1,273 @@
+//! The tables of a module: what they point at exists and fits.
+
+use flux_abi::limits;
+use flux_isa::desc::{Desc, Layout};
+use flux_isa::{Export, ExportKind, LinkKind, Module, Signature};
+
+use crate::error::{Place, Problem, VerifyError};
+
+fn at(table: &'static str, row: usize) -> impl FnOnce(Problem) -> VerifyError {
+    move |problem| VerifyError { place: Place::Table { table, row }, problem }
+}
+
+fn whole(problem: Problem) -> VerifyError {
+    VerifyError { place: Place::Module, problem }
+}
+
+pub(crate) fn wide(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+fn limit(what: &'static str, count: usize, limit: usize) -> Result<(), VerifyError> {
+    if count > limit {
+        return Err(whole(Problem::TooMany { what, count: wide(count), limit: wide(limit) }));
+    }
+    Ok(())
+}
+
+fn name(text: &str, limit: usize) -> Result<(), Problem> {
+    if (1..=limit).contains(&text.len()) { Ok(()) } else { Err(Problem::Name { length: text.len(), limit }) }
+}
+
+fn not_negative(value: i64) -> Result<(), Problem> {
+    if value >= 0 { Ok(()) } else { Err(Problem::Interval { value, positive: false }) }
+}
+
+fn positive(value: i64) -> Result<(), Problem> {
+    if value > 0 { Ok(()) } else { Err(Problem::Interval { value, positive: true }) }
+}
+
+/// Checks every table; returns the number of rows looked at.
+pub(crate) fn check(module: &Module) -> Result<u64, VerifyError> {
+    limit("words of code", module.code.len(), limits::MODULE_BYTES / 4)?;
+    limit("functions", module.functions.len(), limits::FUNCTIONS)?;
+    limit("parameters", module.parameters.len(), limits::PARAMETERS)?;
+    for (what, count) in [
+        ("signatures", module.signatures.len()),
+        ("links", module.links.len()),
+        ("timers", module.timers.len()),
+    ] {
+        limit(what, count, usize::from(u16::MAX))?;
+    }
+    meta(module)?;
+    memory(module)?;
+    parameters_and_links(module)?;
+    functions(module)?;
+    exports(module)?;
+    for (row, timer) in module.timers.iter().enumerate() {
+        positive(timer.interval_ns).map_err(at("timer", row))?;
+    }
+    entries_and_lines(module)?;
+    native(module)?;
+    Ok([
+        module.parameters.len(),
+        module.links.len(),
+        module.signatures.len(),
+        module.functions.len(),
+        module.exports.len(),
+        module.timers.len(),
+        module.entries.len(),
+        module.lines.len(),
+    ]
+    .into_iter()
+    .fold(0u64, |sum, rows| sum.saturating_add(wide(rows))))
+}
+
+fn meta(module: &Module) -> Result<(), VerifyError> {
+    let meta = &module.meta;
+    name(&meta.name, limits::STRING_BYTES).map_err(whole)?;
+    not_negative(meta.period_ns).map_err(whole)?;
+    not_negative(meta.heartbeat_ns).map_err(whole)?;
+    for (row, topic) in meta.subscribe.iter().enumerate() {
+        name(topic, limits::TOPIC_BYTES).map_err(at("subscription", row))?;
+    }
+    Ok(())
+}
+
+/// Constants, state and scratch area fit the quota and the 32 bits of an offset.
+fn memory(module: &Module) -> Result<(), VerifyError> {
+    if module.constants.iter().take(8).any(|byte| *byte != 0) {
+        return Err(whole(Problem::ConstantsStart));
+    }
+    let quota = module.meta.memory.min(u64::from(u32::MAX));
+    let size = module.heap_base();
+    if size > quota {
+        return Err(whole(Problem::Quota { size, quota }));
+    }
+    let mut least = 0;
+    for (row, field) in module.state.fields.iter().enumerate() {
+        let at_field = || at("state field", row);
+        let layout = Desc::parse(&field.desc).map_err(|error| at_field()(error.into()))?.layout();
+        let align = layout.map_or(1, |layout: Layout| layout.align);
+        let end = layout.and_then(|layout| field.offset.checked_add(layout.size));
+        let aligned = field.offset.checked_rem(align) == Some(0);
+        match end {
+            Some(end) if end <= module.state.size && field.offset >= least && aligned => least = end,
+            _ => {
+                let end = module.state.size;
+                return Err(at_field()(Problem::Field { offset: field.offset, least, align, end }));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn parameters_and_links(module: &Module) -> Result<(), VerifyError> {
+    for (row, parameter) in module.parameters.iter().enumerate() {
+        name(&parameter.name, limits::STRING_BYTES).map_err(at("parameter", row))?;
+        if !["b", "l", "d", "s", "t"].contains(&parameter.desc.as_str()) {
+            return Err(at("parameter", row)(Problem::ParameterType));
+        }
+    }
+    for (row, link) in module.links.iter().enumerate() {
+        let longest = if link.kind == LinkKind::Topic { limits::TOPIC_BYTES } else { limits::STRING_BYTES };
+        name(&link.name, longest).map_err(at("link", row))?;
+        if !(1..=3).contains(&link.rights) {
+            return Err(at("link", row)(Problem::Rights(link.rights)));
+        }
+    }
+    Ok(())
+}
+
+fn functions(module: &Module) -> Result<(), VerifyError> {
+    for (row, signature) in module.signatures.iter().enumerate() {
+        if signature.results > 1 {
+            return Err(at("signature", row)(Problem::Results(signature.results)));
+        }
+    }
+    let mut end = 0u32;
+    for (row, function) in module.functions.iter().enumerate() {
+        let (offset, length) = (function.offset, function.length);
+        match offset.checked_add(length) {
+            Some(next) if offset == end && length > 0 => end = next,
+            _ => return Err(at("function", row)(Problem::FunctionPlace { offset, length, wanted: end })),
+        }
+        signature(module, function.signature).map_err(at("function", row))?;
+    }
+    if u64::from(end) != wide(module.code.len()) {
+        return Err(whole(Problem::FunctionsEnd { end: u64::from(end), words: wide(module.code.len()) }));
+    }
+    Ok(())
+}
+
+fn signature(module: &Module, number: u16) -> Result<Signature, Problem> {
+    module.signatures.get(usize::from(number)).copied().ok_or_else(|| Problem::NoSuch {
+        table: "signature",
+        number: u64::from(number),
+        count: wide(module.signatures.len()),
+    })
+}
+
+/// Signature of function `number`, which may not exist.
+pub(crate) fn function_signature(module: &Module, number: u32) -> Result<Signature, Problem> {
+    let function = usize::try_from(number).ok().and_then(|number| module.functions.get(number));
+    let function = function.ok_or_else(|| Problem::NoSuch {
+        table: "function",
+        number: u64::from(number),
+        count: wide(module.functions.len()),
+    })?;
+    signature(module, function.signature)
+}
+
+fn exports(module: &Module) -> Result<(), VerifyError> {
+    let mut seen = [false; 3];
+    for (row, export) in module.exports.iter().enumerate() {
+        let single = match export.kind {
+            ExportKind::StateInit => seen.get_mut(0),
+            ExportKind::Init => seen.get_mut(1),
+            ExportKind::Loop => seen.get_mut(2),
+            _ => None,
+        };
+        if single.is_some_and(|seen| core::mem::replace(seen, true)) {
+            return Err(at("export", row)(Problem::ExportTwice(export.kind.name())));
+        }
+        export_shape(module, export).map_err(at("export", row))?;
+    }
+    Ok(())
+}
+
+fn export_shape(module: &Module, export: &Export) -> Result<(), Problem> {
+    let signature = function_signature(module, export.function)?;
+    let given = Desc::parse_list(&export.arguments)?.len();
+    let results = if export.result.is_empty() {
+        0
+    } else {
+        Desc::parse(&export.result)?;
+        1
+    };
+    if given != usize::from(signature.arguments) || results != signature.results {
+        return Err(Problem::ExportShape {
+            arguments: given,
+            results,
+            wanted_arguments: signature.arguments,
+            wanted_results: signature.results,
+        });
+    }
+    let wanted = match export.kind {
+        ExportKind::Handler | ExportKind::Function => given,
+        ExportKind::Topic => 1,
+        _ => 0,
+    };
+    if given != wanted {
+        return Err(Problem::ExportArguments { kind: export.kind.name(), wanted, given });
+    }
+    let longest = match export.kind {
+        ExportKind::Handler | ExportKind::Function | ExportKind::Test => limits::STRING_BYTES,
+        ExportKind::Topic => limits::TOPIC_BYTES,
+        _ => 0,
+    };
+    if longest > 0 {
+        name(&export.name, longest)?;
+    }
+    match export.kind {
+        ExportKind::Every => positive(export.interval_ns),
+        _ if export.interval_ns != 0 => Err(Problem::UnusedInterval(export.interval_ns)),
+        _ => Ok(()),
+    }
+}
+
+fn entries_and_lines(module: &Module) -> Result<(), VerifyError> {
+    let words = module.code.len();
+    let inside = |offset: u32| {
+        if u64::from(offset) < wide(words) { Ok(()) } else { Err(Problem::OutsideCode { offset, words }) }
+    };
+    let mut before = None;
+    for (row, entry) in module.entries.iter().enumerate() {
+        inside(entry.offset).map_err(at("entry", row))?;
+        if before >= Some(entry.offset) {
+            return Err(at("entry", row)(Problem::Order));
+        }
+        before = Some(entry.offset);
+    }
+    before = None;
+    for (row, line) in module.lines.iter().enumerate() {
+        inside(line.offset).map_err(at("line", row))?;
+        if before >= Some(line.offset) {
+            return Err(at("line", row)(Problem::Order));
+        }
+        if line.line == 0 {
+            return Err(at("line", row)(Problem::LineZero));
+        }
+        before = Some(line.offset);
+    }
+    Ok(())
+}
+
+fn native(module: &Module) -> Result<(), VerifyError> {
+    if module.native.is_empty() {
+        return Ok(());
+    }
+    let identity = module.identity();
+    let mut before = None;
+    for (row, native) in module.native.iter().enumerate() {
+        name(&native.architecture, limits::STRING_BYTES).map_err(at("native section", row))?;
+        if before >= Some(native.architecture.as_str()) {
+            return Err(at("native section", row)(Problem::Order));
+        }
+        if native.identity != identity {
+            return Err(at("native section", row)(Problem::NativeIdentity));
+        }
+        before = Some(native.architecture.as_str());
+    }
+    Ok(())
+}
