@@ -337,13 +337,14 @@ mod tests {
     }
 
     fn run(scheduler: &mut Scheduler, slices: usize) -> Vec<u32> {
-        (0..slices)
-            .map_while(|_| scheduler.next())
-            .map(|d| {
-                scheduler.preempted(d.agent);
-                d.agent.slot()
-            })
-            .collect()
+        let mut order = Vec::new();
+        while order.len() < slices
+            && let Some(d) = scheduler.next()
+        {
+            scheduler.preempted(d.agent);
+            order.push(d.agent.slot());
+        }
+        order
     }
 
     #[test]

@@ -1,3 +1,19 @@
 //! Bounded decoders for everything that comes over a wire.
+//!
+//! - [`payload`]: handler name and values of one message between agents.
+//! - [`archive`]: documents and settings that a booting machine is given.
+//!
+//! # Invariants
+//! 1. Decoding never panics, recurses without bound, or takes memory out of proportion to its input.
+//! 2. Both formats are canonical: what is accepted encodes to the same bytes again.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod archive;
+mod cursor;
+pub mod payload;
