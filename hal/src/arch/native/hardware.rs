@@ -37,7 +37,7 @@ fn memory_bytes() -> Option<u64> {
 fn features() -> Vec<&'static str> {
     let mut found = Vec::new();
     macro_rules! probe {
-        ($($name:literal)*) => { $(if std::arch::is_x86_feature_detected!($name) { found.push($name); })* };
+        ($($name:tt)*) => { $(if std::arch::is_x86_feature_detected!($name) { found.push($name); })* };
     }
     probe!("sse2" "sse3" "ssse3" "sse4.1" "sse4.2" "popcnt" "avx" "avx2" "fma" "bmi1" "bmi2" "lzcnt" "aes" "rdrand" "rdseed");
     found
@@ -47,7 +47,7 @@ fn features() -> Vec<&'static str> {
 fn features() -> Vec<&'static str> {
     let mut found = Vec::new();
     macro_rules! probe {
-        ($($name:literal)*) => { $(if std::arch::is_aarch64_feature_detected!($name) { found.push($name); })* };
+        ($($name:tt)*) => { $(if std::arch::is_aarch64_feature_detected!($name) { found.push($name); })* };
     }
     probe!("neon" "crc" "aes" "sha2" "lse" "sve");
     found
