@@ -42,7 +42,9 @@ impl Cfg {
 
         let mut position = vec![NONE; count];
         let mut order = Vec::with_capacity(count);
-        let mut cursor = successor_starts.clone();
+        // Successors are visited last to first, so that in the order a block's first
+        // successor comes right behind it and the way out of a loop behind the loop.
+        let mut cursor: Vec<u32> = successor_starts.iter().skip(1).copied().collect();
         let mut stack: Vec<u32> = Vec::new();
         if count > 0 {
             stack.push(0);
@@ -50,10 +52,9 @@ impl Cfg {
         }
         while let Some(&at) = stack.last() {
             let at = at as usize;
-            let next = cursor[at];
-            if next < successor_starts[at + 1] {
-                cursor[at] += 1;
-                let to = successors[next as usize];
+            if cursor[at] > successor_starts[at] {
+                cursor[at] -= 1;
+                let to = successors[cursor[at] as usize];
                 if position[to as usize] == NONE {
                     position[to as usize] = 0;
                     stack.push(to);

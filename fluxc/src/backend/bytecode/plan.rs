@@ -1,0 +1,610 @@
+//! What allocation and selection need to know about a function: order of the blocks,
+//! positions, loops, and where each value lives.
+//!
+//! Positions count up through the blocks in their order. A block starts at an even
+//! position (its parameters are defined one later); each instruction and the terminator
+//! takes two: operands are read at the even one, the result is written at the odd one.
+//!
+//! # Invariants
+//! 1. A value's interval `start..=end` holds every position where the value is live. It has
+//!    no holes: a value that is defined before a loop and used in it lives to the loop's end.
+//! 2. Loops are position ranges from a block that something later jumps to, to the last
+//!    such jump, widened until any two are nested or apart. This holds for any graph, since
+//!    in reverse postorder a definition comes before all its uses.
+//! 3. All steps take near-linear time, whatever the graph.
+
+use crate::fir::{
+    BlockId, Cfg, Dominators, Effect, Function, Inst, IntCompare, IntKind, IntOp, IntUnaryOp, Terminator,
+    ValueDef, ValueId,
+};
+use alloc::collections::BTreeMap;
+use alloc::vec;
+use alloc::vec::Vec;
+use flux_abi::opcode::Opcode;
+
+pub(super) const NONE: u32 = u32::MAX;
+/// No register is wanted.
+pub(super) const NO_REGISTER: u8 = u8::MAX;
+
+/// A range of blocks that contains a way back to its start.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Region {
+    /// First position.
+    start: u32,
+    /// Position of the last block's terminator.
+    end: u32,
+    /// First and last place in the order.
+    first: u32,
+    last: u32,
+    /// Place of the block that loads constants for it; `NONE` if none can.
+    home: u32,
+    parent: u32,
+    /// A farther ancestor, for searches in logarithmic time.
+    jump: u32,
+    depth: u32,
+    has_call: bool,
+}
+
+/// A constant that is loaded once in front of a loop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LoopConstant {
+    pub(super) bits: u64,
+    /// Where it is loaded: before the terminator of the block at this place.
+    pub(super) home: u32,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) weight: u32,
+}
+
+/// See the module.
+pub(super) struct Plan {
+    pub(super) cfg: Cfg,
+    /// Per place the position where the block starts.
+    pub(super) block_start: Vec<u32>,
+    /// Per value the value whose word it is.
+    root: Vec<u32>,
+    /// Per value its interval; `end` is 0 if it is never needed in a place of its own.
+    pub(super) start: Vec<u32>,
+    pub(super) end: Vec<u32>,
+    /// Per value how often it is used, loops counted eight times.
+    pub(super) weight: Vec<u32>,
+    /// Per value a block parameter that it is passed to.
+    pub(super) passed_to: Vec<u32>,
+    /// Per value a register that it should best be in.
+    pub(super) wanted: Vec<u8>,
+    /// Per value whether a comparison is part of its block's branch.
+    fused: Vec<bool>,
+    /// Positions of calls, ascending.
+    pub(super) calls: Vec<u32>,
+    regions: Vec<Region>,
+    innermost: Vec<u32>,
+    /// Per place the region in front of which constants are loaded.
+    hoist: Vec<u32>,
+    pub(super) loop_constants: Vec<LoopConstant>,
+    constant_numbers: BTreeMap<(u32, u64), u32>,
+    /// Numbers of loop constants in the order of the places that load them.
+    pub(super) homes: Vec<u32>,
+}
+
+impl Plan {
+    /// Plans a verified function; `None` if it has no body.
+    pub(super) fn new(function: &Function) -> Option<Self> {
+        function.blocks.first()?;
+        let cfg = Cfg::new(function);
+        let values = function.values.len();
+        let mut plan = Self {
+            block_start: Vec::with_capacity(cfg.order.len()),
+            root: (0..index32(values)).collect(),
+            start: vec![0; values],
+            end: vec![0; values],
+            weight: vec![0; values],
+            passed_to: vec![NONE; values],
+            wanted: vec![NO_REGISTER; values],
+            fused: vec![false; values],
+            calls: Vec::new(),
+            regions: Vec::new(),
+            innermost: vec![NONE; cfg.order.len()],
+            hoist: Vec::new(),
+            loop_constants: Vec::new(),
+            constant_numbers: BTreeMap::new(),
+            homes: Vec::new(),
+            cfg,
+        };
+        let uses = plan.number(function);
+        plan.find_regions(function);
+        plan.find_hoist_regions(function);
+        plan.find_intervals(function, &uses);
+        let mut homes: Vec<u32> = (0..index32(plan.loop_constants.len())).collect();
+        homes.sort_by_key(|&number| plan.loop_constants[number as usize].home);
+        plan.homes = homes;
+        Some(plan)
+    }
+
+    /// The value whose word `value` is.
+    pub(super) fn root(&self, value: ValueId) -> ValueId {
+        ValueId::new(self.root[value.index()] as usize)
+    }
+
+    /// The block at a place.
+    pub(super) fn block(&self, place: usize) -> BlockId {
+        self.cfg.order[place]
+    }
+
+    /// Tells whether a value's comparison is made by its block's branch.
+    pub(super) fn is_fused(&self, value: ValueId) -> bool {
+        self.fused[value.index()]
+    }
+
+    /// Tells whether a call happens while a value with this interval lives.
+    pub(super) fn crosses_call(&self, start: u32, end: u32) -> bool {
+        let next = self.calls.partition_point(|&call| call < start);
+        self.calls.get(next).is_some_and(|&call| call < end)
+    }
+
+    /// The loop constants that the block at `place` loads, with their numbers.
+    pub(super) fn loop_constants_of(&self, place: usize) -> impl Iterator<Item = (usize, LoopConstant)> + '_ {
+        let home = index32(place);
+        let first = self.homes.partition_point(|&number| self.loop_constants[number as usize].home < home);
+        self.homes[first..]
+            .iter()
+            .map(|&number| (number as usize, self.loop_constants[number as usize]))
+            .take_while(move |(_, constant)| constant.home == home)
+    }
+
+    /// The loop constant for `bits` at a place, if there is one.
+    pub(super) fn loop_constant(&self, place: usize, bits: u64) -> Option<usize> {
+        let region = self.hoist[place];
+        if region == NONE {
+            return None;
+        }
+        self.constant_numbers.get(&(region, bits)).map(|&number| number as usize)
+    }
+
+    /// Positions, roots and counts of uses.
+    fn number(&mut self, function: &Function) -> Vec<u32> {
+        let mut uses = vec![0u32; function.values.len()];
+        let mut position = 0u32;
+        for place in 0..self.cfg.order.len() {
+            let block = &function.blocks[self.cfg.order[place].index()];
+            self.block_start.push(position);
+            for &param in &block.params {
+                self.start[param.index()] = position + 1;
+            }
+            for &inst in &block.insts {
+                position += 2;
+                let data = &function.insts[inst.index()];
+                data.inst.for_each_operand(&function.pool, |value| {
+                    let root = self.root[value.index()] as usize;
+                    uses[root] = uses[root].saturating_add(1);
+                });
+                if let Some(result) = data.result {
+                    self.start[result.index()] = position + 1;
+                    if let Some(same) = same_word(&data.inst) {
+                        self.root[result.index()] = self.root[same.index()];
+                    }
+                }
+                if is_call(&data.inst) {
+                    self.calls.push(position);
+                }
+            }
+            position += 2;
+            block.terminator.for_each_operand(&function.pool, |value| {
+                let root = self.root[value.index()] as usize;
+                uses[root] = uses[root].saturating_add(1);
+            });
+            position += 2;
+        }
+        uses
+    }
+
+    /// Position of the terminator of the block at `place`.
+    pub(super) fn terminator_position(&self, function: &Function, place: usize) -> u32 {
+        let insts = function.blocks[self.cfg.order[place].index()].insts.len();
+        self.block_start[place] + 2 * (index32(insts) + 1)
+    }
+
+    fn find_regions(&mut self, function: &Function) {
+        let places = self.cfg.order.len();
+        let mut last = vec![NONE; places];
+        for place in 0..places {
+            let block = &function.blocks[self.cfg.order[place].index()];
+            for call in block.terminator.successors() {
+                if let Some(target) = self.cfg.position(call.block)
+                    && target <= place
+                {
+                    // Places ascend, so the last write is the greatest.
+                    last[target] = index32(place);
+                }
+            }
+        }
+        // From the back: a region takes in those that it overlaps.
+        let mut outer: Vec<(u32, u32)> = Vec::new();
+        for first in (0..places).rev() {
+            if last[first] == NONE {
+                continue;
+            }
+            let mut end = last[first];
+            while let Some(&(start, other)) = outer.last()
+                && start <= end
+            {
+                end = end.max(other);
+                outer.pop();
+            }
+            last[first] = end;
+            outer.push((index32(first), end));
+        }
+        let mut open: Vec<u32> = Vec::new();
+        for (place, &end) in last.iter().enumerate() {
+            while let Some(&top) = open.last()
+                && self.regions[top as usize].last < index32(place)
+            {
+                open.pop();
+            }
+            if end != NONE {
+                let parent = open.last().copied().unwrap_or(NONE);
+                open.push(index32(self.regions.len()));
+                self.add_region(function, place, end, parent);
+            }
+            self.innermost[place] = open.last().copied().unwrap_or(NONE);
+        }
+    }
+
+    fn add_region(&mut self, function: &Function, first: usize, last: u32, parent: u32) {
+        let start = self.block_start[first];
+        let end = self.terminator_position(function, last as usize);
+        let next = self.calls.partition_point(|&call| call < start);
+        let has_call = self.calls.get(next).is_some_and(|&call| call < end);
+        let (jump, depth) = match self.regions.get(parent as usize) {
+            None => (NONE, 1),
+            Some(up) => {
+                let far = self.regions.get(up.jump as usize);
+                let farther = far.and_then(|far| self.regions.get(far.jump as usize));
+                let depth_of = |region: Option<&Region>| region.map_or(0, |region| region.depth);
+                let even = up.depth - depth_of(far) == depth_of(far) - depth_of(farther);
+                (if even && far.is_some() { far.map_or(NONE, |far| far.jump) } else { parent }, up.depth + 1)
+            }
+        };
+        let first = index32(first);
+        self.regions.push(Region { start, end, first, last, home: NONE, parent, jump, depth, has_call });
+    }
+
+    /// The outermost region around `place` that satisfies `holds`, which must hold for a
+    /// region whenever it holds for one around it.
+    fn outermost(&self, place: usize, holds: impl Fn(&Region) -> bool) -> u32 {
+        let mut at = self.innermost[place];
+        match self.regions.get(at as usize) {
+            Some(region) if holds(region) => {}
+            _ => return NONE,
+        }
+        loop {
+            let region = &self.regions[at as usize];
+            match (self.regions.get(region.jump as usize), self.regions.get(region.parent as usize)) {
+                (Some(far), _) if holds(far) => at = region.jump,
+                (_, Some(up)) if holds(up) => at = region.parent,
+                _ => return at,
+            }
+        }
+    }
+
+    /// Finds for each place the widest region without a call, if a constant can be loaded
+    /// in front of it.
+    fn find_hoist_regions(&mut self, function: &Function) {
+        self.hoist = vec![NONE; self.cfg.order.len()];
+        if self.regions.is_empty() {
+            return;
+        }
+        let dominators = Dominators::new(function, &self.cfg);
+        let mut homes = vec![NONE; self.regions.len()];
+        for (number, region) in self.regions.iter().enumerate() {
+            let header = self.cfg.order[region.first as usize];
+            let Some(home) = dominators.immediate(header).and_then(|block| self.cfg.position(block)) else {
+                continue;
+            };
+            let start = self.terminator_position(function, home);
+            if !region.has_call && !self.crosses_call(start, region.end) {
+                homes[number] = index32(home);
+            }
+        }
+        for place in 0..self.cfg.order.len() {
+            let region = self.outermost(place, |region| !region.has_call);
+            if region != NONE && homes[region as usize] != NONE {
+                self.hoist[place] = region;
+            }
+        }
+        for (region, home) in self.regions.iter_mut().zip(homes) {
+            region.home = home;
+        }
+    }
+
+    fn find_intervals(&mut self, function: &Function, uses: &[u32]) {
+        for place in (0..self.cfg.order.len()).rev() {
+            let block = &function.blocks[self.cfg.order[place].index()];
+            let mut position = self.terminator_position(function, place);
+            self.terminator_uses(function, place, position, uses);
+            for &inst in block.insts.iter().rev() {
+                position -= 2;
+                let data = &function.insts[inst.index()];
+                if self.is_silent(&data.inst, data.result) {
+                    continue;
+                }
+                self.instruction_uses(function, &data.inst, place, position);
+            }
+        }
+    }
+
+    /// Tells whether an instruction gives no code of its own: a constant, the same word
+    /// under another name, a comparison inside a branch, or a pure one that nobody needs.
+    pub(super) fn is_silent(&self, inst: &Inst, result: Option<ValueId>) -> bool {
+        if matches!(inst, Inst::Const { .. } | Inst::FuncAddr(_)) || same_word(inst).is_some() {
+            return true;
+        }
+        let Some(result) = result else { return false };
+        self.is_fused(result) || (inst.effect() == Effect::None && self.end[result.index()] == 0)
+    }
+
+    fn terminator_uses(&mut self, function: &Function, place: usize, position: u32, uses: &[u32]) {
+        let id = self.cfg.order[place];
+        let block = &function.blocks[id.index()];
+        for call in block.terminator.successors() {
+            let target = &function.blocks[call.block.index()];
+            for (&arg, &param) in function.list(call.args).iter().zip(&target.params) {
+                let root = self.root(arg);
+                if self.passed_to[root.index()] == NONE {
+                    self.passed_to[root.index()] = index32(param.index());
+                }
+                self.use_anywhere(function, arg, place, position);
+            }
+        }
+        match &block.terminator {
+            Terminator::Branch { condition, .. } => {
+                let root = self.root(*condition);
+                if uses[root.index()] == 1
+                    && let ValueDef::Inst(inst) = function.values[root.index()].def
+                    && let Inst::IntCompare(_, [a, b]) = function.insts[inst.index()].inst
+                    && self.start[root.index()] > self.block_start[place]
+                {
+                    self.fused[root.index()] = true;
+                    if fits_i32(function, self.root(b)).is_some() {
+                        self.use_in_register(function, a, place, position);
+                    } else if fits_i32(function, self.root(a)).is_some() {
+                        self.use_in_register(function, b, place, position);
+                    } else {
+                        self.use_in_register(function, a, place, position);
+                        self.use_in_register(function, b, place, position);
+                    }
+                } else {
+                    self.use_in_register(function, *condition, place, position);
+                }
+            }
+            Terminator::Return(Some(value)) => {
+                self.want(*value, 16);
+                self.use_anywhere(function, *value, place, position);
+            }
+            Terminator::Switch { value, .. } | Terminator::Leave(_, Some(value)) => {
+                self.use_in_register(function, *value, place, position);
+            }
+            _ => {}
+        }
+    }
+
+    fn want(&mut self, value: ValueId, register: u8) {
+        let root = self.root[value.index()] as usize;
+        self.wanted[root] = register;
+    }
+
+    fn instruction_uses(&mut self, function: &Function, inst: &Inst, place: usize, position: u32) {
+        if let Some(bits) = helper_constant(inst) {
+            self.use_constant(function, bits, place);
+        }
+        if is_call(inst) {
+            let list = inst.operand_list().unwrap_or_default();
+            for (n, &arg) in function.list(list).iter().enumerate() {
+                if n < 4 {
+                    self.want(arg, 16 + index32(n).to_le_bytes()[0]);
+                }
+                self.use_anywhere(function, arg, place, position);
+            }
+            if let Inst::CallIndirect { callee, .. } = inst {
+                self.use_anywhere(function, *callee, place, position);
+            }
+            return;
+        }
+        let immediate = immediate_operand(function, self, inst);
+        let mut copy = *inst;
+        let mut n = 0;
+        let mut operands = [None; 3];
+        copy.map_scalar_operands(|value| {
+            operands[n] = Some(*value);
+            n += 1;
+        });
+        for (n, value) in operands.into_iter().enumerate() {
+            let Some(value) = value else { continue };
+            if immediate != Some(n) {
+                self.use_in_register(function, value, place, position);
+            }
+        }
+        if let Some(list) = inst.operand_list() {
+            for &value in function.list(list) {
+                self.use_in_register(function, value, place, position);
+            }
+        }
+    }
+
+    /// A use that can take a constant as it is.
+    fn use_anywhere(&mut self, function: &Function, value: ValueId, place: usize, position: u32) {
+        let root = self.root(value);
+        if constant_bits(function, root).is_none() {
+            self.use_value(root, place, position);
+        }
+    }
+
+    fn use_in_register(&mut self, function: &Function, value: ValueId, place: usize, position: u32) {
+        let root = self.root(value);
+        match constant_bits(function, root) {
+            Some(bits) => self.use_constant(function, bits, place),
+            None => self.use_value(root, place, position),
+        }
+    }
+
+    fn use_value(&mut self, value: ValueId, place: usize, position: u32) {
+        let at = value.index();
+        let cost = self.cost(place);
+        self.weight[at] = self.weight[at].saturating_add(cost);
+        if self.end[at] >= position {
+            return;
+        }
+        let start = self.start[at];
+        let region = self.outermost(place, |region| region.start > start);
+        let end = self.regions.get(region as usize).map_or(position, |region| region.end);
+        self.end[at] = self.end[at].max(end);
+    }
+
+    /// How much a use at `place` weighs: 8 for each loop around it.
+    fn cost(&self, place: usize) -> u32 {
+        let depth = self.regions.get(self.innermost[place] as usize).map_or(0, |region| region.depth);
+        1 << (3 * depth.min(6))
+    }
+
+    fn use_constant(&mut self, function: &Function, bits: u64, place: usize) {
+        let number = self.hoist[place];
+        if number == NONE || bits == 0 {
+            return;
+        }
+        let cost = self.cost(place);
+        let region = self.regions[number as usize];
+        let count = index32(self.loop_constants.len());
+        let constant = *self.constant_numbers.entry((number, bits)).or_insert(count);
+        if constant == count {
+            let home = region.home;
+            let start = self.terminator_position(function, home as usize);
+            let end = region.end;
+            self.loop_constants.push(LoopConstant { bits, home, start, end, weight: 0 });
+        }
+        let weight = &mut self.loop_constants[constant as usize].weight;
+        *weight = weight.saturating_add(cost);
+    }
+}
+
+/// The constant word of a value, if it is one.
+pub(super) fn constant_bits(function: &Function, value: ValueId) -> Option<u64> {
+    match function.values[value.index()].def {
+        ValueDef::Inst(inst) => match function.insts[inst.index()].inst {
+            Inst::Const { bits, .. } => Some(bits),
+            Inst::FuncAddr(func) => Some(func.index() as u64 + 1),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The constant of a value as a signed 32-bit immediate, if it is one.
+pub(super) fn fits_i32(function: &Function, value: ValueId) -> Option<i32> {
+    constant_bits(function, value).and_then(|bits| i32::try_from(bits.cast_signed()).ok())
+}
+
+/// The operand whose word is the result's word.
+fn same_word(inst: &Inst) -> Option<ValueId> {
+    match *inst {
+        Inst::Cast { arg, .. } => Some(arg),
+        Inst::Convert { arg, .. } if inst.effect() == Effect::None => Some(arg),
+        Inst::IntUnary(IntUnaryOp::Wrap, IntKind::I64 | IntKind::U64, arg) => Some(arg),
+        _ => None,
+    }
+}
+
+/// Tells whether an instruction leaves only R8 to R15 as they were.
+pub(super) fn is_call(inst: &Inst) -> bool {
+    match inst {
+        Inst::Call { .. } | Inst::CallIndirect { .. } => true,
+        Inst::Host { op, .. } => *op == Opcode::Syscall,
+        _ => false,
+    }
+}
+
+/// A constant that selection needs in a register for this instruction.
+pub(super) fn helper_constant(inst: &Inst) -> Option<u64> {
+    match inst {
+        Inst::Int(IntOp::RotateLeft | IntOp::RotateRight, kind, _) => match kind.bits() {
+            8 => Some(0x0101_0101_0101_0101),
+            16 => Some(0x0001_0001_0001_0001),
+            32 => Some(0x0000_0001_0000_0001),
+            _ => None,
+        },
+        Inst::IntUnary(IntUnaryOp::TrailingZeros, kind, _) if kind.bits() == 32 => Some(1 << 32),
+        Inst::IntUnary(IntUnaryOp::SwapBytes, kind, _) if kind.bits() < 64 => {
+            Some(u64::from(64 - kind.bits()))
+        }
+        _ => None,
+    }
+}
+
+/// Which operand of an instruction is an immediate of its machine instruction.
+pub(super) fn immediate_operand(function: &Function, plan: &Plan, inst: &Inst) -> Option<usize> {
+    let is_immediate = |value: ValueId| fits_i32(function, plan.root(value));
+    match *inst {
+        Inst::Int(op, kind, [a, b]) => match op {
+            IntOp::Add if kind == IntKind::I64 => {
+                if is_immediate(b).is_some() {
+                    Some(1)
+                } else {
+                    is_immediate(a).map(|_| 0)
+                }
+            }
+            IntOp::Sub if kind == IntKind::I64 => {
+                is_immediate(b).filter(|&immediate| immediate != i32::MIN).map(|_| 1)
+            }
+            IntOp::WrappingAdd | IntOp::And | IntOp::Or | IntOp::Xor => {
+                if is_immediate(b).is_some() {
+                    Some(1)
+                } else {
+                    is_immediate(a).map(|_| 0)
+                }
+            }
+            IntOp::WrappingSub => is_immediate(b).filter(|&immediate| immediate != i32::MIN).map(|_| 1),
+            _ => None,
+        },
+        Inst::PtrAdd { base, offset } => {
+            if is_immediate(offset).is_some() {
+                Some(1)
+            } else {
+                is_immediate(base).map(|_| 0)
+            }
+        }
+        Inst::Load { base, offset, .. } | Inst::LoadIndexed { base, offset, .. } => {
+            absolute(function, plan, base, offset).map(|_| 0)
+        }
+        Inst::Store { base, offset, .. } | Inst::StoreIndexed { base, offset, .. } => {
+            absolute(function, plan, base, offset).map(|_| 1)
+        }
+        _ => None,
+    }
+}
+
+/// The displacement from R0 that a constant address and an offset make.
+pub(super) fn absolute(function: &Function, plan: &Plan, base: ValueId, offset: i32) -> Option<i32> {
+    let bits = constant_bits(function, plan.root(base))?;
+    let base = i64::try_from(bits).ok()?;
+    i32::try_from(base.checked_add(i64::from(offset))?).ok()
+}
+
+/// Comparisons with an immediate on the right.
+pub(super) fn condition_of(op: IntCompare) -> flux_abi::select::Condition {
+    use flux_abi::select::Condition;
+    match op {
+        IntCompare::Eq => Condition::Eq,
+        IntCompare::Ne => Condition::Ne,
+        IntCompare::Slt => Condition::Lt,
+        IntCompare::Sle => Condition::Le,
+        IntCompare::Sgt => Condition::Gt,
+        IntCompare::Sge => Condition::Ge,
+        IntCompare::Ult => Condition::Ltu,
+        IntCompare::Ule => Condition::Leu,
+        IntCompare::Ugt => Condition::Gtu,
+        IntCompare::Uge => Condition::Geu,
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "arenas are bounded below 2^32")]
+pub(super) fn index32(index: usize) -> u32 {
+    index as u32
+}

@@ -1,0 +1,3 @@
+//! Back ends: FIR in, code for one kind of machine out.
+
+pub mod bytecode;
