@@ -11,9 +11,11 @@
 
 extern crate alloc;
 
+pub mod blocks;
 pub mod builder;
 pub mod desc;
 pub mod file;
+pub mod flow;
 pub mod instruction;
 pub mod module;
 

@@ -7,13 +7,11 @@ use alloc::vec::Vec;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::limits;
 use flux_abi::opcode::{Flow, Opcode, Operand};
-use flux_abi::register::REGISTER_ARGUMENTS;
-use flux_abi::syscall::{SYSCALLS, Syscall};
+use flux_isa::flow::{Context, GENERAL, OPEN, SAVED, State, argument_registers};
 use flux_isa::{Entry, Function, Instruction, LinkKind, Module, Signature};
 
 use crate::error::{Place, Problem, VerifyError};
-use crate::state::{GENERAL, OPEN, RESULT, SAVED, State, arguments};
-use crate::tables::{function_signature, wide};
+use crate::tables::wide;
 
 /// Characters of a function's name that an error shows.
 const NAME_SHOWN: usize = 64;
@@ -54,7 +52,11 @@ pub(crate) fn check(module: &Module) -> Result<Facts, VerifyError> {
         let mut pass = Pass {
             module,
             function,
-            signature: Signature::default(),
+            context: Context {
+                functions: &module.functions,
+                signatures: &module.signatures,
+                own: Signature::default(),
+            },
             end,
             entries: own,
             blocks: &mut blocks,
@@ -98,7 +100,7 @@ fn error(
 struct Pass<'a> {
     module: &'a Module,
     function: &'a Function,
-    signature: Signature,
+    context: Context<'a>,
     end: u32,
     entries: &'a [Entry],
     /// For each word of the function 1 + the number of the entry there, or 0.
@@ -129,7 +131,7 @@ enum Before {
 impl Pass<'_> {
     fn run(&mut self) -> Result<(), Problem> {
         let function = u32::try_from(self.number).unwrap_or(u32::MAX);
-        self.signature = function_signature(self.module, function)?;
+        self.context.own = self.context.function_signature(function)?;
         self.check_entries()?;
         let mut before = Before::Elsewhere;
         let mut waiting = self.entries.iter().peekable();
@@ -165,7 +167,7 @@ impl Pass<'_> {
                 cover.0 = left.ok_or(Problem::GasCover { limit: cover.1 })?;
             }
             before = self.step(&instruction, &mut state)?;
-            self.deepest = self.deepest.max(state.depth);
+            self.deepest = self.deepest.max(state.depth());
             self.at = next;
         }
         if let Some(entry) = waiting.next() {
@@ -207,7 +209,7 @@ impl Pass<'_> {
         self.at = self.function.offset;
         match self.entries.first() {
             Some(first) if first.offset == self.at => {
-                let free = arguments(self.signature.arguments) | SAVED;
+                let free = argument_registers(self.context.own.arguments) | SAVED;
                 if first.stack != 0 || first.handlers != 0 || first.written & !free != 0 {
                     return Err(Problem::FunctionStart);
                 }
@@ -242,14 +244,12 @@ impl Pass<'_> {
         if let Some(kind) = info.capability {
             self.check_capability(kind)?;
         }
-        state.read_operands(instruction)?;
+        self.check_irregular(instruction, state)?;
         let before = *state;
-        state.move_stack(info.stack, instruction)?;
-        self.irregular(instruction, state)?;
-        if before.handlers > 0 {
-            self.least_active = self.least_active.min(before.depth).min(state.depth);
+        state.apply(instruction, &self.context)?;
+        if before.handlers() > 0 {
+            self.least_active = self.least_active.min(before.depth()).min(state.depth());
         }
-        state.write_operands(instruction);
         if let (Flow::Jump | Flow::Branch, Some(target)) = (info.flow, instruction.target()) {
             state.flows_into(self.entry(target)?)?;
         }
@@ -294,103 +294,40 @@ impl Pass<'_> {
         if self.module.capabilities.allows(kind) { Ok(()) } else { Err(Problem::Capability(kind)) }
     }
 
-    /// What the table's columns do not say.
-    fn irregular(&mut self, instruction: &Instruction, state: &mut State) -> Result<(), Problem> {
-        match instruction.opcode() {
-            Opcode::Call => state.call(function_signature(self.module, instruction.number(0))?),
-            Opcode::Calli | Opcode::CallReg => {
-                let number = usize::try_from(instruction.number(1)).unwrap_or(usize::MAX);
-                let signature = self.module.signatures.get(number).copied();
-                state.call(signature.unwrap_or_default())
+    /// What concerns more than the machine's state: handlers, returns, system calls.
+    fn check_irregular(&mut self, instruction: &Instruction, state: &State) -> Result<(), Problem> {
+        match (instruction.opcode(), instruction.target()) {
+            (Opcode::Catch | Opcode::Finally, Some(target)) => {
+                state.of_handler().flows_into(self.entry(target)?)?;
+                self.handler_depth = self.handler_depth.max(state.depth());
             }
-            Opcode::Tailcall => {
-                let called = function_signature(self.module, instruction.number(0))?;
-                self.leave(state)?;
-                let (own, given) = (self.signature, called);
-                if own.stacked_arguments() != given.stacked_arguments() || own.results != given.results {
-                    return Err(Problem::TailShape {
-                        stacked: own.stacked_arguments(),
-                        results: own.results,
-                        given_stacked: given.stacked_arguments(),
-                        given_results: given.results,
-                    });
-                }
-                state.read(arguments(called.arguments))
-            }
-            Opcode::Ret => {
-                self.leave(state)?;
-                state.read(if self.signature.results > 0 { RESULT } else { 0 })
-            }
-            Opcode::Reti => {
+            (Opcode::Ret | Opcode::Tailcall, _) => self.mark(self.number, |leaving| leaving.returns = true),
+            (Opcode::Reti, _) => {
                 let at = self.at;
                 self.mark(self.number, |leaving| leaving.reti = leaving.reti.or(Some(at)));
-                Ok(())
             }
-            Opcode::SetHandler => {
-                let number = instruction.number(0);
-                let signature = function_signature(self.module, number)?;
+            (Opcode::SetHandler, _) => {
+                let signature = self.context.function_signature(instruction.number(0))?;
                 if signature.arguments != 2 {
                     return Err(Problem::HandlerShape(signature.arguments));
                 }
-                self.mark(usize::try_from(number).unwrap_or(usize::MAX), |leaving| leaving.handler = true);
-                Ok(())
+                let function = usize::try_from(instruction.number(0)).unwrap_or(usize::MAX);
+                self.mark(function, |leaving| leaving.handler = true);
             }
-            Opcode::Syscall => self.syscall(state),
-            Opcode::Icall | Opcode::CallNative => {
-                state.read(arguments(REGISTER_ARGUMENTS))?;
-                state.written |= RESULT;
-                Ok(())
+            (Opcode::Syscall, _) => {
+                if let Some(kind) = state.syscall_row()?.capability {
+                    self.check_capability(kind)?;
+                }
             }
-            Opcode::Catch | Opcode::Finally => self.handler(instruction.target(), state),
-            Opcode::SlotGet => self.slot(instruction.operand(1), 0, state),
-            Opcode::SlotSet => self.slot(instruction.operand(1), i64::from(state.open), state),
-            _ => Ok(()),
+            _ => {}
         }
+        Ok(())
     }
 
     fn mark(&mut self, function: usize, mark: impl FnOnce(&mut Leaving)) {
         if let Some(leaving) = self.leaving.get_mut(function) {
             mark(leaving);
         }
-    }
-
-    fn leave(&mut self, state: &State) -> Result<(), Problem> {
-        self.mark(self.number, |leaving| leaving.returns = true);
-        state.frame_empty()
-    }
-
-    fn syscall(&self, state: &mut State) -> Result<(), Problem> {
-        let number = state.syscall.ok_or(Problem::SyscallNumber)?;
-        let call = Syscall::from_number(number).ok_or(Problem::Syscall(number))?;
-        if let Some(row) = SYSCALLS.iter().find(|row| row.call == call) {
-            if let Some(kind) = row.capability {
-                self.check_capability(kind)?;
-            }
-            state.read(arguments(u8::try_from(row.arguments.len()).unwrap_or(u8::MAX)))?;
-        }
-        state.written |= RESULT;
-        Ok(())
-    }
-
-    fn handler(&mut self, target: Option<u32>, state: &mut State) -> Result<(), Problem> {
-        let Some(target) = target else {
-            state.handlers = state.handlers.checked_sub(1).ok_or(Problem::NoHandler)?;
-            return Ok(());
-        };
-        state.unwinds_into(self.entry(target)?)?;
-        state.handlers = state.handlers.checked_add(1).ok_or(Problem::HandlerDepth)?;
-        self.handler_depth = self.handler_depth.max(state.depth);
-        Ok(())
-    }
-
-    /// A slot of the frame from `own` up, or one of the stacked arguments below it.
-    fn slot(&self, slot: i64, own: i64, state: &State) -> Result<(), Problem> {
-        let least = i64::from(self.signature.stacked_arguments()).saturating_neg();
-        let end = i64::from(state.depth);
-        if (own..end).contains(&slot) || (least..0).contains(&slot) {
-            return Ok(());
-        }
-        Err(Problem::Slot { slot, least, end })
     }
 }
 

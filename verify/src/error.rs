@@ -6,6 +6,7 @@ use core::fmt;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::opcode::Opcode;
 use flux_isa::desc::DescError;
+use flux_isa::flow::FlowError;
 use flux_isa::{DecodeError, LinkKind};
 
 /// A rule that does not hold, and where.
@@ -199,6 +200,9 @@ pub enum Problem {
     /// Words are no instruction.
     #[error("{0}")]
     Decode(DecodeError),
+    /// An instruction cannot be where it is.
+    #[error("{0}")]
+    Flow(FlowError),
     /// An instruction reaches over the end of its function.
     #[error("the instruction reaches over the end of its function at {end}")]
     Straddles {
@@ -231,94 +235,9 @@ pub enum Problem {
         /// The target.
         target: u32,
     },
-    /// An edge with another stack depth.
-    #[error("the stack has {depth} slots; entry {entry} declares {declared}")]
-    EdgeStack {
-        /// The entry.
-        entry: u32,
-        /// Slots here.
-        depth: u32,
-        /// Slots it declares.
-        declared: u32,
-    },
-    /// An edge with another handler depth.
-    #[error("there are {handlers} handler records; entry {entry} declares {declared}")]
-    EdgeHandlers {
-        /// The entry.
-        entry: u32,
-        /// Records here.
-        handlers: u8,
-        /// Records it declares.
-        declared: u8,
-    },
-    /// An edge between an open and a closed ENTER.
-    #[error("entry {entry} declares {} ENTER, which is not so here", if *.declared { "an open" } else { "no open" })]
-    EdgeFrame {
-        /// The entry.
-        entry: u32,
-        /// Whether it declares an open ENTER.
-        declared: bool,
-    },
-    /// An edge on which a declared register is not written.
-    #[error("entry {entry} declares R{register} written, which it is not here")]
-    EdgeRegister {
-        /// The entry.
-        entry: u32,
-        /// The register.
-        register: u32,
-    },
     /// The function's last instruction goes on behind it.
     #[error("the function falls off its end")]
     FallsOff,
-    /// A register is read before it is written.
-    #[error("R{0} is read but not written on every way here")]
-    Unwritten(u32),
-    /// The stack sinks below its frame.
-    #[error("{needed} slots are needed; the frame has {depth}")]
-    Underflow {
-        /// Slots needed.
-        needed: u32,
-        /// Slots there, without the saved BP of an open ENTER.
-        depth: u32,
-    },
-    /// The frame grows over the greatest depth.
-    #[error("the frame grows to {depth} slots; at most 65535 are allowed")]
-    FrameSize {
-        /// Slots it grows to.
-        depth: u64,
-    },
-    /// A slot outside the frame and its stacked arguments.
-    #[error("slot {slot} is outside {least}..{end}")]
-    Slot {
-        /// The slot.
-        slot: i64,
-        /// Least slot of the frame.
-        least: i64,
-        /// End of the frame.
-        end: i64,
-    },
-    /// ENTER not at the start of a frame, or twice.
-    #[error("ENTER needs an empty frame without another ENTER; it has {0} slots")]
-    Enter(u32),
-    /// LEAVE without ENTER.
-    #[error("LEAVE without an open ENTER")]
-    Leave,
-    /// A frame is left while something is in it.
-    #[error("the frame is left with {depth} slots, {handlers} handler records{}", if *.open { ", an open ENTER" } else { "" })]
-    FrameLeft {
-        /// Slots in it.
-        depth: u32,
-        /// Records of it.
-        handlers: u8,
-        /// Whether an ENTER is open.
-        open: bool,
-    },
-    /// A handler record is removed where none is.
-    #[error("there is no handler record to remove")]
-    NoHandler,
-    /// Too many handler records.
-    #[error("more than 255 handler records in a frame")]
-    HandlerDepth,
     /// The stack sinks while a handler needs it.
     #[error(
         "a handler of this function starts with {handler} slots, but the stack sinks to {least} while a record is active"
@@ -329,32 +248,12 @@ pub enum Problem {
         /// Least depth while a record is active.
         least: u32,
     },
-    /// A tail call to a function of another shape.
-    #[error(
-        "the tail call needs {stacked} stacked arguments and {results} results; the function has {given_stacked} and {given_results}"
-    )]
-    TailShape {
-        /// Stacked arguments of this function.
-        stacked: u8,
-        /// Results of this function.
-        results: u8,
-        /// Stacked arguments of the called one.
-        given_stacked: u8,
-        /// Results of the called one.
-        given_results: u8,
-    },
     /// A trap handler of another shape.
     #[error("a trap handler takes 2 arguments, not {0}")]
     HandlerShape(u8),
     /// A trap handler that returns, or RETI elsewhere.
     #[error("a function that SET_HANDLER names is left only by RETI, and no other function has RETI")]
     HandlerReturn,
-    /// The number of a system call is not a constant of the block.
-    #[error("R60 must be set by MOVI or MOVI64 in the same block")]
-    SyscallNumber,
-    /// No system call has this number.
-    #[error("system call {0} does not exist")]
-    Syscall(u64),
     /// A capability is used and not declared.
     #[error("capability {} is needed and not declared", .0.name())]
     Capability(CapabilityKind),
@@ -382,5 +281,11 @@ pub enum Problem {
 impl From<DescError> for Problem {
     fn from(error: DescError) -> Self {
         Self::Desc(error)
+    }
+}
+
+impl From<FlowError> for Problem {
+    fn from(error: FlowError) -> Self {
+        Self::Flow(error)
     }
 }

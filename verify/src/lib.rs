@@ -28,7 +28,6 @@ extern crate alloc;
 
 mod code;
 mod error;
-mod state;
 mod tables;
 
 use alloc::vec::Vec;

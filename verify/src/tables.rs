@@ -2,6 +2,7 @@
 
 use flux_abi::limits;
 use flux_isa::desc::{Desc, Layout};
+use flux_isa::flow::Context;
 use flux_isa::{Export, ExportKind, LinkKind, Module, Signature};
 
 use crate::error::{Place, Problem, VerifyError};
@@ -129,6 +130,10 @@ fn parameters_and_links(module: &Module) -> Result<(), VerifyError> {
     Ok(())
 }
 
+fn context(module: &Module) -> Context<'_> {
+    Context { functions: &module.functions, signatures: &module.signatures, own: Signature::default() }
+}
+
 fn functions(module: &Module) -> Result<(), VerifyError> {
     for (row, signature) in module.signatures.iter().enumerate() {
         if signature.results > 1 {
@@ -142,31 +147,13 @@ fn functions(module: &Module) -> Result<(), VerifyError> {
             Some(next) if offset == end && length > 0 => end = next,
             _ => return Err(at("function", row)(Problem::FunctionPlace { offset, length, wanted: end })),
         }
-        signature(module, function.signature).map_err(at("function", row))?;
+        let signature = context(module).signature(u32::from(function.signature));
+        signature.map_err(|error| at("function", row)(error.into()))?;
     }
     if u64::from(end) != wide(module.code.len()) {
         return Err(whole(Problem::FunctionsEnd { end: u64::from(end), words: wide(module.code.len()) }));
     }
     Ok(())
-}
-
-fn signature(module: &Module, number: u16) -> Result<Signature, Problem> {
-    module.signatures.get(usize::from(number)).copied().ok_or_else(|| Problem::NoSuch {
-        table: "signature",
-        number: u64::from(number),
-        count: wide(module.signatures.len()),
-    })
-}
-
-/// Signature of function `number`, which may not exist.
-pub(crate) fn function_signature(module: &Module, number: u32) -> Result<Signature, Problem> {
-    let function = usize::try_from(number).ok().and_then(|number| module.functions.get(number));
-    let function = function.ok_or_else(|| Problem::NoSuch {
-        table: "function",
-        number: u64::from(number),
-        count: wide(module.functions.len()),
-    })?;
-    signature(module, function.signature)
 }
 
 fn exports(module: &Module) -> Result<(), VerifyError> {
@@ -187,7 +174,7 @@ fn exports(module: &Module) -> Result<(), VerifyError> {
 }
 
 fn export_shape(module: &Module, export: &Export) -> Result<(), Problem> {
-    let signature = function_signature(module, export.function)?;
+    let signature = context(module).function_signature(export.function)?;
     let given = Desc::parse_list(&export.arguments)?.len();
     let results = if export.result.is_empty() {
         0
