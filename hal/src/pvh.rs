@@ -9,6 +9,7 @@
 //! 1. Nothing is read but through the caller's [`PhysicalMemory`], and no count
 //!    from the structure is trusted beyond [`MOST_REGIONS`] and [`MOST_MODULES`].
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -20,6 +21,8 @@ pub const MAGIC: u32 = 0x336e_c578;
 pub const MOST_REGIONS: u32 = 256;
 /// Most modules that are taken.
 pub const MOST_MODULES: u32 = 64;
+/// Longest command line that is taken, in bytes.
+pub const MOST_COMMAND_LINE: u64 = 4096;
 
 const INFO_BYTES: u64 = 56;
 const ENTRY_BYTES: u64 = 32;
@@ -47,6 +50,9 @@ pub struct StartInfo {
     pub modules: Vec<Module>,
     /// The memory map, in the firmware's order; empty before version 1.
     pub regions: Vec<MemoryRegion>,
+    /// The command line, `-append` of QEMU; empty for none. Bytes that are no
+    /// UTF-8 are replaced.
+    pub command_line: String,
     /// Physical address of the ACPI root pointer; 0 for none.
     pub acpi_root: u64,
 }
@@ -109,6 +115,7 @@ impl StartInfo {
         let module_count = limited("modules", word(info, 12).ok_or(outside)?, MOST_MODULES)?;
         let module_list = long(info, 16).ok_or(outside)?;
         let mut result = Self { acpi_root: long(info, 32).ok_or(outside)?, ..Self::default() };
+        result.command_line = text(memory, long(info, 24).ok_or(outside)?)?;
 
         for entry in entries(memory, "the module list", module_list, module_count, ENTRY_BYTES)? {
             if let (Some(start), Some(bytes)) = (long(entry, 0), long(entry, 8)) {
@@ -142,6 +149,20 @@ const fn kind_of(kind: u32) -> MemoryKind {
 
 fn limited(what: &'static str, count: u32, most: u32) -> Result<u32, StartInfoError> {
     if count > most { Err(StartInfoError::TooMany { what, count, most }) } else { Ok(count) }
+}
+
+/// The text at `start` up to a zero byte; 0 means none.
+fn text(memory: &dyn PhysicalMemory, start: u64) -> Result<String, StartInfoError> {
+    let outside = StartInfoError::Outside { what: "the command line", start };
+    let mut bytes = Vec::new();
+    for offset in 0..if start == 0 { 0 } else { MOST_COMMAND_LINE } {
+        let at = start.checked_add(offset).ok_or(outside)?;
+        match memory.bytes(at, 1).ok_or(outside)? {
+            [] | [0] => break,
+            more => bytes.extend_from_slice(more),
+        }
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn entries<'m>(
@@ -215,6 +236,20 @@ mod tests {
                 MemoryRegion { start: 0xf_0000, bytes: 0x1_0000, kind: MemoryKind::Reserved },
             ]
         );
+    }
+
+    #[test]
+    fn the_command_line_ends_at_its_zero_byte_or_is_an_error() {
+        let mut bytes = image();
+        let end = u64::try_from(bytes.len()).unwrap();
+        bytes[24..32].copy_from_slice(&end.to_le_bytes());
+        bytes.extend(b"selftest=panic\0rest");
+        assert_eq!(StartInfo::read(&Flat(bytes.clone()), 0).unwrap().command_line, "selftest=panic");
+        bytes.truncate(bytes.len() - "\0rest".len());
+        assert!(matches!(
+            StartInfo::read(&Flat(bytes), 0),
+            Err(StartInfoError::Outside { what: "the command line", .. })
+        ));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod ci;
 mod docs;
+mod emulator;
 mod error;
 mod fuzz;
 mod install;
@@ -72,6 +73,8 @@ enum Job {
         #[arg(long, value_enum, default_value = "x86_64")]
         arch: metal::Arch,
     },
+    /// Boot the kernel in QEMU, with and without faults on purpose.
+    BootTest,
 }
 
 fn main() -> ExitCode {
@@ -98,5 +101,6 @@ fn dispatch(job: Job) -> Result<(), Error> {
         Job::Install { yes } => install::install(if yes { Consent::Given } else { Consent::Ask }),
         Job::Targets { packages } => metal::targets(&packages),
         Job::Kernel { arch } => metal::kernel(arch).map(|path| println!("{}", path.display())),
+        Job::BootTest => emulator::boot_test(),
     }
 }

@@ -1,6 +1,7 @@
 //! The PC: entry, memory for the kernel, and the way into safe code.
 
 mod entry;
+mod selftest;
 
 use core::fmt::Write;
 use core::panic::PanicInfo;
@@ -64,6 +65,7 @@ extern "sysv64" fn main(start_info: u64) -> ! {
         // overlaps neither the kernel nor what the loader left there.
         unsafe { HEAP.lock().claim(core::ptr::with_exposed_provenance_mut(base), bytes) };
     }
+    selftest::run(machine.command_line());
     start::run(&mut machine, heap_bytes());
     halt()
 }

@@ -246,16 +246,11 @@ extern "sysv64" fn report(frame: &Frame) -> ! {
 /// # Safety
 /// Called once, at privilege level 0 with interrupts off.
 pub(super) unsafe fn install_tables() {
+    let (stack, task_state) = (&raw mut FAULT_STACK, &raw mut TASK_STATE);
+    let (segments, vectors) = (&raw mut SEGMENTS, &raw mut VECTORS);
     // SAFETY: called once on one core with interrupts off, so these are the only
     // references; what the processor is given lives in statics, for ever.
-    let (stack, task_state, segments, vectors) = unsafe {
-        (
-            &raw mut FAULT_STACK,
-            &mut *(&raw mut TASK_STATE),
-            &mut *(&raw mut SEGMENTS),
-            &mut *(&raw mut VECTORS),
-        )
-    };
+    let (task_state, segments, vectors) = unsafe { (&mut *task_state, &mut *segments, &mut *vectors) };
     let top = VirtAddr::from_ptr(stack) + (FAULT_STACK_BYTES as u64);
     // The structure is packed: its array is replaced as a whole.
     let mut fault_stacks = task_state.interrupt_stack_table;

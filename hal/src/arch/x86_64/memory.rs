@@ -79,8 +79,9 @@ static mut SPLIT: Split = Split([const { PageTable::new() }; MOST_SPLIT]);
 pub(super) unsafe fn protect(image: &KernelImage) {
     let (root, _) = Cr3::read();
     let Some(directories) = table_at(root.start_address()).and_then(|top| next(top, 0)) else { return };
+    let split = &raw mut SPLIT;
     // SAFETY: called once (contract), so this is the only reference.
-    let split = unsafe { &mut *(&raw mut SPLIT) };
+    let split = unsafe { &mut *split };
     let mut spare = split.0.iter_mut();
 
     for gigabyte in 0..(MAPPED_END >> 30) {

@@ -115,6 +115,11 @@ impl Machine {
         crate::memory::largest_free(&self.info.regions, &taken, memory::MAPPED_END, memory::PAGE_BYTES)
     }
 
+    /// What the loader was told to pass on, `-append` of QEMU.
+    pub fn command_line(&self) -> &str {
+        &self.info.command_line
+    }
+
     /// The files that the loader put into memory, in its order.
     ///
     /// # Errors
