@@ -331,9 +331,9 @@ impl Memory {
         }
     }
 
-    /// The writable part, for the interpreter's inner loop.
-    pub(crate) fn writable(&mut self) -> &mut [u8] {
-        &mut self.data
+    /// Constants and writable part, for the interpreter's inner loop.
+    pub(crate) fn split(&mut self) -> (&[u8], &mut [u8]) {
+        (&self.constants, &mut self.data)
     }
 
     /// Maps `region` under the lowest free number and charges `charged` bytes for it.

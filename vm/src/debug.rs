@@ -1,0 +1,113 @@
+//! Trace ring, breakpoints and profile of one instance, made when first wanted.
+//!
+//! A debugged instance runs the plain form of its code with every operation covered by
+//! [`Op::Hook`]; the machine uncovers one operation, executes it, and covers it again. So the inner
+//! loop pays nothing for debugging.
+
+use alloc::vec::Vec;
+
+use flux_abi::limits::{BREAKPOINTS, TRACE_RECORDS};
+use flux_abi::opcode::Opcode;
+
+use crate::exit::{Pc, VmError};
+use crate::op::Op;
+use crate::program::Program;
+
+/// One executed instruction.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TraceRecord {
+    /// Its code offset.
+    pub pc: Pc,
+    /// Its opcode.
+    pub opcode: Opcode,
+    /// Gas used by the instance before it.
+    pub gas: u64,
+}
+
+/// Counts of a profiled instance.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Profile {
+    /// Instructions executed, by function number.
+    pub instructions: Vec<u64>,
+    /// Calls made, by number of the called function.
+    pub calls: Vec<u64>,
+}
+
+/// Whether something is recorded.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Switch {
+    On,
+    #[default]
+    Off,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Debug {
+    pub(crate) tracing: Switch,
+    pub(crate) profiling: Switch,
+    pub(crate) profile: Profile,
+    /// Sorted places.
+    breakpoints: Vec<(u32, Pc)>,
+    ring: Vec<TraceRecord>,
+    /// Place of the oldest record once the ring is full.
+    oldest: usize,
+    /// All hooks, but for the operation being executed.
+    pub(crate) covered: Vec<Op>,
+    pub(crate) plain: Vec<Op>,
+}
+
+impl Debug {
+    /// Makes the operations that debugging executes.
+    pub(crate) fn prepare(&mut self, program: &Program) {
+        if self.plain.is_empty() {
+            self.plain = program.plain();
+            self.covered = alloc::vec![Op::Hook; self.plain.len()];
+        }
+        if self.profile.instructions.is_empty() {
+            self.profile.instructions = alloc::vec![0; program.module().functions.len()];
+            self.profile.calls = alloc::vec![0; program.module().functions.len()];
+        }
+    }
+
+    /// Tells whether instructions must be looked at one by one.
+    pub(crate) fn is_active(&self) -> bool {
+        self.tracing == Switch::On || self.profiling == Switch::On || !self.breakpoints.is_empty()
+    }
+
+    pub(crate) fn record(&mut self, record: TraceRecord) {
+        if self.ring.len() < TRACE_RECORDS {
+            self.ring.push(record);
+        } else if let Some(place) = self.ring.get_mut(self.oldest) {
+            *place = record;
+            self.oldest = (self.oldest + 1) % TRACE_RECORDS;
+        }
+    }
+
+    /// The records, oldest first.
+    pub(crate) fn records(&self) -> impl Iterator<Item = &TraceRecord> {
+        let (young, old) = self.ring.split_at_checked(self.oldest).unwrap_or((&[], &self.ring));
+        old.iter().chain(young)
+    }
+
+    pub(crate) fn set_breakpoint(&mut self, place: u32, pc: Pc) -> Result<(), VmError> {
+        match self.breakpoints.binary_search_by_key(&place, |point| point.0) {
+            Ok(_) => Ok(()),
+            Err(_) if self.breakpoints.len() == BREAKPOINTS => Err(VmError::Breakpoints(BREAKPOINTS)),
+            Err(at) => {
+                self.breakpoints.insert(at, (place, pc));
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn clear_breakpoint(&mut self, pc: Pc) -> bool {
+        let before = self.breakpoints.len();
+        self.breakpoints.retain(|point| point.1 != pc);
+        self.breakpoints.len() != before
+    }
+
+    pub(crate) fn breakpoint(&self, place: u32) -> Option<Pc> {
+        let at = self.breakpoints.binary_search_by_key(&place, |point| point.0).ok()?;
+        self.breakpoints.get(at).map(|point| point.1)
+    }
+}

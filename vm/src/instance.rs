@@ -1,0 +1,313 @@
+//! One agent's machine: memory, wired links, gas, counters.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use flux_abi::capability::CapabilitySet;
+use flux_abi::limits::REGISTERS;
+use flux_abi::register::{FIRST_ARGUMENT, LAST_STATUS, REGISTER_ARGUMENTS};
+use flux_abi::trap::TrapKind;
+
+use crate::debug::{Debug, Profile, Switch, TraceRecord};
+use crate::exit::{Exit, FunctionIndex, Gas, Pc, VmError};
+use crate::host::{Host, HostOutcome};
+use crate::machine::Step;
+use crate::memory::{Memory, MemoryError};
+use crate::op::SINK;
+use crate::program::Program;
+use crate::run::{Core, Frame, Run, Waiting};
+
+/// What an instance is made with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Config {
+    /// Memory quota in bytes.
+    pub quota: u64,
+    /// Capability kinds it was granted, as R62 shows them.
+    pub capabilities: CapabilitySet,
+}
+
+/// What an instance has done.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Counters {
+    /// Gas used.
+    pub gas: u64,
+    /// Instructions that the host carried out.
+    pub host_calls: u64,
+    /// Traps raised, caught ones included.
+    pub traps: u64,
+    /// Runs begun.
+    pub runs: u64,
+}
+
+/// One agent's machine.
+#[derive(Debug)]
+pub struct Instance {
+    pub(crate) program: Arc<Program>,
+    pub(crate) memory: Memory,
+    pub(crate) links: Box<[u64]>,
+    pub(crate) parameters: Box<[u64]>,
+    pub(crate) capabilities: CapabilitySet,
+    /// Number + 1 of the trap handler function, 0 for none.
+    pub(crate) trap_handler: u32,
+    pub(crate) gas_left: u64,
+    pub(crate) counters: Counters,
+    pub(crate) debug: Option<Box<Debug>>,
+}
+
+/// The place of an argument register.
+pub(crate) const ARGUMENT: usize = FIRST_ARGUMENT as usize;
+
+impl Instance {
+    /// An instance with its state zeroed, no link wired, and the gas budget of the module.
+    ///
+    /// # Errors
+    /// The quota does not hold the state.
+    pub fn new(program: Arc<Program>, config: Config) -> Result<Self, VmError> {
+        let memory = Memory::new(program.shared_constants(), program.fixed(), config.quota);
+        let module = program.module();
+        Ok(Self {
+            memory: memory.map_err(quota_error)?,
+            links: vec![0; module.links.len()].into(),
+            parameters: vec![0; module.parameters.len()].into(),
+            capabilities: config.capabilities,
+            trap_handler: 0,
+            gas_left: module.meta.gas,
+            counters: Counters::default(),
+            debug: None,
+            program,
+        })
+    }
+
+    /// The program.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// Its memory.
+    pub fn memory(&mut self) -> &mut Memory {
+        &mut self.memory
+    }
+
+    /// Its memory, to look at.
+    pub fn memory_ref(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Wires link `index` to a handle word.
+    ///
+    /// # Errors
+    /// The module has no such link.
+    pub fn set_link(&mut self, index: usize, handle: u64) -> Result<(), VmError> {
+        set("link", &mut self.links, index, handle)
+    }
+
+    /// Gives parameter `index` its value word.
+    ///
+    /// # Errors
+    /// The module has no such parameter.
+    pub fn set_parameter(&mut self, index: usize, word: u64) -> Result<(), VmError> {
+        set("parameter", &mut self.parameters, index, word)
+    }
+
+    /// Gives the instance a new gas budget.
+    pub fn set_gas(&mut self, left: Gas) {
+        self.gas_left = left.0;
+    }
+
+    /// Gas left of the budget.
+    pub fn gas_left(&self) -> Gas {
+        Gas(self.gas_left)
+    }
+
+    /// Gas used since the instance was made.
+    pub fn gas_used(&self) -> Gas {
+        Gas(self.counters.gas)
+    }
+
+    /// What the instance has done.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Begins a run of `function`. The run must be given back to [`Instance::end`].
+    ///
+    /// # Errors
+    /// No such function, a wrong number of arguments, or no memory for those on the stack.
+    pub fn begin(&mut self, function: FunctionIndex, arguments: &[u64]) -> Result<Run, VmError> {
+        let functions = self.program.module().functions.len() as u32;
+        let start = self.program.start(function.0);
+        let signature = self.program.signature(function);
+        let (Some(start), Some(signature)) = (start, signature) else {
+            return Err(VmError::Function { function: function.0, functions });
+        };
+        let (given, wanted) = (arguments.len(), signature.arguments);
+        if given != usize::from(wanted) {
+            return Err(VmError::Arguments { function: function.0, given, wanted });
+        }
+        let mut regs = [0; REGISTERS];
+        let (in_registers, stacked) = arguments.split_at(given.min(usize::from(REGISTER_ARGUMENTS)));
+        for (place, word) in regs.iter_mut().skip(ARGUMENT).zip(in_registers) {
+            *place = *word;
+        }
+        let mut core = Box::new(Core {
+            regs,
+            ip: start,
+            fp: 0,
+            bp: 0,
+            sp: 0,
+            flags: 0,
+            waiting: Waiting::No,
+            result: SINK,
+            passed: u32::MAX,
+            stack: Vec::new(),
+            frames: vec![Frame { back: 0, fp: 0, bp: 0 }],
+            records: Vec::new(),
+            caught: Vec::new(),
+            handling: None,
+            mark: self.memory.arena_mark(),
+        });
+        if !stacked.is_empty() {
+            let (quota, charged) = (self.memory.quota(), self.memory.charged());
+            let needed = stacked.len() as u64 * 8;
+            let full = VmError::Quota { needed, left: quota.saturating_sub(charged), quota };
+            core.grow(stacked.len(), &mut self.memory).map_err(|_| full)?;
+            for (slot, word) in core.stack.iter_mut().zip(stacked) {
+                *slot = *word;
+            }
+            core.sp = stacked.len() as u32;
+            core.fp = core.sp;
+        }
+        self.counters.runs += 1;
+        self.show_views(&mut core);
+        Ok(Run { core })
+    }
+
+    /// Ends a run, whether it finished or not: what its arena got is freed. Runs end youngest first.
+    pub fn end(&mut self, run: Run) {
+        let Run { core } = run;
+        self.memory.release(core.stack_bytes());
+        self.memory.arena_reset(core.mark);
+    }
+
+    /// Goes on with `run` for about `slice` gas (at least one block is executed if `slice` is not 0).
+    pub fn resume<H: Host + ?Sized>(&mut self, run: &mut Run, host: &mut H, slice: Gas) -> Exit {
+        let core = &mut *run.core;
+        let mut left = slice.0;
+        self.show_views(core);
+        loop {
+            let call = match self.advance(core, &mut left) {
+                Step::Exit(exit) => return exit,
+                Step::Host(call) => call,
+            };
+            self.counters.host_calls += 1;
+            match host.call(&call, &mut self.memory) {
+                HostOutcome::Done { value, status } => core.answer(value, status),
+                HostOutcome::Suspend => {
+                    core.waiting = Waiting::Host;
+                    return Exit::Suspended;
+                }
+                HostOutcome::Stop(stop) => {
+                    core.waiting = Waiting::Ended;
+                    return Exit::Stopped(stop);
+                }
+                HostOutcome::Trap(kind) => {
+                    if let Some(exit) = self.raise(core, kind, 0) {
+                        return exit;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the views that change rarely into their places.
+    pub(crate) fn show_views(&self, core: &mut Core) {
+        let debug = self.debug.as_deref();
+        let tracing = debug.is_some_and(|debug| debug.tracing == Switch::On);
+        let profiling = debug.is_some_and(|debug| debug.profiling == Switch::On);
+        let handling = core.handling.is_some();
+        core.regs[56] = u64::from(tracing) | u64::from(profiling) << 1 | u64::from(handling) << 2;
+        core.regs[58] = self.memory.writable_base();
+        core.regs[62] = u64::from(self.capabilities.bits());
+        core.regs[63] = u64::from(self.trap_handler);
+        debug_assert_eq!(core.regs[0], 0, "R0 is zero");
+        debug_assert!(usize::from(LAST_STATUS) < REGISTERS, "R61 exists");
+    }
+
+    /// Sets a breakpoint at a code offset.
+    ///
+    /// # Errors
+    /// No instruction starts there, or 64 breakpoints are set.
+    pub fn set_breakpoint(&mut self, pc: Pc) -> Result<(), VmError> {
+        let pcs = &self.program.code().pcs;
+        let place = pcs.partition_point(|other| *other < pc.0);
+        if pcs.get(place) != Some(&pc.0) {
+            return Err(VmError::NoInstruction(pc.0));
+        }
+        self.debugging().set_breakpoint(place as u32, pc)
+    }
+
+    /// Removes a breakpoint; `false` if there was none.
+    pub fn clear_breakpoint(&mut self, pc: Pc) -> bool {
+        self.debug.as_mut().is_some_and(|debug| debug.clear_breakpoint(pc))
+    }
+
+    /// Records of the trace ring, oldest first.
+    pub fn trace(&self) -> impl Iterator<Item = &TraceRecord> {
+        self.debug.iter().flat_map(|debug| debug.records())
+    }
+
+    /// What was counted between PROF_START and PROF_STOP.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.debug.as_deref().map(|debug| &debug.profile)
+    }
+
+    /// Starts the trace, as TRACE_ON does.
+    pub fn start_trace(&mut self) {
+        self.debugging().tracing = Switch::On;
+    }
+
+    /// Stops the trace, as TRACE_OFF does; its records stay.
+    pub fn stop_trace(&mut self) {
+        if let Some(debug) = &mut self.debug {
+            debug.tracing = Switch::Off;
+        }
+    }
+
+    /// Drops trace, profile and breakpoints with the memory they take.
+    pub fn drop_debug(&mut self) {
+        self.debug = None;
+    }
+
+    pub(crate) fn debugging(&mut self) -> &mut Debug {
+        let program = &self.program;
+        self.debug.get_or_insert_with(|| {
+            let mut debug = Box::<Debug>::default();
+            debug.prepare(program);
+            debug
+        })
+    }
+}
+
+fn set(table: &'static str, words: &mut [u64], index: usize, word: u64) -> Result<(), VmError> {
+    let length = words.len();
+    *words.get_mut(index).ok_or(VmError::Index { table, index, length })? = word;
+    Ok(())
+}
+
+fn quota_error(error: MemoryError) -> VmError {
+    match error {
+        MemoryError::Quota { needed, left, quota } => VmError::Quota { needed, left, quota },
+        MemoryError::Access { length, .. } => VmError::Quota { needed: length, left: 0, quota: 0 },
+        MemoryError::NoRegion => VmError::Quota { needed: 0, left: 0, quota: 0 },
+    }
+}
+
+/// The trap of a memory error and its value.
+pub(crate) fn memory_trap(error: MemoryError) -> (TrapKind, u64) {
+    match error {
+        MemoryError::Access { offset, .. } => (TrapKind::BadAccess, offset),
+        MemoryError::Quota { .. } | MemoryError::NoRegion => (TrapKind::Quota, 0),
+    }
+}
