@@ -6,6 +6,7 @@ use flux_hal::arch::Machine;
 use flux_hal::{
     BootLevel, Clock, Console, ExitStatus, HalError, Hardware, Interrupts, MemoryMap, Power, Stream, Timer,
 };
+use flux_proto::archive::Archive;
 
 /// Timer interrupts per second: the grain of sleep.
 const TICK_HERTZ: u32 = 1000;
@@ -64,8 +65,31 @@ fn describe(machine: &mut Machine, heap_bytes: usize) -> Result<(), HalError> {
     machine.write(Stream::Boot, &text)
 }
 
+/// Runs the archive that the loader brought, if it brought one.
 fn serve(machine: &mut Machine) -> Result<ExitStatus, HalError> {
-    let archives: alloc::vec::Vec<usize> = machine.modules()?.iter().map(|module| module.len()).collect();
-    machine.write(Stream::Boot, &format!("archives: {archives:?} bytes\n"))?;
+    let modules = machine.modules()?;
+    let decoded = match modules.as_slice() {
+        [] => None,
+        [archive, ..] => Some(Archive::decode(archive)),
+    };
+    match decoded {
+        None => {
+            machine.write(Stream::Boot, "archive: none was given (-initrd of QEMU); nothing to run\n")?;
+            Ok(ExitStatus::Success)
+        }
+        Some(Err(error)) => {
+            machine.write(Stream::Boot, &format!("archive: {error}\n"))?;
+            Ok(ExitStatus::Failure)
+        }
+        Some(Ok(archive)) => run_archive(machine, &archive),
+    }
+}
+
+/// The one door into the system: kernel, compiler and agents.
+fn run_archive(machine: &mut Machine, archive: &Archive) -> Result<ExitStatus, HalError> {
+    for document in &archive.documents {
+        let text = format!("document: {} ({} bytes)\n", document.name, document.bytes.len());
+        machine.write(Stream::Boot, &text)?;
+    }
     Ok(ExitStatus::Success)
 }

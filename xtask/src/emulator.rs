@@ -9,6 +9,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use flux_proto::archive::Archive;
+
 use crate::error::Error;
 use crate::metal::{Arch, kernel};
 use crate::toolchain::find_program;
@@ -22,13 +24,28 @@ const EMULATOR: &str = "qemu-system-x86_64";
 
 /// Status of QEMU after success, `isa-debug-exit` with 0x10.
 const SUCCESS: i32 = 33;
+/// Status of QEMU after documents or arguments were at fault.
+const FAILURE: i32 = 35;
 /// Status of QEMU after a fault or panic of the kernel.
 const FAULT: i32 = 37;
+
+/// What the loader brings with the kernel.
+#[derive(Clone, Copy)]
+enum Initrd {
+    None,
+    /// An archive without documents.
+    Empty,
+    /// An archive with one bit changed.
+    Damaged,
+    /// The first bytes of an archive.
+    CutOff,
+}
 
 /// One start of the kernel and how it must end.
 struct Case {
     name: &'static str,
     command_line: &'static str,
+    archive: Initrd,
     memory: &'static str,
     status: i32,
     /// Texts that the serial console must show.
@@ -36,13 +53,14 @@ struct Case {
 }
 
 const fn fault(name: &'static str, command_line: &'static str, shows: &'static [&'static str]) -> Case {
-    Case { name, command_line, memory: "128M", status: FAULT, shows }
+    Case { name, command_line, archive: Initrd::None, memory: "128M", status: FAULT, shows }
 }
 
 const CASES: &[Case] = &[
     Case {
         name: "a_kernel_without_an_archive_comes_up_and_says_so",
         command_line: "",
+        archive: Initrd::None,
         memory: "128M",
         status: SUCCESS,
         shows: &["B|FLUX OS ", "B|level READY\n", "B|PASS\n"],
@@ -50,6 +68,7 @@ const CASES: &[Case] = &[
     Case {
         name: "a_kernel_with_little_memory_comes_up",
         command_line: "",
+        archive: Initrd::None,
         memory: "16M",
         status: SUCCESS,
         shows: &["B|level READY\n", "B|PASS\n"],
@@ -57,9 +76,34 @@ const CASES: &[Case] = &[
     Case {
         name: "memory_above_4_gib_is_left_alone",
         command_line: "",
+        archive: Initrd::None,
         memory: "5G",
         status: SUCCESS,
         shows: &["B|level READY\n", "B|PASS\n"],
+    },
+    Case {
+        name: "an_archive_without_documents_ends_at_once",
+        command_line: "",
+        archive: Initrd::Empty,
+        memory: "128M",
+        status: SUCCESS,
+        shows: &["B|PASS\n"],
+    },
+    Case {
+        name: "a_damaged_archive_is_refused",
+        command_line: "",
+        archive: Initrd::Damaged,
+        memory: "128M",
+        status: FAILURE,
+        shows: &["B|archive: ", "B|FAIL\n"],
+    },
+    Case {
+        name: "an_archive_that_is_cut_off_is_refused",
+        command_line: "",
+        archive: Initrd::CutOff,
+        memory: "128M",
+        status: FAILURE,
+        shows: &["B|archive: ", "B|FAIL\n"],
     },
     fault(
         "a_null_pointer_is_a_page_fault_at_its_address",
@@ -133,6 +177,11 @@ fn run(case: &Case, elf: &Path) -> Result<(), String> {
         .arg("-kernel")
         .arg(elf)
         .args(["-append", case.command_line]);
+    if let Some(bytes) = initrd(case.archive)? {
+        let path = elf.with_extension("initrd");
+        std::fs::write(&path, bytes).map_err(|error| error.to_string())?;
+        command.arg("-initrd").arg(path);
+    }
     let (status, output) = output_within(&mut command, LIMIT)?;
     let text = String::from_utf8_lossy(&output);
     if status != Some(case.status) {
@@ -142,6 +191,21 @@ fn run(case: &Case, elf: &Path) -> Result<(), String> {
         Some(part) => Err(format!("does not show {part:?}:\n{text}")),
         None => Ok(()),
     }
+}
+
+fn initrd(kind: Initrd) -> Result<Option<Vec<u8>>, String> {
+    let mut bytes = Archive::default().encode().map_err(|error| error.to_string())?;
+    match kind {
+        Initrd::None => return Ok(None),
+        Initrd::Empty => {}
+        Initrd::Damaged => {
+            if let Some(last) = bytes.last_mut() {
+                *last ^= 1;
+            }
+        }
+        Initrd::CutOff => bytes.truncate(bytes.len() / 2),
+    }
+    Ok(Some(bytes))
 }
 
 /// Runs to the end or to the limit; what it wrote, and its status if it ended by itself.
