@@ -374,11 +374,38 @@ pub mod codes {
         STATEMENT_EXPECTED = Error 412, "declaration among statements", "Struct, enum and fn are declared in fences that stand outside steps.";
         DECLARATION_EXPECTED = Error 413, "statement among declarations", "A `flux` fence outside step sections holds const, struct, enum and fn declarations.";
         NOT_SUPPORTED = Error 499, "not supported yet", "The language defines this form, but this version of the compiler does not build it.";
+        // E05: names and types
+        UNDEFINED_NAME = Error 501, "name not defined", "In code every name is defined before it is used; only in steps may a name be a parameter.";
+        AMBIGUOUS_NAME = Error 502, "name with several meanings", "A short form must be the beginning of one name only.";
+        UNKNOWN_FUNCTION = Error 503, "function not defined", "Functions are `## fn:` sections, `fn` in a `flux` block, or provided by the language.";
+        UNKNOWN_TYPE = Error 504, "type not defined", "Types are built in or declared in `## Types`.";
+        UNKNOWN_FIELD = Error 505, "no such field or variant", "A struct has the fields, an enum the variants, that its declaration lists.";
+        TYPE_MISMATCH = Error 506, "types do not fit", "A value must have the type that its place asks for. In code `as` converts; in steps an int becomes an f64 by itself.";
+        WRONG_ARGUMENTS = Error 507, "wrong number of values", "A call gives one value for each parameter, a struct literal one for each field.";
+        NOT_ASSIGNABLE = Error 508, "not a place to assign to", "Only variables, State, their fields and elements change. Parameters and constants keep their value.";
+        USE_BEFORE_SET = Error 509, "may have no value yet", "A name that a section introduces has a value only behind the step that sets it, on every way there.";
+        TYPE_UNKNOWN = Error 510, "type not known", "The uses of a name must tell its type; otherwise `## Config` or `## State` says it.";
+        PARAMETER_TYPE = Error 511, "type not allowed for a parameter", "`--set` can give bool, int, f64, str and duration.";
+        NUMBER_OUT_OF_RANGE = Error 512, "number out of range", "A literal must fit its type.";
+        NOT_CONSTANT = Error 513, "not known when compiling", "Constants, lengths, defaults and intervals are made of literals, constants and operators.";
+        MISSING_RETURN = Error 514, "end of a function without result", "A function with a result returns one on every way.";
+        MATCH_NOT_COMPLETE = Error 515, "match does not take every value", "The arms of a match take every value; `_` takes the rest.";
+        OUTSIDE_LOOP = Error 516, "outside a loop", "`break` and `continue` belong to the loop around them.";
+        TYPE_TOO_LARGE = Error 517, "value too large", "An array or struct may take 64 MiB, and a struct cannot hold itself.";
+        LIMIT_PASSED = Error 518, "over a limit", "The limits of the compiler keep its time and memory bounded.";
+        REPLY_OUTSIDE = Error 519, "reply without a request", "Only a section `## On request(…)` answers.";
+        // E06: agents
+        MISSING_CAPABILITY = Error 601, "capability not declared", "What reaches outside needs a capability, and a document declares all it needs in `## Agent`.";
+        UNKNOWN_CAPABILITY = Error 602, "unknown capability", "There are eleven kinds of capabilities.";
+        DEVICE_ARGUMENT = Error 603, "device not complete", "A device phrase names one device, so that rights can be given for it before the first step.";
         // W
         PROSE_LOOKS_LIKE_SECTION = Warning 201, "heading looks like a section", "A level-3 heading is prose unless it stands under `## agent: …`.";
         PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";
-        FENCE_IGNORED = Warning 203, "code block without effect", "The block stands where code is documentation.";
-        STRAY_KEYS = Warning 204, "lines without effect", "Paragraphs are documentation in this section.";
+        FRONTMATTER_KEY = Warning 203, "unknown key in the frontmatter", "Other tools may have keys of their own here, so this is no error, but it resembles one of ours.";
+        PARAMETER_NEAR_NAME = Warning 501, "parameter that resembles a name", "A name that nothing defines is a parameter; this one differs from a defined name by a letter or two.";
+        CAPABILITY_UNUSED = Warning 601, "capability not needed", "An agent should hold the capabilities that its steps need and no more.";
+        // N
+        PREFIX_NAME = Note 501, "short form of a name", "An undefined name of three letters or more that begins exactly one defined name means that name.";
     }
 }
 
@@ -402,7 +429,7 @@ mod tests {
     fn a_full_sink_counts_and_still_knows_of_errors() {
         let mut sink = Sink::new(SourceId(3));
         for _ in 0..Sink::LIMIT {
-            sink.push(Diagnostic::new(codes::STRAY_KEYS, Span::empty(0), "w"));
+            sink.push(Diagnostic::new(codes::FRONTMATTER_KEY, Span::empty(0), "w"));
         }
         assert!(!sink.has_errors() && sink.is_full());
         sink.push(Diagnostic::new(codes::UNKNOWN_STEP, Span::empty(0), "e"));

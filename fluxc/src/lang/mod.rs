@@ -1,3 +1,4 @@
 //! The language: syntax, names and types.
 
+pub mod sema;
 pub mod syntax;

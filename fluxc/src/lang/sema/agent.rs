@@ -1,0 +1,627 @@
+//! One agent: keys, capabilities, Config, State, sections, links, parameters.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use super::consts::as_setting;
+use super::scope::{Binding, Symbol, nearest};
+use super::tree::{Agent, Link, LinkId, Param, ParamId, Section, StateId, StateVar, Timer};
+use super::types::{Open, Type, TypeId};
+use super::{Checker, HandlerShape, Mode, Place, Use, number};
+use crate::diag::{Diagnostic, codes};
+use crate::fir::{FloatKind, IntKind};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{AgentDoc, Document, Ident};
+use crate::span::Span;
+use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::limits;
+use flux_isa::{ExportKind, LinkKind};
+
+/// Priority of an agent that names none.
+const DEFAULT_PRIORITY: u8 = 128;
+/// Most links, and most pacers, of one agent: they are named by 16 bits.
+const MOST_LINKS: usize = 65_535;
+
+/// The agent being looked at.
+#[derive(Debug, Default)]
+pub(super) struct AgentState<'s> {
+    active: bool,
+    state: Vec<StateVar<'s>>,
+    params: Vec<Param<'s>>,
+    implicit: HashMap<Symbol, ParamId>,
+    links: Vec<Link<'s>>,
+    link_index: HashMap<(LinkKind, String, &'s str), LinkId>,
+    pub(super) timers: Vec<Timer>,
+    sections: Vec<Section<'s>>,
+    /// First step that needs each kind.
+    needs: [Option<(Span, &'static str)>; 11],
+    /// Names of State and Config, sorted, for the prefix rule.
+    sorted: Vec<&'s str>,
+    /// Names of locals of all sections, for spelling hints.
+    local_names: Vec<&'s str>,
+}
+
+impl<'s> AgentState<'s> {
+    /// Tells whether an agent is being looked at.
+    pub(super) fn active(&self) -> bool {
+        self.active
+    }
+
+    pub(super) fn state_ty(&self, id: StateId) -> TypeId {
+        self.state.get(id.index()).map_or(TypeId::ERROR, |row| row.ty)
+    }
+
+    pub(super) fn param_ty(&self, id: ParamId) -> TypeId {
+        self.params.get(id.index()).map_or(TypeId::ERROR, |row| row.ty)
+    }
+
+    pub(super) fn state_names(&self) -> impl Iterator<Item = &'s str> + '_ {
+        self.sorted.iter().copied()
+    }
+
+    /// Names of State and Config that begin so.
+    pub(super) fn with_prefix<'x>(&'x self, prefix: &'x str) -> impl Iterator<Item = &'s str> + 'x {
+        let start = self.sorted.partition_point(|name| *name < prefix);
+        self.sorted.iter().skip(start).copied().take_while(move |name| name.starts_with(prefix))
+    }
+}
+
+impl<'s> Checker<'_, 's> {
+    /// Types of all handlers, before any body is looked at.
+    pub(super) fn collect_handlers(&mut self, document: &Document<'s>) {
+        for agent in &document.agents {
+            let name = agent.keys.name.map_or("", |name| name.text);
+            for handler in &agent.handlers {
+                let params = self.param_types(&handler.params);
+                let ret = match &handler.ret {
+                    Some(ty) => self.stored_type_of(ty),
+                    None => self.program.types.variable(Open::Any),
+                };
+                let shape = HandlerShape { params, ret, heading: handler.heading };
+                if self.handlers.contains_key(&(name, handler.name.text)) {
+                    self.defined_twice(handler.name, "handler of this agent");
+                } else {
+                    self.handlers.insert((name, handler.name.text), shape);
+                }
+            }
+        }
+    }
+
+    fn param_types(&mut self, params: &[ast::Param<'s>]) -> Vec<TypeId> {
+        params
+            .iter()
+            .map(|param| match &param.ty {
+                Some(ty) => self.stored_type_of(ty),
+                None => self.program.types.variable(Open::Any),
+            })
+            .collect()
+    }
+
+    pub(super) fn agent(&mut self, doc: &AgentDoc<'s>, document: &Document<'s>, stem: &str) {
+        self.agent = AgentState { active: true, ..AgentState::default() };
+        let scope = self.names.enter();
+        let name_ident = doc.keys.name;
+        let name = name_ident.map_or_else(|| stem.to_owned(), |name| name.text.to_string());
+        let span = name_ident.map(|name| name.span).or(doc.heading).or(doc.keys.heading).unwrap_or_default();
+        if self.program.agents.iter().any(|agent| agent.name == name) {
+            self.defined_twice(Ident { text: name_ident.map_or("", |name| name.text), span }, "agent");
+        }
+        let declared = self.capabilities(doc);
+        for builtin in ["device_id", "location"] {
+            let symbol = self.names.symbol(builtin);
+            if self.names.binding(symbol) == Binding::None {
+                self.names.bind(symbol, Binding::BuiltinParam);
+            }
+        }
+        self.config(doc);
+        let state_body = self.state(doc);
+        let mut subscribe: Vec<String> = Vec::new();
+        for topic in &doc.keys.subscribe {
+            self.check_topic(topic);
+            self.need(CapabilityKind::Communicate, topic.span, "subscribe");
+            push_once(&mut subscribe, &topic.name);
+        }
+        self.sections(doc, &mut subscribe);
+        self.check_capabilities(doc, declared);
+        self.names.leave(scope);
+        let state = core::mem::take(&mut self.agent);
+        if state.links.len() > MOST_LINKS || state.timers.len() > MOST_LINKS {
+            self.report(
+                Diagnostic::new(
+                    codes::LIMIT_PASSED,
+                    span,
+                    format!("more than {MOST_LINKS} devices, targets and topics, or pacers, in one agent"),
+                )
+                .label("too many"),
+            );
+        }
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.program.agents.push(Agent {
+            name,
+            version: doc.keys.version.map_or("", |version| version.text),
+            span,
+            capabilities: declared,
+            period_ns: doc.keys.period.map_or(limits::DEFAULT_PERIOD_NS, |period| signed(period.value)),
+            heartbeat_ns: doc.keys.heartbeat.map_or(0, |heartbeat| signed(heartbeat.value)),
+            priority: doc.keys.priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
+            memory: doc.keys.memory.map_or(limits::DEFAULT_QUOTA, |memory| memory.value),
+            gas: document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value),
+            subscribe,
+            state: state.state,
+            state_body,
+            params: state.params,
+            links: state.links,
+            timers: state.timers,
+            sections: state.sections,
+        });
+        self.suggest_names(&state.local_names, &state.sorted);
+    }
+
+    // ------------------------------------------------------------ capabilities
+
+    fn capabilities(&mut self, doc: &AgentDoc<'s>) -> CapabilitySet {
+        let mut set = CapabilitySet::EMPTY;
+        for word in &doc.keys.capabilities {
+            let kind = CapabilityKind::ALL.iter().copied().find(|kind| word.is(kind.name()));
+            match kind {
+                Some(kind) => set = set.with(kind),
+                None => {
+                    let all = CapabilityKind::ALL.iter().map(|kind| kind.name());
+                    let upper = word.text.to_ascii_uppercase();
+                    let mut diagnostic = Diagnostic::new(
+                        codes::UNKNOWN_CAPABILITY,
+                        word.span,
+                        format!("`{}` is no capability", word.text),
+                    )
+                    .label("unknown")
+                    .expected(all.clone().collect::<Vec<_>>().join(", "))
+                    .found(word.text);
+                    if let Some(near) = nearest(&upper, all) {
+                        diagnostic =
+                            diagnostic.replace(format!("did you mean `{near}`?"), word.span, near);
+                    }
+                    self.report(diagnostic);
+                }
+            }
+        }
+        set
+    }
+
+    /// Notes that a step needs a capability.
+    pub(super) fn need(&mut self, kind: CapabilityKind, span: Span, what: &'static str) {
+        if let Some(slot @ None) = self.agent.needs.get_mut(kind as usize) {
+            *slot = Some((span, what));
+        }
+    }
+
+    fn check_capabilities(&mut self, doc: &AgentDoc<'s>, declared: CapabilitySet) {
+        for kind in CapabilityKind::ALL.iter().copied() {
+            let need = self.agent.needs.get(kind as usize).copied().flatten();
+            match need {
+                Some((span, what)) if !declared.allows(kind) => {
+                    self.missing_capability(doc, kind, span, what);
+                }
+                _ => {}
+            }
+            let network = kind == CapabilityKind::Network
+                && self.agent.needs.get(CapabilityKind::Communicate as usize).copied().flatten().is_some();
+            if declared.contains(kind)
+                && need.is_none()
+                && !network
+                && kind != CapabilityKind::Memory
+                && let Some(word) = doc.keys.capabilities.iter().find(|word| word.is(kind.name()))
+            {
+                self.report(
+                    Diagnostic::new(
+                        codes::CAPABILITY_UNUSED,
+                        word.span,
+                        format!("no step needs the capability {}", kind.name()),
+                    )
+                    .label("declared but not used")
+                    .hint("take it out: an agent should hold what it needs and no more"),
+                );
+            }
+        }
+    }
+
+    fn missing_capability(
+        &mut self,
+        doc: &AgentDoc<'s>,
+        kind: CapabilityKind,
+        span: Span,
+        what: &'static str,
+    ) {
+        let name = kind.name();
+        let diagnostic = Diagnostic::new(
+            codes::MISSING_CAPABILITY,
+            span,
+            format!("`{what}` needs the capability {name}, which the agent does not declare"),
+        )
+        .label(format!("needs {name}"))
+        .expected(format!("{name} among `capabilities:` of `## Agent`"));
+        let diagnostic = if let Some(last) = doc.keys.capabilities.last() {
+            diagnostic
+                .secondary(last.span, "declared here")
+                .replace(format!("add `, {name}`"), Span::empty(last.span.end), format!(", {name}"))
+        } else if let Some(heading) = doc.keys.heading.filter(|_| doc.heading.is_none()) {
+            let text = format!("capabilities: {name}");
+            diagnostic.replace(
+                format!("add the line `{text}` under `## Agent`"),
+                Span::empty(heading.end),
+                format!("\n{text}"),
+            )
+        } else if doc.heading.is_some() {
+            diagnostic.hint(format!("add `### Agent` with the line `capabilities: {name}`"))
+        } else {
+            diagnostic.hint(format!("add a section `## Agent` with the line `capabilities: {name}`"))
+        };
+        self.report(diagnostic);
+    }
+
+    // ------------------------------------------------------------ Config and State
+
+    fn config(&mut self, doc: &AgentDoc<'s>) {
+        self.begin_body(Place::Value, TypeId::UNIT);
+        for entry in &doc.config {
+            self.mode = Mode::Code;
+            let declared = entry.ty.as_ref().map(|ty| self.type_of(ty));
+            let default = entry.default.as_ref().map(|expr| match declared {
+                Some(ty) => self.expr_of(expr, ty),
+                None => self.value(expr, TypeId::ERROR),
+            });
+            let ty = match (declared, default) {
+                (Some(ty), _) => ty,
+                (None, Some(default)) => self.ty(default),
+                (None, None) => self.program.types.variable(Open::Any),
+            };
+            let symbol = self.names.symbol(entry.name.text);
+            if matches!(self.names.binding(symbol), Binding::Param(_)) {
+                self.defined_twice(entry.name, "parameter");
+                continue;
+            }
+            let Some(id) = self.new_param(entry.name, ty) else { continue };
+            if let Some(param) = self.agent.params.get_mut(id.index()) {
+                param.default_expr = default;
+                param.help = entry.help.map_or_else(String::new, |help| help.text.to_owned());
+            }
+            self.names.bind(symbol, Binding::Param(id));
+            self.agent.sorted.push(entry.name.text);
+        }
+        self.ctx = super::Context::default();
+    }
+
+    fn new_param(&mut self, name: Ident<'s>, ty: TypeId) -> Option<ParamId> {
+        if self.agent.params.len() >= limits::PARAMETERS {
+            if self.agent.params.len() == limits::PARAMETERS {
+                self.report(
+                    Diagnostic::new(
+                        codes::LIMIT_PASSED,
+                        name.span,
+                        format!("more than {} parameters", limits::PARAMETERS),
+                    )
+                    .label("one too many"),
+                );
+            }
+            return None;
+        }
+        let id = ParamId(number(self.agent.params.len()));
+        self.agent.params.push(Param {
+            name: name.text,
+            span: name.span,
+            ty,
+            default: None,
+            default_expr: None,
+            help: String::new(),
+        });
+        Some(id)
+    }
+
+    /// The parameter of that name; a new one of type `ty` if no section used it before.
+    pub(super) fn parameter(&mut self, name: Ident<'s>, symbol: Symbol, ty: TypeId) -> ParamId {
+        if let Some(id) = self.agent.implicit.get(&symbol) {
+            return *id;
+        }
+        let id = self.new_param(name, ty).unwrap_or(ParamId(0));
+        self.agent.implicit.insert(symbol, id);
+        id
+    }
+
+    fn state(&mut self, doc: &AgentDoc<'s>) -> super::tree::Body<'s> {
+        self.begin_body(Place::Value, TypeId::UNIT);
+        for entry in &doc.state {
+            self.mode = Mode::Code;
+            let declared = entry.ty.as_ref().map(|ty| self.stored_type_of(ty));
+            let initial = entry.initial.as_ref().map(|expr| match declared {
+                Some(ty) => {
+                    let id = self.value(expr, ty);
+                    self.coerce(id, ty)
+                }
+                None => self.value(expr, TypeId::ERROR),
+            });
+            let ty = match (declared, initial) {
+                (Some(ty), _) => ty,
+                (None, Some(initial)) => self.ty(initial),
+                (None, None) => self.program.types.variable(Open::Any),
+            };
+            self.agent.state.push(StateVar { name: entry.name.text, span: entry.name.span, ty, initial });
+        }
+        let body = self.end_body(0, super::tree::Block::default());
+        // Names of State are in sight from here on: an initial value sees Config and constants.
+        for index in 0..self.agent.state.len() {
+            let Some((name, span)) = self.agent.state.get(index).map(|row| (row.name, row.span)) else {
+                continue;
+            };
+            let symbol = self.names.symbol(name);
+            match self.names.binding(symbol) {
+                Binding::State(_) => self.defined_twice(Ident { text: name, span }, "state variable"),
+                Binding::Param(_) => self.defined_twice(Ident { text: name, span }, "parameter"),
+                _ => {}
+            }
+            self.names.bind(symbol, Binding::State(StateId(number(index))));
+            self.agent.sorted.push(name);
+        }
+        self.agent.sorted.sort_unstable();
+        self.agent.sorted.dedup();
+        body
+    }
+
+    // ------------------------------------------------------------ sections
+
+    fn sections(&mut self, doc: &AgentDoc<'s>, subscribe: &mut Vec<String>) {
+        let plain = |kind, title: &str, span| Head {
+            kind,
+            title: title.to_owned(),
+            name: "",
+            interval_ns: 0,
+            span,
+            place: Place::Section,
+            ret: TypeId::UNIT,
+        };
+        if let Some(section) = &doc.init {
+            self.section(plain(ExportKind::Init, "Init", section.heading), &[], &[], &section.body);
+        }
+        if let Some(section) = &doc.main_loop {
+            self.section(plain(ExportKind::Loop, "Loop", section.heading), &[], &[], &section.body);
+        }
+        for timer in &doc.timers {
+            self.mode = Mode::Code;
+            self.begin_body(Place::Value, TypeId::UNIT);
+            let period = self.value(&timer.period, TypeId::DURATION);
+            let interval = self.interval(period, "the interval of a timer");
+            self.ctx = super::Context::default();
+            let title = self.heading_text(timer.heading);
+            let mut head = plain(ExportKind::Every, title, timer.heading);
+            head.interval_ns = interval.unwrap_or(1);
+            self.section(head, &[], &[], &timer.body);
+        }
+        let agent_name = doc.keys.name.map_or("", |name| name.text);
+        for handler in &doc.handlers {
+            let Some(shape) = self.handlers.get(&(agent_name, handler.name.text)).cloned() else { continue };
+            if shape.heading != handler.heading {
+                continue;
+            }
+            let title = format!("On {}", handler.name.text);
+            let head = Head {
+                kind: ExportKind::Handler,
+                title,
+                name: handler.name.text,
+                interval_ns: 0,
+                span: handler.heading,
+                place: Place::Handler,
+                ret: shape.ret,
+            };
+            self.section(head, &handler.params, &shape.params, &handler.body);
+        }
+        for (index, topic) in doc.topics.iter().enumerate() {
+            self.check_topic(&topic.topic);
+            if doc.topics.iter().take(index.min(64)).any(|other| other.topic.name == topic.topic.name) {
+                self.report(
+                    Diagnostic::new(
+                        codes::DUPLICATE_NAME,
+                        topic.topic.span,
+                        format!("two sections for the topic \"{}\"", topic.topic.name),
+                    )
+                    .label("handled before"),
+                );
+            }
+            self.need(CapabilityKind::Communicate, topic.heading, "On topic");
+            push_once(subscribe, &topic.topic.name);
+            let types = self.param_types(&topic.params);
+            let title = format!("On topic \"{}\"", topic.topic.name);
+            let mut head = plain(ExportKind::Topic, &title, topic.heading);
+            head.name = match &topic.topic.name {
+                alloc::borrow::Cow::Borrowed(name) => name,
+                alloc::borrow::Cow::Owned(_) => {
+                    let text = self.source_text(topic.topic.span);
+                    text.trim_matches('"')
+                }
+            };
+            self.section(head, &topic.params, &types, &topic.body);
+        }
+    }
+
+    fn section(&mut self, head: Head<'s>, params: &[ast::Param<'s>], types: &[TypeId], body: &ast::Block<'s>) {
+        let scope = self.names.enter();
+        self.begin_body(head.place, head.ret);
+        self.ctx.section.clone_from(&head.title);
+        if head.place == Place::Handler {
+            self.ctx.request = Some(self.text(head.name.into()));
+        }
+        for (param, ty) in params.iter().zip(types) {
+            let local = self.declare_local(param.name, *ty, Use::Parameter);
+            self.flow.assign(local);
+        }
+        self.mode = Mode::Step;
+        let block = if Self::is_code_only(body) {
+            self.code_body(body).unwrap_or_default()
+        } else {
+            self.mark_introduced(body);
+            self.steps(body)
+        };
+        self.note_answers();
+        for (name, _) in &self.ctx.introduced {
+            if self.agent.local_names.len() < limits::LOCALS {
+                self.agent.local_names.push(name);
+            }
+        }
+        let body = self.end_body(number(params.len()), block);
+        self.names.leave(scope);
+        self.agent.sections.push(Section {
+            kind: head.kind,
+            title: head.title,
+            name: head.name,
+            interval_ns: head.interval_ns,
+            span: head.span,
+            ret: head.ret,
+            body,
+        });
+    }
+
+    /// The link to something outside; one for each thing and channel.
+    pub(super) fn link(
+        &mut self,
+        kind: LinkKind,
+        name: String,
+        channel: &'s str,
+        rights: u8,
+        span: Span,
+    ) -> LinkId {
+        let key = (kind, name, channel);
+        if let Some(id) = self.agent.link_index.get(&key).copied() {
+            if let Some(link) = self.agent.links.get_mut(id.index()) {
+                link.link.rights |= rights;
+            }
+            return id;
+        }
+        let id = LinkId(number(self.agent.links.len()));
+        let link = flux_isa::Link { kind, name: key.1.clone(), channel: channel.to_owned(), rights };
+        self.agent.links.push(Link { link, span, name: channel });
+        self.agent.link_index.insert(key, id);
+        id
+    }
+
+    // ------------------------------------------------------------ at the end
+
+    /// Every parameter must have one of the types that `--set` knows.
+    pub(super) fn check_parameters(&mut self) {
+        for agent in 0..self.program.agents.len() {
+            let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
+            for index in 0..count {
+                let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index)) else {
+                    continue;
+                };
+                let (name, span, ty, default) = (param.name, param.span, param.ty, param.default_expr);
+                self.check_parameter(name, span, ty);
+                let Some(expr) = default else { continue };
+                let text = self.constant_of(expr, "a default").as_ref().and_then(as_setting);
+                if let Some(param) =
+                    self.program.agents.get_mut(agent).and_then(|agent| agent.params.get_mut(index))
+                {
+                    param.default = text;
+                }
+            }
+            let count = self.program.agents.get(agent).map_or(0, |agent| agent.state.len());
+            for index in 0..count {
+                let Some(row) = self.program.agents.get(agent).and_then(|agent| agent.state.get(index)) else {
+                    continue;
+                };
+                let (name, span, ty) = (row.name, row.span, row.ty);
+                if self.get(ty) == Err(Open::Any) {
+                    self.report(
+                        Diagnostic::new(
+                            codes::TYPE_UNKNOWN,
+                            span,
+                            format!("nothing tells the type of `{name}`"),
+                        )
+                        .label("of any type")
+                        .hint(format!("write it: `- {name}: f64 = 0`")),
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_parameter(&mut self, name: &str, span: Span, ty: TypeId) {
+        match self.get(ty) {
+            Ok(
+                Type::Bool
+                | Type::Int(IntKind::I64)
+                | Type::Float(FloatKind::F64)
+                | Type::Str
+                | Type::Duration
+                | Type::Error,
+            )
+            | Err(Open::Integer | Open::Float) => {}
+            Err(Open::Any) => self.report(
+                Diagnostic::new(
+                    codes::TYPE_UNKNOWN,
+                    span,
+                    format!("`{name}` is not defined, and nothing tells its type as a parameter"),
+                )
+                .label("no name of this section, no State, no Config")
+                .hint(format!("say what it is in `## Config`: `- {name}: f64`")),
+            ),
+            Ok(_) => {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::PARAMETER_TYPE,
+                        span,
+                        format!("a parameter cannot be of type {found}"),
+                    )
+                    .label(format!("`{name}` is {found} by its uses"))
+                    .expected("bool, int, f64, str or duration")
+                    .found(found),
+                );
+            }
+        }
+    }
+
+    /// Warns of parameters that look like a slip of the pen.
+    fn suggest_names(&mut self, locals: &[&'s str], defined: &[&'s str]) {
+        let Some(agent) = self.program.agents.len().checked_sub(1) else { return };
+        let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
+        for index in 0..count {
+            let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index)) else {
+                continue;
+            };
+            let (name, span) = (param.name, param.span);
+            if matches!(name, "device_id" | "location") || defined.binary_search(&name).is_ok() {
+                continue;
+            }
+            let near = nearest(name, defined.iter().chain(locals).copied().filter(|other| *other != name));
+            if let Some(near) = near {
+                self.report(
+                    Diagnostic::new(
+                        codes::PARAMETER_NEAR_NAME,
+                        span,
+                        format!("`{name}` is taken for a parameter, but `{near}` is defined"),
+                    )
+                    .label("given at run time with `--set`")
+                    .replace(format!("did you mean `{near}`?"), span, near),
+                );
+            }
+        }
+    }
+}
+
+/// What a section is, before its body is known.
+struct Head<'s> {
+    kind: ExportKind,
+    title: String,
+    name: &'s str,
+    interval_ns: i64,
+    span: Span,
+    place: Place,
+    ret: TypeId,
+}
+
+fn push_once(list: &mut Vec<String>, text: &str) {
+    if !list.iter().any(|known| known == text) {
+        list.push(text.to_owned());
+    }
+}

@@ -1,0 +1,525 @@
+//! Calls: functions of the document, and the operations that the language provides.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::expr::Same;
+use super::scope::nearest;
+use super::tree::{Builtin, ExprId, ExprKind, FnId};
+use super::types::{Field, Open, StructId, Type, TypeId};
+use super::{Checker, Mode};
+use crate::diag::{Diagnostic, codes};
+use crate::fir::{FloatKind, FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{Access, Ident};
+use crate::span::Span;
+use flux_abi::limits;
+
+/// What a provided operation asks of its operands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Shape {
+    /// Numbers of one type.
+    Numbers(Builtin, usize),
+    /// Floats of one type.
+    Floats(Builtin, usize),
+    /// Integers of one type.
+    Integers(Builtin, usize),
+    /// Length of an array or text.
+    Length,
+}
+
+fn provided(name: &str) -> Option<Shape> {
+    let unary = |op| Some(Shape::Floats(Builtin::FloatUnary(op), 1));
+    let integer = |op| Some(Shape::Integers(Builtin::Int(op), 2));
+    match name {
+        "min" => Some(Shape::Numbers(Builtin::Min, 2)),
+        "max" => Some(Shape::Numbers(Builtin::Max, 2)),
+        "abs" => Some(Shape::Numbers(Builtin::Abs, 1)),
+        "clamp" => Some(Shape::Numbers(Builtin::Clamp, 3)),
+        "len" => Some(Shape::Length),
+        "pow" => Some(Shape::Floats(Builtin::Float(FloatOp::Pow), 2)),
+        "atan2" => Some(Shape::Floats(Builtin::Float(FloatOp::Atan2), 2)),
+        "sqrt" => unary(FloatUnaryOp::Sqrt),
+        "floor" => unary(FloatUnaryOp::Floor),
+        "ceil" => unary(FloatUnaryOp::Ceil),
+        "round" => unary(FloatUnaryOp::Round),
+        "trunc" => unary(FloatUnaryOp::Trunc),
+        "sin" => unary(FloatUnaryOp::Sin),
+        "cos" => unary(FloatUnaryOp::Cos),
+        "tan" => unary(FloatUnaryOp::Tan),
+        "asin" => unary(FloatUnaryOp::Asin),
+        "acos" => unary(FloatUnaryOp::Acos),
+        "atan" => unary(FloatUnaryOp::Atan),
+        "exp" => unary(FloatUnaryOp::Exp),
+        "ln" => unary(FloatUnaryOp::Ln),
+        "log2" => unary(FloatUnaryOp::Log2),
+        "log10" => unary(FloatUnaryOp::Log10),
+        "wrapping_add" => integer(IntOp::WrappingAdd),
+        "wrapping_sub" => integer(IntOp::WrappingSub),
+        "wrapping_mul" => integer(IntOp::WrappingMul),
+        "rotate_left" => integer(IntOp::RotateLeft),
+        "rotate_right" => integer(IntOp::RotateRight),
+        "wrapping_neg" => Some(Shape::Integers(Builtin::IntUnary(IntUnaryOp::WrappingNeg), 1)),
+        "count_ones" => Some(Shape::Integers(Builtin::IntUnary(IntUnaryOp::Popcount), 1)),
+        "leading_zeros" => Some(Shape::Integers(Builtin::IntUnary(IntUnaryOp::LeadingZeros), 1)),
+        "trailing_zeros" => Some(Shape::Integers(Builtin::IntUnary(IntUnaryOp::TrailingZeros), 1)),
+        _ => None,
+    }
+}
+
+const PROVIDED: &[&str] = &[
+    "min", "max", "abs", "clamp", "len", "pow", "sqrt", "floor", "ceil", "round", "trunc", "sin", "cos",
+    "tan", "exp", "ln", "wrapping_add", "wrapping_sub", "wrapping_mul",
+];
+
+/// Methods of the language that the next version compiles.
+const LATER: &[&str] = &[
+    "push", "pop", "insert", "remove", "sort", "map", "filter", "fold", "contains", "slice", "chars",
+    "bytes", "split", "trim", "find", "replace", "starts_with", "parse_int", "parse_float",
+];
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn call(
+        &mut self,
+        callee: &ast::Expr<'s>,
+        args: &[ast::Expr<'s>],
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let ast::ExprKind::Name(name) = &callee.kind else {
+            return self.not_yet(callee.span, "a call of a function value");
+        };
+        self.call_named(Ident { text: name, span: callee.span }, args, want, span)
+    }
+
+    pub(super) fn call_named(
+        &mut self,
+        name: Ident<'s>,
+        args: &[ast::Expr<'s>],
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let symbol = self.names.symbol(name.text);
+        if let Some(function) = self.names.function(symbol) {
+            return self.call_function(function, name, args, span);
+        }
+        if let Some(shape) = provided(name.text) {
+            let args: Vec<ExprId> = args.iter().map(|arg| self.value(arg, want)).collect();
+            return self.provided_call(shape, name, args, span);
+        }
+        let near = nearest(name.text, self.names.functions().chain(PROVIDED.iter().copied()));
+        let mut diagnostic = Diagnostic::new(
+            codes::UNKNOWN_FUNCTION,
+            name.span,
+            format!("no function is called `{}`", name.text),
+        )
+        .label("not defined");
+        diagnostic = match near {
+            Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
+            None => diagnostic.hint(format!(
+                "define it in a section `## fn: {}(…)` with its body in a `flux` block",
+                name.text
+            )),
+        };
+        self.report(diagnostic);
+        for arg in args {
+            self.expr(arg, TypeId::ERROR);
+        }
+        self.invalid(span)
+    }
+
+    fn call_function(
+        &mut self,
+        function: FnId,
+        name: Ident<'s>,
+        args: &[ast::Expr<'s>],
+        span: Span,
+    ) -> ExprId {
+        self.note_call(function);
+        let Some(callee) = self.program.functions.get(function.index()) else { return self.invalid(span) };
+        let ret = callee.ret;
+        let params = callee.body.params as usize;
+        if params != args.len() {
+            let declared = callee.span;
+            self.wrong_count(name, params, args.len(), span, Some(declared));
+            return self.new_expr(ExprKind::Invalid, ret, span);
+        }
+        let mut exprs = Vec::with_capacity(args.len());
+        for (index, arg) in args.iter().enumerate() {
+            let want = self
+                .program
+                .functions
+                .get(function.index())
+                .and_then(|callee| callee.body.locals.get(index))
+                .map_or(TypeId::ERROR, |local| local.ty);
+            exprs.push(self.expr_of(arg, want));
+        }
+        let list = self.list(&exprs);
+        self.new_expr(ExprKind::Call(function, list), ret, span)
+    }
+
+    pub(super) fn wrong_count(
+        &mut self,
+        name: Ident<'s>,
+        expected: usize,
+        found: usize,
+        span: Span,
+        declared: Option<Span>,
+    ) {
+        let noun = if expected == 1 { "value" } else { "values" };
+        let mut diagnostic = Diagnostic::new(
+            codes::WRONG_ARGUMENTS,
+            span,
+            format!("`{}` takes {expected} {noun}, {found} given", name.text),
+        )
+        .label(format!("{found} given"))
+        .expected(format!("{expected} {noun}"))
+        .found(format!("{found}"));
+        if let Some(declared) = declared {
+            diagnostic = diagnostic.secondary(declared, "declared here");
+        }
+        self.report(diagnostic);
+    }
+
+    pub(super) fn method(
+        &mut self,
+        base: &ast::Expr<'s>,
+        name: Ident<'s>,
+        args: &[ast::Expr<'s>],
+        access: Access,
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        if access == Access::Optional {
+            return self.not_yet(span, "an optional");
+        }
+        if let ast::ExprKind::Name(of) = &base.kind {
+            let symbol = self.names.symbol(of);
+            if self.names.ty(symbol).is_some() && self.names.binding(symbol) == super::scope::Binding::None {
+                return self.not_yet(span, "an enum with values in its variants");
+            }
+        }
+        let first = self.value(base, TypeId::ERROR);
+        if LATER.contains(&name.text) {
+            let what = format!("the method `{}`", name.text);
+            return self.not_yet(name.span, &what);
+        }
+        let Some(shape) = provided(name.text) else {
+            let mut diagnostic = Diagnostic::new(
+                codes::UNKNOWN_FUNCTION,
+                name.span,
+                format!("no method is called `{}`", name.text),
+            )
+            .label("not a method");
+            if let Some(near) = nearest(name.text, PROVIDED.iter().copied()) {
+                diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+            } else {
+                let symbol = self.names.symbol(name.text);
+                if self.names.function(symbol).is_some() {
+                    let text = self.source_text(base.span);
+                    diagnostic = diagnostic.hint(format!("call it as `{}({text})`", name.text));
+                }
+            }
+            self.report(diagnostic);
+            return self.invalid(span);
+        };
+        let hint = if self.get(self.ty(first)).is_ok() { self.ty(first) } else { want };
+        let mut exprs = Vec::with_capacity(args.len().saturating_add(1));
+        exprs.push(first);
+        for arg in args {
+            exprs.push(self.value(arg, hint));
+        }
+        self.provided_call(shape, name, exprs, span)
+    }
+
+    fn provided_call(&mut self, shape: Shape, name: Ident<'s>, mut args: Vec<ExprId>, span: Span) -> ExprId {
+        let count = match shape {
+            Shape::Numbers(_, count) | Shape::Floats(_, count) | Shape::Integers(_, count) => count,
+            Shape::Length => 1,
+        };
+        if args.len() != count {
+            self.wrong_count(name, count, args.len(), span, None);
+            return self.invalid(span);
+        }
+        if let Shape::Length = shape {
+            return self.length(&args, span);
+        }
+        if let Shape::Floats(..) = shape {
+            for arg in &mut args {
+                let ty = self.ty(*arg);
+                if self.get(ty) != Ok(Type::Float(FloatKind::F32)) {
+                    *arg = self.coerce(*arg, TypeId::F64);
+                }
+            }
+        }
+        let rounds = if args.len() > 2 { 2 } else { 1 };
+        for _ in 0..rounds {
+            for index in 1..args.len() {
+                let (Some(first), Some(other)) = (args.first().copied(), args.get(index).copied()) else {
+                    continue;
+                };
+                let (left, right) = match self.same(first, other) {
+                    Same::Yes(left, right) => (left, right),
+                    Same::Later => {
+                        // Beside an `int`, a parameter of a call is an `int`.
+                        let (l, r) = (self.ty(first), self.ty(other));
+                        self.program.types.unify(l, r);
+                        (first, other)
+                    }
+                    Same::No => {
+                        let want = self.ty(first);
+                        (first, self.coerce(other, want))
+                    }
+                };
+                if let Some(slot) = args.first_mut() {
+                    *slot = left;
+                }
+                if let Some(slot) = args.get_mut(index) {
+                    *slot = right;
+                }
+            }
+        }
+        let ty = args.first().map_or(TypeId::ERROR, |arg| self.ty(*arg));
+        let (builtin, expected, fits) = match (shape, self.get(ty)) {
+            (_, Ok(Type::Error)) => return self.invalid(span),
+            (Shape::Numbers(builtin, _), kind) => {
+                (builtin, "a number", matches!(kind, Ok(Type::Int(_) | Type::Float(_)) | Err(_)))
+            }
+            (Shape::Floats(builtin, _), kind) => {
+                (builtin, "f64", matches!(kind, Ok(Type::Float(_)) | Err(Open::Float)))
+            }
+            (Shape::Integers(builtin, _), kind) => {
+                (builtin, "an integer", matches!(kind, Ok(Type::Int(_)) | Err(Open::Integer)))
+            }
+            (Shape::Length, _) => return self.invalid(span),
+        };
+        if !fits {
+            let found = self.type_name(ty);
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    span,
+                    format!("`{}` works on {expected}, found {found}", name.text),
+                )
+                .label(format!("this is {found}"))
+                .expected(expected)
+                .found(found),
+            );
+            return self.invalid(span);
+        }
+        if matches!(shape, Shape::Integers(..)) {
+            self.program.types.settle(ty);
+        }
+        let list = self.list(&args);
+        self.new_expr(ExprKind::Builtin(builtin, list), ty, span)
+    }
+
+    fn length(&mut self, args: &[ExprId], span: Span) -> ExprId {
+        let Some(first) = args.first().copied() else { return self.invalid(span) };
+        let builtin = match self.get(self.ty(first)) {
+            Ok(Type::Array(..)) => Builtin::ArrayLength,
+            Ok(Type::Str) => Builtin::TextLength,
+            Ok(Type::Error) => return self.invalid(span),
+            _ => {
+                let found = self.type_name(self.ty(first));
+                self.report(
+                    Diagnostic::new(codes::TYPE_MISMATCH, span, format!("{found} has no length"))
+                        .label(format!("this is {found}"))
+                        .expected("an array or str")
+                        .found(found),
+                );
+                return self.invalid(span);
+            }
+        };
+        let list = self.list(&[first]);
+        self.new_expr(ExprKind::Builtin(builtin, list), TypeId::I64, span)
+    }
+
+    // ------------------------------------------------------------ aggregates
+
+    pub(super) fn array(&mut self, elements: &[ast::Expr<'s>], want: TypeId, span: Span) -> ExprId {
+        let element = match self.get(want) {
+            Ok(Type::Array(element, _)) => element,
+            _ => self.program.types.variable(Open::Any),
+        };
+        if elements.is_empty() {
+            return self.not_yet(span, "an empty array (a growable array)");
+        }
+        let mut exprs = Vec::with_capacity(elements.len());
+        for expr in elements {
+            let id = self.value(expr, element);
+            exprs.push(self.coerce(id, element));
+        }
+        let list = self.list(&exprs);
+        let ty = self.program.types.intern(Type::Array(element, super::number(elements.len())));
+        self.new_expr(ExprKind::Array(list), ty, span)
+    }
+
+    pub(super) fn array_repeat(
+        &mut self,
+        value: &ast::Expr<'s>,
+        count: &ast::Expr<'s>,
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let element = match self.get(want) {
+            Ok(Type::Array(element, _)) => element,
+            _ => TypeId::ERROR,
+        };
+        let id = self.value(value, element);
+        let Some(length) = self.length_of(count) else { return self.invalid(span) };
+        let element = self.ty(id);
+        let ty = self.program.types.intern(Type::Array(element, length));
+        if self.program.types.layout(ty).is_none() {
+            self.too_large(span);
+            return self.invalid(span);
+        }
+        self.new_expr(ExprKind::Repeat(id), ty, span)
+    }
+
+    pub(super) fn too_large(&mut self, span: Span) {
+        self.report(
+            Diagnostic::new(
+                codes::TYPE_TOO_LARGE,
+                span,
+                format!(
+                    "a value of this type is larger than {} bytes, or holds itself",
+                    super::types::AGGREGATE_BYTES
+                ),
+            )
+            .label("too large")
+            .hint("make the array shorter, or break the circle of structs"),
+        );
+    }
+
+    pub(super) fn struct_literal(
+        &mut self,
+        name: Ident<'s>,
+        inits: &[ast::FieldInit<'s>],
+        span: Span,
+    ) -> ExprId {
+        let symbol = self.names.symbol(name.text);
+        let Some(ty) = self.names.ty(symbol) else {
+            self.unknown_type(name);
+            for init in inits {
+                self.expr(&init.value, TypeId::ERROR);
+            }
+            return self.invalid(span);
+        };
+        let Ok(Type::Struct(id)) = self.get(ty) else {
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, name.span, format!("`{}` is no struct", name.text))
+                    .label("fields are given to structs only"),
+            );
+            return self.invalid(span);
+        };
+        let fields: Vec<Field<'s>> =
+            self.program.types.structure(id).map_or_else(Vec::new, |row| row.fields.clone());
+        let mut values: Vec<Option<ExprId>> = Vec::new();
+        values.resize(fields.len(), None);
+        for init in inits {
+            let Some(index) = fields.iter().position(|field| field.name == init.name.text) else {
+                self.no_such_field(id, init.name);
+                self.expr(&init.value, TypeId::ERROR);
+                continue;
+            };
+            let want = fields.get(index).map_or(TypeId::ERROR, |field| field.ty);
+            let value = self.value(&init.value, want);
+            let value = self.coerce(value, want);
+            match values.get_mut(index) {
+                Some(slot @ None) => *slot = Some(value),
+                _ => self.report(
+                    Diagnostic::new(
+                        codes::DUPLICATE_NAME,
+                        init.name.span,
+                        format!("field `{}` given twice", init.name.text),
+                    )
+                    .label("given before"),
+                ),
+            }
+        }
+        let missing: Vec<&str> = fields
+            .iter()
+            .zip(&values)
+            .filter(|(_, value)| value.is_none())
+            .map(|(field, _)| field.name)
+            .take(12)
+            .collect();
+        if !missing.is_empty() {
+            let list = missing.join(", ");
+            self.report(
+                Diagnostic::new(
+                    codes::WRONG_ARGUMENTS,
+                    span,
+                    format!("fields of {} without a value: {list}", name.text),
+                )
+                .label("not complete")
+                .expected(list),
+            );
+            return self.new_expr(ExprKind::Invalid, ty, span);
+        }
+        let exprs: Vec<ExprId> = values.into_iter().flatten().collect();
+        let list = self.list(&exprs);
+        self.new_expr(ExprKind::Struct(list), ty, span)
+    }
+
+    fn no_such_field(&mut self, id: StructId, name: Ident<'s>) {
+        let row = self.program.types.structure(id);
+        let of = row.map_or("", |row| row.name);
+        let fields = row.map_or(&[][..], |row| &row.fields);
+        let near = nearest(name.text, fields.iter().map(|field| field.name));
+        let mut diagnostic = Diagnostic::new(
+            codes::UNKNOWN_FIELD,
+            name.span,
+            format!("{of} has no field `{}`", name.text),
+        )
+        .label("no such field");
+        if let Some(near) = near {
+            diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+        }
+        self.report(diagnostic);
+    }
+
+    pub(super) fn unknown_type(&mut self, name: Ident<'s>) {
+        const BUILT_IN: &[&str] = &[
+            "int", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "str",
+            "duration",
+        ];
+        let near = nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied()));
+        let mut diagnostic =
+            Diagnostic::new(codes::UNKNOWN_TYPE, name.span, format!("no type is called `{}`", name.text))
+                .label("not a type")
+                .found(name.text);
+        diagnostic = match near {
+            Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
+            None => diagnostic.hint(format!(
+                "declare it in a `flux` block of `## Types`: `struct {} {{ … }}`",
+                name.text
+            )),
+        };
+        self.report(diagnostic);
+    }
+
+    /// The length of an array type: a constant.
+    pub(super) fn length_of(&mut self, count: &ast::Expr<'s>) -> Option<u32> {
+        let mode = core::mem::replace(&mut self.mode, Mode::Code);
+        let id = self.expr_of(count, TypeId::I64);
+        self.mode = mode;
+        if self.get(self.ty(id)) == Ok(Type::Error) {
+            return None;
+        }
+        match self.constant(id) {
+            Some(super::tree::Value::Int(length)) => match u32::try_from(length) {
+                Ok(length) if length as usize <= limits::MODULE_BYTES => Some(length),
+                _ => {
+                    self.too_large(count.span);
+                    None
+                }
+            },
+            _ => {
+                self.not_constant(id, "the length of an array");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,812 @@
+//! Statements of code, and the expressions that hold blocks: `if` and `match`.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::scope::{Binding, Paths};
+use super::tree::{Arm, Block, BlockId, ExprId, ExprKind, LocalId, MatchId, Pattern, Stmt, StmtKind};
+use super::types::{Open, Type, TypeId};
+use super::{Checker, Mode, Place, Use, number};
+use crate::diag::{Diagnostic, codes};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{CodeBlock, Ident, MatchPatternKind, Mutability};
+use crate::span::Span;
+
+/// What a block is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Want {
+    /// For what it does.
+    Nothing,
+    /// For the value of its last statement; with a hint of its type.
+    Value(TypeId),
+}
+
+/// Tells whether the last statement of a block gives a value.
+fn gives_value(block: &CodeBlock<'_>) -> bool {
+    match block.stmts.last().map(|stmt| &stmt.kind) {
+        Some(ast::StmtKind::Expr(expr)) => match &expr.kind {
+            ast::ExprKind::If { then, otherwise, .. } => otherwise.is_some() && gives_value(then),
+            ast::ExprKind::Match { arms, .. } => arms.first().is_some_and(|arm| gives_value(&arm.body)),
+            _ => true,
+        },
+        _ => false,
+    }
+}
+
+impl<'s> Checker<'_, 's> {
+    /// The body of a function: its last statement may be its result.
+    pub(super) fn function_block(&mut self, body: &CodeBlock<'s>, ret: TypeId, name: &str) -> Block {
+        if ret == TypeId::UNIT || !gives_value(body) {
+            let block = self.block(body, Want::Nothing);
+            if ret != TypeId::UNIT && !self.flow.is_dead() {
+                let expected = self.type_name(ret);
+                self.report(
+                    Diagnostic::new(
+                        codes::MISSING_RETURN,
+                        Span::new(body.span.end.saturating_sub(1), body.span.end),
+                        format!("`{name}` may end without a result"),
+                    )
+                    .label("reached without `return`")
+                    .expected(format!("`return` with a value of type {expected}"))
+                    .found("the end of the function"),
+                );
+            }
+            return block;
+        }
+        let mut block = self.block(body, Want::Value(ret));
+        if let Some(value) = block.value.take() {
+            let span = self.span(value);
+            let value = self.coerce(value, ret);
+            block.stmts.push(Stmt { kind: StmtKind::Return(Some(value)), span });
+        }
+        block
+    }
+
+    /// A block with its own scope.
+    pub(super) fn block(&mut self, code: &CodeBlock<'s>, want: Want) -> Block {
+        let scope = self.names.enter();
+        let mut block = Block::default();
+        let (last, front) = match (want, code.stmts.split_last()) {
+            (Want::Value(hint), Some((last, front))) => (Some((last, hint)), front),
+            _ => (None, code.stmts.as_slice()),
+        };
+        for stmt in front {
+            self.stmt(stmt, &mut block.stmts);
+        }
+        match (want, last) {
+            (Want::Value(_), Some((ast::Stmt { kind: ast::StmtKind::Expr(expr), .. }, hint))) => {
+                block.value = Some(self.expr(expr, hint));
+            }
+            (Want::Value(_), Some((stmt, _))) => {
+                self.stmt(stmt, &mut block.stmts);
+                self.value_missing(stmt.span);
+            }
+            (Want::Value(_), None) => self.value_missing(code.span),
+            (Want::Nothing, _) => {}
+        }
+        self.names.leave(scope);
+        block
+    }
+
+    fn value_missing(&mut self, span: Span) {
+        if !self.flow.is_dead() {
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, span, "a value is needed at the end of this block")
+                    .label("gives no value")
+                    .expected("an expression as the last statement"),
+            );
+        }
+    }
+
+    /// Statements without a scope of their own: those of a step.
+    pub(super) fn statements(&mut self, stmts: &[ast::Stmt<'s>], out: &mut Vec<Stmt>) {
+        for stmt in stmts {
+            self.stmt(stmt, out);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &ast::Stmt<'s>, out: &mut Vec<Stmt>) {
+        let kind = match &stmt.kind {
+            ast::StmtKind::Let { mutability, name, ty, value } => {
+                self.let_stmt(*mutability, *name, ty.as_ref(), value.as_ref())
+            }
+            ast::StmtKind::Assign { place, op, value } => self.assign_stmt(place, *op, value, stmt.span),
+            ast::StmtKind::Expr(expr) => match &expr.kind {
+                ast::ExprKind::If { .. } => self.if_stmt(expr),
+                ast::ExprKind::Match { value, arms } => {
+                    let id = self.match_of(value, arms, Want::Nothing, expr.span);
+                    StmtKind::Eval(id)
+                }
+                _ => StmtKind::Eval(self.expr(expr, TypeId::ERROR)),
+            },
+            ast::StmtKind::While { cond, body } => self.while_stmt(cond, body),
+            ast::StmtKind::For { name, iter, body } => {
+                let Some(kind) = self.for_stmt(*name, iter, body) else { return };
+                kind
+            }
+            ast::StmtKind::Break => {
+                self.in_loop(stmt.span, "break");
+                if let Some(last) = self.ctx.loops.last_mut() {
+                    *last = true;
+                }
+                self.flow.die();
+                StmtKind::Break
+            }
+            ast::StmtKind::Continue => {
+                self.in_loop(stmt.span, "continue");
+                self.flow.die();
+                StmtKind::Continue
+            }
+            ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
+            ast::StmtKind::Expect { cond, message } => {
+                let cond = self.expr_of(cond, TypeId::BOOL);
+                let message = message.as_ref().map(|message| self.expr_of(message, TypeId::STR));
+                StmtKind::Expect(cond, message)
+            }
+        };
+        out.push(Stmt { kind, span: stmt.span });
+    }
+
+    fn in_loop(&mut self, span: Span, word: &str) {
+        if self.ctx.loops.is_empty() {
+            self.report(
+                Diagnostic::new(codes::OUTSIDE_LOOP, span, format!("`{word}` outside a loop"))
+                    .label("no loop around it"),
+            );
+        }
+    }
+
+    fn let_stmt(
+        &mut self,
+        mutability: Mutability,
+        name: Ident<'s>,
+        ty: Option<&ast::Type<'s>>,
+        value: Option<&ast::Expr<'s>>,
+    ) -> StmtKind {
+        let declared = ty.map(|ty| self.stored_type_of(ty));
+        let value = value.map(|value| match declared {
+            Some(ty) => {
+                let id = self.value(value, ty);
+                self.coerce(id, ty)
+            }
+            None => self.value(value, TypeId::ERROR),
+        });
+        let ty = match (declared, value) {
+            (Some(ty), _) => ty,
+            (None, Some(value)) => self.ty(value),
+            (None, None) => self.program.types.variable(Open::Any),
+        };
+        let how = match mutability {
+            Mutability::Let => Use::Constant,
+            Mutability::Var => Use::Variable,
+        };
+        let local = self.declare_local(name, ty, how);
+        if value.is_some() {
+            self.flow.assign(local);
+        }
+        StmtKind::Let(local, value)
+    }
+
+    fn assign_stmt(
+        &mut self,
+        place: &ast::Expr<'s>,
+        op: Option<ast::BinaryOp>,
+        value: &ast::Expr<'s>,
+        span: Span,
+    ) -> StmtKind {
+        if let Some(op) = op {
+            let place_id = self.place(place);
+            let hint = self.ty(place_id);
+            let value = self.value(value, hint);
+            return self.update(place_id, op, value, span);
+        }
+        // `x = x + 1` reads x first: the value comes before the place.
+        let hint = self.place_hint(place);
+        let value = self.value(value, hint);
+        let place = self.place_to_set(place);
+        let value = self.coerce(value, self.ty(place));
+        self.now_assigned(place);
+        StmtKind::Assign(place, value)
+    }
+
+    /// `place op= value`.
+    pub(super) fn update(
+        &mut self,
+        place: ExprId,
+        op: ast::BinaryOp,
+        value: ExprId,
+        span: Span,
+    ) -> StmtKind {
+        let ty = self.ty(place);
+        let value = if matches!(op, ast::BinaryOp::Shl | ast::BinaryOp::Shr) || self.mode == Mode::Step {
+            value
+        } else {
+            self.coerce(value, ty)
+        };
+        // The result must fit the place; checked like the operator itself.
+        let result = self.binary(op, span, place, value, span);
+        self.program.types.settle(ty);
+        let result_ty = self.ty(result);
+        if self.program.types.unify(result_ty, self.ty(place)) {
+            if let ExprKind::Binary(_, left, right) = self.program.expr(result).kind
+                && left == place
+            {
+                return StmtKind::Update(place, op, right);
+            }
+            return StmtKind::Assign(place, result);
+        }
+        let result = self.coerce(result, self.ty(place));
+        StmtKind::Assign(place, result)
+    }
+
+    /// The type of a place, if it is plain to see.
+    pub(super) fn place_hint(&mut self, place: &ast::Expr<'s>) -> TypeId {
+        let ast::ExprKind::Name(name) = &place.kind else { return TypeId::ERROR };
+        let symbol = self.names.symbol(name);
+        match self.names.binding(symbol) {
+            Binding::Local(local) => self.local_ty(local),
+            Binding::State(id) => self.agent.state_ty(id),
+            _ => TypeId::ERROR,
+        }
+    }
+
+    /// A place that is read and written.
+    pub(super) fn place(&mut self, place: &ast::Expr<'s>) -> ExprId {
+        let id = self.value(place, TypeId::ERROR);
+        self.check_place(id, Whole::Part);
+        id
+    }
+
+    /// A place that is written.
+    pub(super) fn place_to_set(&mut self, place: &ast::Expr<'s>) -> ExprId {
+        if let ast::ExprKind::Name(name) = &place.kind {
+            let symbol = self.names.symbol(name);
+            if let Binding::Local(local) = self.names.binding(symbol) {
+                let ty = self.local_ty(local);
+                let id = self.new_expr(ExprKind::Local(local), ty, place.span);
+                self.check_place(id, Whole::Whole);
+                return id;
+            }
+        }
+        self.place(place)
+    }
+
+    pub(super) fn now_assigned(&mut self, place: ExprId) {
+        if let ExprKind::Local(local) = self.program.expr(place).kind {
+            self.flow.assign(local);
+        }
+    }
+
+    /// Reports a whole place that cannot be assigned to.
+    pub(super) fn check_assignable(&mut self, id: ExprId) {
+        self.check_place(id, Whole::Whole);
+    }
+
+    /// Reports a place that cannot be assigned to.
+    fn check_place(&mut self, id: ExprId, whole: Whole) {
+        let mut at = id;
+        loop {
+            let expr = self.program.expr(at);
+            match expr.kind {
+                ExprKind::Field(base, ..) | ExprKind::Index(base, _) => at = base,
+                ExprKind::State(_) | ExprKind::Invalid => return,
+                ExprKind::Local(local) => {
+                    let how = self.local_use(local);
+                    // A `let` without a value takes its first one later.
+                    if how == Use::Variable || (whole == Whole::Whole && !self.flow.is_assigned(local)) {
+                        return;
+                    }
+                    self.not_assignable(local, how, id);
+                    return;
+                }
+                ExprKind::Param(_) | ExprKind::Const(_) => {
+                    let name = self.source_text(expr.span);
+                    let what = if matches!(expr.kind, ExprKind::Param(_)) { "parameter" } else { "constant" };
+                    self.report(
+                        Diagnostic::new(
+                            codes::NOT_ASSIGNABLE,
+                            self.span(id),
+                            format!("`{name}` is a {what} and cannot be set"),
+                        )
+                        .label(format!("a {what}"))
+                        .hint("what changes while the agent runs belongs in `## State`"),
+                    );
+                    return;
+                }
+                _ => {
+                    self.report(
+                        Diagnostic::new(codes::NOT_ASSIGNABLE, self.span(id), "this cannot be assigned to")
+                            .label("not a place")
+                            .expected("a name, a field or an element"),
+                    );
+                    return;
+                }
+            }
+        }
+    }
+
+    fn not_assignable(&mut self, local: LocalId, how: Use, id: ExprId) {
+        let row = self.ctx.locals.get(local.index()).copied();
+        let (name, declared) = row.map_or(("", Span::empty(0)), |row| (row.name, row.span));
+        let mut diagnostic = Diagnostic::new(
+            codes::NOT_ASSIGNABLE,
+            self.span(id),
+            format!("`{name}` cannot be assigned to"),
+        );
+        diagnostic = match how {
+            Use::Parameter => diagnostic
+                .label("a parameter keeps its value")
+                .hint(format!("copy it first: `var my_{name} = {name}`")),
+            _ => diagnostic
+                .label("a constant of this block")
+                .secondary(declared, "introduced here")
+                .hint(format!("introduce it with `var {name}`")),
+        };
+        self.report(diagnostic);
+    }
+
+    // ------------------------------------------------------------ choices
+
+    fn if_stmt(&mut self, expr: &ast::Expr<'s>) -> StmtKind {
+        let mut arms = Vec::new();
+        let mut rest = None;
+        let mut paths = Paths::default();
+        let mut at = expr;
+        let fork = self.flow.fork();
+        loop {
+            let ast::ExprKind::If { cond, then, otherwise } = &at.kind else { break };
+            let cond = self.expr_of(cond, TypeId::BOOL);
+            let block = self.block(then, Want::Nothing);
+            self.flow.end_path(fork, &mut paths);
+            arms.push((cond, block));
+            match otherwise {
+                None => {
+                    // The path on which no condition holds.
+                    self.flow.end_path(fork, &mut paths);
+                    break;
+                }
+                Some(code) => {
+                    if let [ast::Stmt { kind: ast::StmtKind::Expr(next), .. }] = code.stmts.as_slice()
+                        && matches!(next.kind, ast::ExprKind::If { .. })
+                    {
+                        at = next;
+                        continue;
+                    }
+                    rest = Some(self.block(code, Want::Nothing));
+                    self.flow.end_path(fork, &mut paths);
+                    break;
+                }
+            }
+        }
+        self.flow.join(&paths);
+        StmtKind::If(arms, rest)
+    }
+
+    pub(super) fn if_value(
+        &mut self,
+        cond: &ast::Expr<'s>,
+        then: &CodeBlock<'s>,
+        otherwise: Option<&CodeBlock<'s>>,
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let cond = self.expr_of(cond, TypeId::BOOL);
+        let Some(otherwise) = otherwise else {
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, span, "an `if` that gives a value needs an `else`")
+                    .label("no value when the condition does not hold"),
+            );
+            return self.invalid(span);
+        };
+        let mut paths = Paths::default();
+        let fork = self.flow.fork();
+        let mut then = self.block(then, Want::Value(want));
+        let then_lives = !self.flow.is_dead();
+        self.flow.end_path(fork, &mut paths);
+        let hint = match then.value {
+            Some(value) if self.get(self.ty(value)).is_ok() => self.ty(value),
+            _ => want,
+        };
+        let mut rest = self.block(otherwise, Want::Value(hint));
+        let rest_lives = !self.flow.is_dead();
+        self.flow.end_path(fork, &mut paths);
+        self.flow.join(&paths);
+        let ty = match (then.value, rest.value) {
+            (Some(a), Some(b)) => {
+                let (a, b) = self.one_type(a, b);
+                then.value = Some(a);
+                rest.value = Some(b);
+                self.ty(a)
+            }
+            (Some(a), None) if !rest_lives => self.ty(a),
+            (None, Some(b)) if !then_lives => self.ty(b),
+            _ => TypeId::ERROR,
+        };
+        let then = self.new_block(then);
+        let rest = self.new_block(rest);
+        self.new_expr(ExprKind::If(cond, then, Some(rest)), ty, span)
+    }
+
+    /// Two values of one type: those of the branches of a choice.
+    fn one_type(&mut self, a: ExprId, b: ExprId) -> (ExprId, ExprId) {
+        match self.same(a, b) {
+            super::expr::Same::Yes(a, b) => (a, b),
+            _ => {
+                let want = self.ty(a);
+                (a, self.coerce(b, want))
+            }
+        }
+    }
+
+    fn new_block(&mut self, block: Block) -> BlockId {
+        let id = BlockId(number(self.program.blocks.len()));
+        self.program.blocks.push(block);
+        id
+    }
+
+    pub(super) fn match_value(
+        &mut self,
+        value: &ast::Expr<'s>,
+        arms: &[ast::MatchArm<'s>],
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        self.match_of(value, arms, Want::Value(want), span)
+    }
+
+    fn match_of(
+        &mut self,
+        value: &ast::Expr<'s>,
+        arms: &[ast::MatchArm<'s>],
+        want: Want,
+        span: Span,
+    ) -> ExprId {
+        let subject = self.value(value, TypeId::ERROR);
+        let ty = self.ty(subject);
+        if !matches!(
+            self.get(ty),
+            Ok(Type::Int(_) | Type::Bool | Type::Str | Type::Enum(_) | Type::Error | Type::Duration)
+                | Err(Open::Integer)
+        ) {
+            let found = self.type_name(ty);
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, value.span, format!("`match` does not work on {found}"))
+                    .label(format!("this is {found}"))
+                    .expected("an integer, bool, str, duration or an enum")
+                    .found(found),
+            );
+            return self.invalid(span);
+        }
+        let mut rows: Vec<Arm> = Vec::with_capacity(arms.len());
+        let mut covered = Covered::default();
+        let mut paths = Paths::default();
+        let mut result: Option<ExprId> = None;
+        let fork = self.flow.fork();
+        for arm in arms {
+            let scope = self.names.enter();
+            let mut row = Arm { patterns: Vec::new(), bind: None, guard: None, body: Block::default() };
+            for pattern in &arm.patterns {
+                let pattern = self.pattern(pattern, ty, &mut row.bind);
+                covered.add(self, pattern, arm.guard.is_some());
+                row.patterns.push(pattern);
+            }
+            row.guard = arm.guard.as_ref().map(|guard| self.expr_of(guard, TypeId::BOOL));
+            let inner = match (want, result) {
+                (Want::Value(_), Some(value)) => Want::Value(self.ty(value)),
+                _ => want,
+            };
+            row.body = self.block(&arm.body, inner);
+            if let Some(value) = row.body.value {
+                match result {
+                    None => result = Some(value),
+                    Some(first) => {
+                        let (_, value) = self.one_type(first, value);
+                        row.body.value = Some(value);
+                    }
+                }
+            }
+            self.flow.end_path(fork, &mut paths);
+            self.names.leave(scope);
+            rows.push(row);
+        }
+        if let Some(missing) = covered.missing(self, ty) {
+            self.report(
+                Diagnostic::new(codes::MATCH_NOT_COMPLETE, span, "the match does not take every value")
+                    .label(format!("{missing} is not taken"))
+                    .expected("an arm for every value")
+                    .hint("add an arm `_ => { … }`"),
+            );
+        }
+        self.flow.join(&paths);
+        let ty = match want {
+            Want::Nothing => TypeId::UNIT,
+            Want::Value(_) => result.map_or(TypeId::ERROR, |value| self.ty(value)),
+        };
+        let id = MatchId(number(self.program.matches.len()));
+        self.program.matches.push(rows);
+        self.new_expr(ExprKind::Match(subject, id), ty, span)
+    }
+
+    fn pattern(
+        &mut self,
+        pattern: &ast::MatchPattern<'s>,
+        ty: TypeId,
+        bind: &mut Option<LocalId>,
+    ) -> Pattern {
+        match &pattern.kind {
+            MatchPatternKind::Wildcard => Pattern::All,
+            MatchPatternKind::None => {
+                self.unsupported(pattern.span, "an optional");
+                Pattern::All
+            }
+            MatchPatternKind::Literal(expr) => Pattern::Equal(self.pattern_value(expr, ty)),
+            MatchPatternKind::Range(start, end, bound) => {
+                let start = self.pattern_value(start, ty);
+                Pattern::Range(start, self.pattern_value(end, ty), *bound)
+            }
+            MatchPatternKind::Variant { of, name, binds } => {
+                if binds.is_some() {
+                    self.unsupported(pattern.span, "an enum with values in its variants");
+                    return Pattern::All;
+                }
+                if let Some(of) = of {
+                    let symbol = self.names.symbol(of.text);
+                    match self.names.ty(symbol) {
+                        Some(named) if self.program.types.unify(named, ty) => {}
+                        Some(named) => {
+                            let (expected, found) = (self.type_name(ty), self.type_name(named));
+                            self.report(
+                                Diagnostic::new(
+                                    codes::TYPE_MISMATCH,
+                                    of.span,
+                                    format!("expected {expected}, found {found}"),
+                                )
+                                .label("another type")
+                                .expected(expected)
+                                .found(found),
+                            );
+                            return Pattern::All;
+                        }
+                        None => {
+                            self.unknown_type(*of);
+                            return Pattern::All;
+                        }
+                    }
+                    return Pattern::Equal(self.variant(ty, *name, pattern.span));
+                }
+                if let Ok(Type::Enum(id)) = self.get(ty) {
+                    let known = self
+                        .program
+                        .types
+                        .enumeration(id)
+                        .is_some_and(|row| row.variants.contains(&name.text));
+                    if known || name.text.starts_with(|first: char| first.is_ascii_uppercase()) {
+                        return Pattern::Equal(self.variant(ty, *name, pattern.span));
+                    }
+                }
+                if bind.is_none() {
+                    let local = self.declare_local(*name, ty, Use::Constant);
+                    self.flow.assign(local);
+                    *bind = Some(local);
+                }
+                Pattern::All
+            }
+        }
+    }
+
+    fn pattern_value(&mut self, expr: &ast::Expr<'s>, ty: TypeId) -> ExprId {
+        let id = self.expr_of(expr, ty);
+        if self.get(self.ty(id)) != Ok(Type::Error) && self.constant(id).is_none() {
+            self.not_constant(id, "a pattern");
+        }
+        id
+    }
+
+    // ------------------------------------------------------------ loops
+
+    fn while_stmt(&mut self, cond: &ast::Expr<'s>, body: &CodeBlock<'s>) -> StmtKind {
+        let forever = matches!(cond.kind, ast::ExprKind::Bool(true));
+        let cond = self.expr_of(cond, TypeId::BOOL);
+        let (block, has_break) = self.loop_body(|checker| checker.block(body, Want::Nothing));
+        if forever && !has_break {
+            self.flow.die();
+        }
+        StmtKind::While(cond, block)
+    }
+
+    /// The body of a loop; what it assigns does not count behind it.
+    pub(super) fn loop_body(&mut self, body: impl FnOnce(&mut Self) -> Block) -> (Block, bool) {
+        self.ctx.loops.push(false);
+        let fork = self.flow.fork();
+        let block = body(self);
+        self.flow.drop_path(fork);
+        (block, self.ctx.loops.pop().unwrap_or(false))
+    }
+
+    fn for_stmt(&mut self, name: Ident<'s>, iter: &ast::Expr<'s>, body: &CodeBlock<'s>) -> Option<StmtKind> {
+        let scope = self.names.enter();
+        let head = self.loop_head(name, iter);
+        let (block, _) = self.loop_body(|checker| {
+            if let Some(head) = &head {
+                checker.flow.assign(head.local);
+            }
+            checker.block(body, Want::Nothing)
+        });
+        self.names.leave(scope);
+        head.map(|head| head.statement(block))
+    }
+
+    /// The variable of a `for` and what it goes through.
+    pub(super) fn loop_head(&mut self, name: Ident<'s>, iter: &ast::Expr<'s>) -> Option<LoopHead> {
+        if let ast::ExprKind::Range { start, end, bound } = &iter.kind {
+            let start = self.value(start, TypeId::ERROR);
+            let end = self.value(end, self.ty(start));
+            let (start, end) = self.one_type(start, end);
+            let ty = self.ty(start);
+            if !matches!(self.get(ty), Ok(Type::Int(_) | Type::Error) | Err(_)) {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        iter.span,
+                        format!("a range of {found} cannot be counted through"),
+                    )
+                    .label("the ends must be integers")
+                    .expected("integers")
+                    .found(found),
+                );
+            } else if self.get(ty) == Err(Open::Any) {
+                self.program.types.unify(ty, TypeId::I64);
+            }
+            let local = self.declare_local(name, ty, Use::Constant);
+            return Some(LoopHead { local, kind: HeadKind::Range(start, end, *bound) });
+        }
+        let array = self.value(iter, TypeId::ERROR);
+        let element = match self.get(self.ty(array)) {
+            Ok(Type::Array(element, _)) => element,
+            Ok(Type::Error) => TypeId::ERROR,
+            _ => {
+                let found = self.type_name(self.ty(array));
+                let mut diagnostic = Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    iter.span,
+                    format!("{found} cannot be gone through"),
+                )
+                .label(format!("this is {found}"))
+                .expected("an array or a range")
+                .found(found);
+                if matches!(self.get(self.ty(array)), Ok(Type::Int(_)) | Err(_)) {
+                    let text = self.source_text(iter.span);
+                    diagnostic = diagnostic.replace("count up to it", iter.span, format!("0..{text}"));
+                }
+                self.report(diagnostic);
+                TypeId::ERROR
+            }
+        };
+        let local = self.declare_local(name, element, Use::Constant);
+        Some(LoopHead { local, kind: HeadKind::Each(array) })
+    }
+
+    fn return_stmt(&mut self, value: Option<&ast::Expr<'s>>, span: Span) -> StmtKind {
+        let ret = self.ctx.ret.0;
+        let value = match (value, self.ctx.place) {
+            (Some(value), Place::Function | Place::Handler) if ret != TypeId::UNIT => {
+                let id = self.value(value, ret);
+                Some(self.coerce(id, ret))
+            }
+            (Some(value), _) => {
+                let id = self.expr(value, TypeId::ERROR);
+                if self.ty(id) != TypeId::UNIT && self.get(self.ty(id)) != Ok(Type::Error) {
+                    let hint = match self.ctx.place {
+                        Place::Function => "declare the result: `-> type` after the parameters",
+                        _ => "only a section `## On request(…)` answers",
+                    };
+                    self.report(
+                        Diagnostic::new(codes::TYPE_MISMATCH, value.span, "nobody takes this value")
+                            .label("no result is declared")
+                            .expected("`return` alone")
+                            .hint(hint),
+                    );
+                }
+                None
+            }
+            (None, Place::Function) if ret != TypeId::UNIT => {
+                let expected = self.type_name(ret);
+                self.report(
+                    Diagnostic::new(codes::TYPE_MISMATCH, span, "`return` without the result")
+                        .label("no value")
+                        .expected(format!("a value of type {expected}")),
+                );
+                None
+            }
+            (None, _) => None,
+        };
+        self.flow.die();
+        StmtKind::Return(value)
+    }
+}
+
+
+
+/// Whether a place is a variable or a part of one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Whole {
+    Whole,
+    Part,
+}
+
+/// The head of a `for` loop.
+pub(super) struct LoopHead {
+    pub(super) local: LocalId,
+    kind: HeadKind,
+}
+
+enum HeadKind {
+    Range(ExprId, ExprId, ast::Bound),
+    Each(ExprId),
+}
+
+impl LoopHead {
+    pub(super) fn statement(self, body: Block) -> StmtKind {
+        match self.kind {
+            HeadKind::Range(start, end, bound) => StmtKind::ForRange(self.local, start, end, bound, body),
+            HeadKind::Each(array) => StmtKind::ForEach(self.local, array, body),
+        }
+    }
+}
+
+/// Which values the arms of a match take.
+#[derive(Default)]
+struct Covered {
+    all: bool,
+    truths: [bool; 2],
+    tags: Vec<bool>,
+}
+
+impl Covered {
+    fn add(&mut self, checker: &Checker<'_, '_>, pattern: Pattern, guarded: bool) {
+        if guarded {
+            return;
+        }
+        match pattern {
+            Pattern::All => self.all = true,
+            Pattern::Equal(id) => match checker.program.expr(id).kind {
+                ExprKind::Bool(value) => {
+                    if let Some(slot) = self.truths.get_mut(usize::from(value)) {
+                        *slot = true;
+                    }
+                }
+                ExprKind::Variant(_, tag) => {
+                    let tag = tag as usize;
+                    if self.tags.len() <= tag {
+                        self.tags.resize(tag.saturating_add(1), false);
+                    }
+                    if let Some(slot) = self.tags.get_mut(tag) {
+                        *slot = true;
+                    }
+                }
+                _ => {}
+            },
+            Pattern::Range(..) => {}
+        }
+    }
+
+    fn missing(&self, checker: &Checker<'_, '_>, ty: TypeId) -> Option<alloc::string::String> {
+        if self.all {
+            return None;
+        }
+        match checker.get(ty) {
+            Ok(Type::Error) => None,
+            Ok(Type::Bool) => {
+                let at = self.truths.iter().position(|taken| !taken)?;
+                Some(format!("`{}`", at == 1))
+            }
+            Ok(Type::Enum(id)) => {
+                let variants = checker.program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
+                let at = (0..variants.len()).find(|tag| self.tags.get(*tag) != Some(&true))?;
+                variants.get(at).map(|name| format!("`{name}`"))
+            }
+            _ => Some(format!("a value of type {}", checker.type_name(ty))),
+        }
+    }
+}

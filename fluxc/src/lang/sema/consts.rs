@@ -1,0 +1,246 @@
+//! Values that are known when compiling: constants, defaults, lengths, intervals.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Checker;
+use super::tree::{ExprId, ExprKind, Sign, Value};
+use super::types::{Type, TypeId};
+use crate::diag::{Diagnostic, codes};
+use crate::fir::{FloatKind, IntKind};
+use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
+
+/// Most elements and fields of one constant.
+const MOST_PARTS: usize = 1 << 20;
+
+impl Checker<'_, '_> {
+    /// The value of an expression, if it is known when compiling. Operations that would
+    /// trap have none.
+    pub(super) fn constant(&self, id: ExprId) -> Option<Value> {
+        let expr = self.program.expr(id);
+        let ty = self.program.types.settled(expr.ty);
+        match expr.kind {
+            ExprKind::Int(sign, magnitude) => {
+                let value = match sign {
+                    Sign::Plus => i128::from(magnitude),
+                    Sign::Minus => i128::from(magnitude).saturating_neg(),
+                };
+                match ty {
+                    Type::Int(kind) => in_range(kind, value),
+                    #[expect(clippy::cast_precision_loss, reason = "literals are rounded to nearest")]
+                    Type::Float(kind) => Some(Value::Float(round(kind, value as f64))),
+                    _ => None,
+                }
+            }
+            ExprKind::Float(value) => match ty {
+                Type::Float(kind) => Some(Value::Float(round(kind, value))),
+                _ => None,
+            },
+            ExprKind::Bool(value) => Some(Value::Bool(value)),
+            ExprKind::Duration(value) => Some(Value::Duration(value)),
+            ExprKind::Text(text) => Some(Value::Text(self.program.text(text).into())),
+            ExprKind::Const(id) => self.program.consts.get(id.index())?.value.clone(),
+            ExprKind::Variant(_, tag) => Some(Value::Int(i128::from(tag))),
+            ExprKind::Unary(op, operand) => match (op, self.constant(operand)?, ty) {
+                (UnaryOp::Neg, Value::Int(value), Type::Int(kind)) => in_range(kind, value.checked_neg()?),
+                (UnaryOp::Neg, Value::Float(value), _) => Some(Value::Float(-value)),
+                (UnaryOp::Neg, Value::Duration(value), _) => Some(Value::Duration(value.checked_neg()?)),
+                (UnaryOp::Not, Value::Bool(value), _) => Some(Value::Bool(!value)),
+                _ => None,
+            },
+            ExprKind::Binary(op, left, right) => {
+                fold(op, self.constant(left)?, self.constant(right)?, self.program.types.settled(
+                    self.program.expr(left).ty,
+                ))
+            }
+            ExprKind::Convert(operand) => convert(self.constant(operand)?, ty),
+            ExprKind::Array(list) | ExprKind::Struct(list) => {
+                let ids = self.program.list(list);
+                if ids.len() > MOST_PARTS {
+                    return None;
+                }
+                let values: Option<Vec<Value>> = ids.iter().map(|id| self.constant(*id)).collect();
+                values.map(Value::Aggregate)
+            }
+            ExprKind::Repeat(operand) => match ty {
+                Type::Array(_, length) => {
+                    Some(Value::Repeat(alloc::boxed::Box::new(self.constant(operand)?), length))
+                }
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The value of an expression that must be known when compiling.
+    pub(super) fn constant_of(&mut self, id: ExprId, what: &str) -> Option<Value> {
+        if self.get(self.ty(id)) == Ok(Type::Error) {
+            return None;
+        }
+        let value = self.constant(id);
+        if value.is_none() {
+            self.not_constant(id, what);
+        }
+        value
+    }
+
+    pub(super) fn not_constant(&mut self, id: ExprId, what: &str) {
+        let span = self.span(id);
+        self.report(
+            Diagnostic::new(
+                codes::NOT_CONSTANT,
+                span,
+                format!("{what} must be known when the document is compiled"),
+            )
+            .label("depends on the run, or would trap")
+            .expected("literals, constants and operators on them"),
+        );
+    }
+
+    /// A positive number of nanoseconds that must be known when compiling.
+    pub(super) fn interval(&mut self, id: ExprId, what: &str) -> Option<i64> {
+        let id = self.coerce(id, TypeId::DURATION);
+        match self.constant_of(id, what)? {
+            Value::Duration(value) if value > 0 => Some(value),
+            Value::Duration(value) => {
+                let span = self.span(id);
+                self.report(
+                    Diagnostic::new(
+                        codes::NUMBER_OUT_OF_RANGE,
+                        span,
+                        format!("{what} must be longer than nothing, it is {value} ns"),
+                    )
+                    .label("too short")
+                    .expected("a duration of 1 ns or more, as `60s`"),
+                );
+                None
+            }
+            _ => None,
+        }
+    }
+}
+
+fn in_range(kind: IntKind, value: i128) -> Option<Value> {
+    (value >= kind.lowest() && value <= kind.highest()).then_some(Value::Int(value))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what the type asks for")]
+fn round(kind: FloatKind, value: f64) -> f64 {
+    match kind {
+        FloatKind::F32 => f64::from(value as f32),
+        FloatKind::F64 => value,
+    }
+}
+
+fn fold(op: BinaryOp, left: Value, right: Value, operand: Type) -> Option<Value> {
+    use core::cmp::Ordering;
+    let compare = |ordering: Option<Ordering>| {
+        let known = ordering?;
+        Some(Value::Bool(match op {
+            BinaryOp::Eq => known == Ordering::Equal,
+            BinaryOp::Ne => known != Ordering::Equal,
+            BinaryOp::Lt => known == Ordering::Less,
+            BinaryOp::Le => known != Ordering::Greater,
+            BinaryOp::Gt => known == Ordering::Greater,
+            BinaryOp::Ge => known != Ordering::Less,
+            _ => return None,
+        }))
+    };
+    match (left, right) {
+        (Value::Int(a), Value::Int(b)) => {
+            let Type::Int(kind) = operand else { return compare(Some(a.cmp(&b))) };
+            let width = i128::from(kind.bits());
+            let value = match op {
+                BinaryOp::Add => a.checked_add(b)?,
+                BinaryOp::Sub => a.checked_sub(b)?,
+                BinaryOp::Mul => a.checked_mul(b)?,
+                BinaryOp::Div => a.checked_div(b)?,
+                BinaryOp::Rem => a.checked_rem(b)?,
+                BinaryOp::BitAnd => a & b,
+                BinaryOp::BitOr => a | b,
+                BinaryOp::BitXor => a ^ b,
+                BinaryOp::Shl if b >= 0 && b < width => {
+                    // What leaves the width would be cut off by the machine: left to it.
+                    a.checked_mul(1i128.checked_shl(u32::try_from(b).ok()?)?)?
+                }
+                BinaryOp::Shr if b >= 0 && b < width => a.checked_shr(u32::try_from(b).ok()?)?,
+                _ => return compare(Some(a.cmp(&b))),
+            };
+            in_range(kind, value)
+        }
+        (Value::Float(a), Value::Float(b)) => {
+            let Type::Float(kind) = operand else { return None };
+            let value = match op {
+                BinaryOp::Add => a + b,
+                BinaryOp::Sub => a - b,
+                BinaryOp::Mul => a * b,
+                BinaryOp::Div => a / b,
+                _ => return compare(a.partial_cmp(&b)),
+            };
+            Some(Value::Float(round(kind, value)))
+        }
+        (Value::Duration(a), Value::Duration(b)) => match op {
+            BinaryOp::Add => Some(Value::Duration(a.checked_add(b)?)),
+            BinaryOp::Sub => Some(Value::Duration(a.checked_sub(b)?)),
+            _ => compare(Some(a.cmp(&b))),
+        },
+        (Value::Bool(a), Value::Bool(b)) => match op {
+            BinaryOp::And => Some(Value::Bool(a && b)),
+            BinaryOp::Or => Some(Value::Bool(a || b)),
+            _ => compare(Some(a.cmp(&b))),
+        },
+        (Value::Text(mut a), Value::Text(b)) => match op {
+            BinaryOp::Add => {
+                if a.len().saturating_add(b.len()) > flux_abi::limits::STRING_BYTES {
+                    return None;
+                }
+                a.push_str(&b);
+                Some(Value::Text(a))
+            }
+            _ => compare(Some(a.cmp(&b))),
+        },
+        _ => None,
+    }
+}
+
+fn convert(value: Value, to: Type) -> Option<Value> {
+    match (value, to) {
+        (Value::Int(value), Type::Int(kind)) => in_range(kind, value),
+        #[expect(clippy::cast_precision_loss, reason = "conversion rounds to nearest")]
+        (Value::Int(value), Type::Float(kind)) => Some(Value::Float(round(kind, value as f64))),
+        (Value::Int(value), Type::Duration) => Some(Value::Duration(i64::try_from(value).ok()?)),
+        (Value::Duration(value), Type::Int(kind)) => in_range(kind, i128::from(value)),
+        (Value::Bool(value), Type::Int(_)) => Some(Value::Int(i128::from(value))),
+        (Value::Float(value), Type::Float(kind)) => Some(Value::Float(round(kind, value))),
+        #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+        (Value::Float(value), Type::Int(kind)) if value.abs() < 1.0e30 => in_range(kind, value as i128),
+        _ => None,
+    }
+}
+
+/// A value as `--set` takes it.
+pub(super) fn as_setting(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Int(value) => format!("{value}"),
+        Value::Float(value) => format!("{value:?}"),
+        Value::Bool(value) => format!("{value}"),
+        Value::Duration(value) => duration_text(*value),
+        Value::Text(text) => text.clone(),
+        Value::Aggregate(_) | Value::Repeat(..) => return None,
+    })
+}
+
+/// Nanoseconds with the largest unit that divides them.
+pub(crate) fn duration_text(value: i64) -> String {
+    const UNITS: &[(i64, &str)] =
+        &[(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    for (unit, name) in UNITS {
+        if value != 0
+            && let (Some(0), Some(count)) = (value.checked_rem(*unit), value.checked_div(*unit))
+        {
+            return format!("{count}{name}");
+        }
+    }
+    format!("{value}ns")
+}

@@ -1,0 +1,366 @@
+//! Declarations: structs, enums, constants, functions; types as written.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::scope::Binding;
+use super::tree::{Body, Const, ConstId, FnId, Function, Local};
+use super::types::{Field, StructId, Type, TypeId, Types};
+use super::{Checker, Mode, Place, Use, number};
+use crate::diag::{Diagnostic, codes};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{Document, Ident, ItemKind, TypeKind};
+use flux_abi::limits;
+
+/// Fields of a struct, variants of an enum.
+const MOST_MEMBERS: usize = 256;
+
+impl<'s> Checker<'_, 's> {
+    /// Reports what the language has and this version of the compiler has not.
+    pub(super) fn refuse_what_comes_later(&mut self, document: &Document<'s>) {
+        for path in &document.frontmatter.dependencies {
+            self.unsupported(path.span, "a dependency on another document");
+        }
+        for tile in &document.frontmatter.tiles {
+            self.unsupported(tile.span, "a tile");
+        }
+        for tile in &document.tiles {
+            self.unsupported(tile.heading, "a tile");
+        }
+        for region in &document.regions {
+            self.unsupported(region.heading, "a memory region");
+        }
+        for import in &document.imports {
+            self.unsupported(import.heading, "an import");
+        }
+        for test in &document.tests {
+            self.unsupported(test.heading, "a test section");
+        }
+        for fence in &document.fences {
+            self.unsupported(fence.span, "a block of this language");
+        }
+        for agent in &document.agents {
+            for migration in &agent.migrations {
+                self.unsupported(migration.heading, "a migration");
+            }
+            if let Some(supervise) = &agent.supervise {
+                self.unsupported(supervise.heading, "supervision");
+            }
+        }
+    }
+
+    pub(super) fn declare_items(&mut self, document: &Document<'s>) {
+        let mut structs: Vec<(StructId, &[ast::Field<'s>], TypeId)> = Vec::new();
+        for item in &document.items {
+            match &item.kind {
+                ItemKind::Struct { name, fields } => {
+                    if self.type_name_is_free(*name) {
+                        let (id, ty) = self.program.types.add_struct(name.text, name.span);
+                        let symbol = self.names.symbol(name.text);
+                        self.names.set_ty(symbol, ty);
+                        structs.push((id, fields, ty));
+                    }
+                }
+                ItemKind::Enum { name, variants } => self.declare_enum(*name, variants),
+                ItemKind::Const { .. } | ItemKind::Fn(_) => {}
+            }
+        }
+        // Constants may be lengths of arrays in structs, and structs types of constants.
+        for item in &document.items {
+            if let ItemKind::Const { name, ty, value } = &item.kind
+                && !matches!(value.kind, ast::ExprKind::Struct { .. } | ast::ExprKind::Array(_))
+            {
+                self.declare_const(*name, ty.as_ref(), value);
+            }
+        }
+        for (id, fields, _) in &structs {
+            self.declare_fields(*id, fields);
+        }
+        for (id, _, ty) in &structs {
+            if self.program.types.layout(*ty).is_none() {
+                let span = self.program.types.structure(*id).map_or_else(Default::default, |row| row.span);
+                self.too_large(span);
+                // Without fields it cannot lead anybody astray.
+                self.program.types.set_fields(*id, Vec::new());
+            }
+        }
+        for item in &document.items {
+            match &item.kind {
+                ItemKind::Const { name, ty, value }
+                    if matches!(value.kind, ast::ExprKind::Struct { .. } | ast::ExprKind::Array(_)) =>
+                {
+                    self.declare_const(*name, ty.as_ref(), value);
+                }
+                ItemKind::Fn(function) => self.declare_function(function),
+                _ => {}
+            }
+        }
+        for export in &document.exports {
+            let symbol = self.names.symbol(export.name.text);
+            match self.names.function(symbol) {
+                Some(function) => self.program.exports.push(function),
+                None => self.report(
+                    Diagnostic::new(
+                        codes::UNKNOWN_FUNCTION,
+                        export.name.span,
+                        format!("no function is called `{}`", export.name.text),
+                    )
+                    .label("not defined in this document"),
+                ),
+            }
+        }
+    }
+
+    fn type_name_is_free(&mut self, name: Ident<'s>) -> bool {
+        let symbol = self.names.symbol(name.text);
+        if Types::builtin(name.text).is_none() && self.names.ty(symbol).is_none() {
+            return true;
+        }
+        self.defined_twice(name, "type");
+        false
+    }
+
+    pub(super) fn defined_twice(&mut self, name: Ident<'s>, what: &str) {
+        self.report(
+            Diagnostic::new(
+                codes::DUPLICATE_NAME,
+                name.span,
+                format!("a {what} is called `{}` already", name.text),
+            )
+            .label("defined before"),
+        );
+    }
+
+    fn declare_enum(&mut self, name: Ident<'s>, variants: &[ast::Variant<'s>]) {
+        if !self.type_name_is_free(name) {
+            return;
+        }
+        let symbol = self.names.symbol(name.text);
+        let mut names: Vec<&'s str> = Vec::with_capacity(variants.len().min(MOST_MEMBERS));
+        let mut payload = false;
+        for variant in variants {
+            if !variant.payload.is_empty() && !payload {
+                payload = true;
+                self.unsupported(variant.name.span, "an enum with values in its variants");
+            }
+            if names.contains(&variant.name.text) {
+                self.defined_twice(variant.name, "variant");
+            } else if names.len() >= MOST_MEMBERS {
+                self.too_many_members(variant.name, "variants");
+                break;
+            } else {
+                names.push(variant.name.text);
+            }
+        }
+        let ty = if payload || names.is_empty() {
+            if names.is_empty() {
+                self.report(
+                    Diagnostic::new(codes::UNKNOWN_TYPE, name.span, "an enum needs a variant at least")
+                        .label("empty"),
+                );
+            }
+            TypeId::ERROR
+        } else {
+            self.program.types.add_enum(name.text, name.span, names)
+        };
+        self.names.set_ty(symbol, ty);
+    }
+
+    fn too_many_members(&mut self, name: Ident<'s>, what: &str) {
+        self.report(
+            Diagnostic::new(codes::LIMIT_PASSED, name.span, format!("more than {MOST_MEMBERS} {what}"))
+                .label("one too many"),
+        );
+    }
+
+    fn declare_fields(&mut self, id: StructId, fields: &[ast::Field<'s>]) {
+        let mut rows: Vec<Field<'s>> = Vec::with_capacity(fields.len().min(MOST_MEMBERS));
+        for field in fields {
+            if rows.iter().any(|row| row.name == field.name.text) {
+                self.defined_twice(field.name, "field");
+                continue;
+            }
+            if rows.len() >= MOST_MEMBERS {
+                self.too_many_members(field.name, "fields");
+                break;
+            }
+            let ty = self.type_of(&field.ty);
+            rows.push(Field { name: field.name.text, ty });
+        }
+        self.program.types.set_fields(id, rows);
+    }
+
+    fn declare_const(&mut self, name: Ident<'s>, ty: Option<&ast::Type<'s>>, value: &ast::Expr<'s>) {
+        let symbol = self.names.symbol(name.text);
+        if self.names.binding(symbol) != Binding::None {
+            self.defined_twice(name, "constant");
+            return;
+        }
+        self.mode = Mode::Code;
+        self.begin_body(Place::Value, TypeId::UNIT);
+        let id = match ty {
+            Some(ty) => {
+                let ty = self.type_of(ty);
+                self.expr_of(value, ty)
+            }
+            None => self.value(value, TypeId::ERROR),
+        };
+        let ty = self.ty(id);
+        self.settle_deep(ty);
+        let value = self.constant_of(id, "a constant");
+        self.ctx = super::Context::default();
+        let row = ConstId(number(self.program.consts.len()));
+        self.program.consts.push(Const { name: name.text, span: name.span, ty, value });
+        self.names.bind(symbol, Binding::Const(row));
+    }
+
+    /// Gives what is open in a type its default.
+    fn settle_deep(&mut self, ty: TypeId) {
+        let mut at = ty;
+        loop {
+            self.program.types.settle(at);
+            match self.get(at) {
+                Ok(Type::Array(element, _)) => at = element,
+                _ => return,
+            }
+        }
+    }
+
+    fn declare_function(&mut self, function: &ast::FnDecl<'s>) {
+        let symbol = self.names.symbol(function.name.text);
+        if self.names.function(symbol).is_some() {
+            self.defined_twice(function.name, "function");
+            return;
+        }
+        if self.program.functions.len() >= limits::FUNCTIONS {
+            if self.program.functions.len() == limits::FUNCTIONS {
+                self.report(
+                    Diagnostic::new(
+                        codes::LIMIT_PASSED,
+                        function.name.span,
+                        format!("more than {} functions", limits::FUNCTIONS),
+                    )
+                    .label("one too many"),
+                );
+            }
+            return;
+        }
+        let mut locals: Vec<Local<'s>> = Vec::with_capacity(function.params.len());
+        for param in &function.params {
+            let ty = match &param.ty {
+                Some(ty) => self.type_of(ty),
+                None => TypeId::ERROR,
+            };
+            if locals.iter().any(|local| local.name == param.name.text && local.name != "_") {
+                self.defined_twice(param.name, "parameter of this function");
+            }
+            locals.push(Local { name: param.name.text, ty, span: param.name.span });
+        }
+        if locals.len() >= 250 {
+            self.report(
+                Diagnostic::new(
+                    codes::LIMIT_PASSED,
+                    function.name.span,
+                    format!("`{}` takes {} values, at most 249 are possible", function.name.text, locals.len()),
+                )
+                .label("too many")
+                .hint("put them into a struct"),
+            );
+        }
+        let ret = function.ret.as_ref().map_or(TypeId::UNIT, |ty| self.type_of(ty));
+        let id = FnId(number(self.program.functions.len()));
+        self.names.set_function(symbol, id);
+        self.call_marks.push(0);
+        self.program.functions.push(Function {
+            name: function.name.text,
+            span: function.signature,
+            ret,
+            body: Body { params: number(locals.len()), locals, ..Body::default() },
+        });
+    }
+
+    pub(super) fn function_bodies(&mut self, document: &Document<'s>) {
+        let mut next = 0u32;
+        for item in &document.items {
+            let ItemKind::Fn(function) = &item.kind else { continue };
+            let symbol = self.names.symbol(function.name.text);
+            // A second function of that name has no row of its own.
+            if self.names.function(symbol) != Some(FnId(next)) {
+                continue;
+            }
+            self.function_body(FnId(next), function);
+            next = next.saturating_add(1);
+        }
+    }
+
+    fn function_body(&mut self, id: FnId, function: &ast::FnDecl<'s>) {
+        let Some(row) = self.program.functions.get_mut(id.index()) else { return };
+        let ret = row.ret;
+        let params: Vec<Local<'s>> = row.body.locals.clone();
+        self.mode = Mode::Code;
+        let scope = self.names.enter();
+        self.begin_body(Place::Function, ret);
+        for param in &params {
+            let name = Ident { text: param.name, span: param.span };
+            let local = self.declare_local(name, param.ty, Use::Parameter);
+            self.flow.assign(local);
+        }
+        let block = self.function_block(&function.body, ret, function.name.text);
+        self.names.leave(scope);
+        let body = self.end_body(number(params.len()), block);
+        if let Some(row) = self.program.functions.get_mut(id.index()) {
+            row.body = body;
+        }
+    }
+
+    /// A type as written.
+    pub(super) fn type_of(&mut self, ty: &ast::Type<'s>) -> TypeId {
+        match &ty.kind {
+            TypeKind::Name(name) => {
+                if let Some(ty) = Types::builtin(name) {
+                    return ty;
+                }
+                if matches!(*name, "bytes" | "agent" | "capability" | "region" | "bytecode") {
+                    let what = format!("the type `{name}`");
+                    self.unsupported(ty.span, &what);
+                    return TypeId::ERROR;
+                }
+                let symbol = self.names.symbol(name);
+                match self.names.ty(symbol) {
+                    Some(ty) => ty,
+                    None => {
+                        self.unknown_type(Ident { text: name, span: ty.span });
+                        TypeId::ERROR
+                    }
+                }
+            }
+            TypeKind::Array(element, length) => {
+                let element = self.type_of(element);
+                let Some(length) = self.length_of(length) else { return TypeId::ERROR };
+                if element == TypeId::ERROR {
+                    return element;
+                }
+                self.program.types.intern(Type::Array(element, length))
+            }
+            TypeKind::List(_) => self.later_type(ty, "a growable array"),
+            TypeKind::Map(..) => self.later_type(ty, "a map"),
+            TypeKind::Optional(_) => self.later_type(ty, "an optional"),
+            TypeKind::Fn(..) => self.later_type(ty, "a function value"),
+        }
+    }
+
+    fn later_type(&mut self, ty: &ast::Type<'s>, what: &str) -> TypeId {
+        self.unsupported(ty.span, what);
+        TypeId::ERROR
+    }
+
+    /// A type as written, of a value that is stored.
+    pub(super) fn stored_type_of(&mut self, ty: &ast::Type<'s>) -> TypeId {
+        let id = self.type_of(ty);
+        if self.program.types.layout(id).is_none() {
+            self.too_large(ty.span);
+            return TypeId::ERROR;
+        }
+        id
+    }
+}

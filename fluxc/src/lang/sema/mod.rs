@@ -1,0 +1,389 @@
+//! From the syntax tree to the typed tree: names, types, definite assignment, capabilities.
+//!
+//! # Invariants
+//! 1. Every mistake is reported into the sink and analysis goes on; a wrong expression has
+//!    the error type, which goes with everything, so that it is reported once.
+//! 2. Work is linear in the document (name suggestions apart, which are bounded).
+//! 3. The output depends on the document alone: hash maps are looked up, never walked.
+//!
+//! The order is: types, constants and signatures of functions; bodies of functions; then
+//! each agent with its Config, State and sections; last what inference left open.
+
+mod agent;
+mod call;
+mod code;
+mod consts;
+mod declare;
+mod device;
+mod expr;
+mod scope;
+mod send;
+mod step;
+pub mod tree;
+pub mod types;
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use crate::diag::{Diagnostic, Sink, codes};
+use crate::lang::syntax::ast::{BinaryOp, Document, Ident};
+use crate::span::Span;
+use flux_abi::limits;
+use scope::{Binding, Flow, Names, Symbol};
+use tree::{
+    Body, Expr, ExprId, ExprKind, FnId, List, Local, LocalId, Program, Sign, TextId,
+};
+use types::{Open, Type, TypeId};
+
+/// Finds out what `document` means. `stem` names an agent that has no name of its own.
+///
+/// The program may be lowered only if the sink has no errors.
+pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Program<'s> {
+    let mut checker = Checker {
+        source: document.source,
+        sink,
+        program: Program { title: document.title.map_or("", |title| title.text), ..Program::default() },
+        names: Names::default(),
+        flow: Flow::default(),
+        mode: Mode::Code,
+        ctx: Context::default(),
+        agent: agent::AgentState::default(),
+        handlers: HashMap::new(),
+        answers: Vec::new(),
+        pending: Vec::new(),
+        literals: Vec::new(),
+        shown: Vec::new(),
+        call_marks: Vec::new(),
+        body_number: 0,
+    };
+    checker.refuse_what_comes_later(document);
+    checker.declare_items(document);
+    checker.function_bodies(document);
+    checker.collect_handlers(document);
+    for agent in &document.agents {
+        checker.agent(agent, document, stem);
+    }
+    checker.finish();
+    checker.program
+}
+
+/// Which of the two rules for numbers and names holds.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mode {
+    /// Steps: `int` beside `f64` becomes `f64`; names may be prefixes or parameters.
+    Step,
+    /// Code: conversions are written; every name is defined.
+    Code,
+}
+
+/// What kind of body is being looked at.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+enum Place {
+    /// A function of the document.
+    #[default]
+    Function,
+    /// A section that answers a request.
+    Handler,
+    /// Another section.
+    Section,
+    /// A constant or an initial value.
+    Value,
+}
+
+/// How a local may be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Use {
+    /// `var`, and names of steps.
+    Variable,
+    /// `let`.
+    Constant,
+    /// A parameter of a function or handler.
+    Parameter,
+    /// A ticket; after `Wait for` the name means this local.
+    Ticket(LocalId),
+}
+
+/// The body being looked at.
+#[derive(Debug, Default)]
+struct Context<'s> {
+    locals: Vec<Local<'s>>,
+    uses: Vec<Use>,
+    /// Whether the name of a local is read anywhere.
+    read: Vec<bool>,
+    calls: Vec<FnId>,
+    place: Place,
+    ret: TypeIdOr,
+    /// Name of the request, for replies.
+    request: Option<TextId>,
+    /// Loops around the statement, and whether each has a `break`.
+    loops: Vec<bool>,
+    /// Names that the section introduced so far, for the prefix rule.
+    introduced: Vec<(&'s str, Symbol)>,
+    /// Pacers of the section by interval.
+    pacers: Vec<(i64, u16)>,
+    section: String,
+    too_many_locals: bool,
+}
+
+/// A type that defaults to no value.
+#[derive(Clone, Copy, Debug)]
+struct TypeIdOr(TypeId);
+
+impl Default for TypeIdOr {
+    fn default() -> Self {
+        Self(TypeId::UNIT)
+    }
+}
+
+/// An operator of a step between a parameter and an `int`: decided when all uses are known.
+#[derive(Clone, Copy, Debug)]
+struct Pending {
+    expr: ExprId,
+    op: BinaryOp,
+}
+
+/// Types of a handler of this document, for its body and for the senders in the document.
+#[derive(Clone, Debug)]
+struct HandlerShape {
+    params: Vec<TypeId>,
+    ret: TypeId,
+    heading: Span,
+}
+
+/// An answer whose type the uses of its name must tell.
+#[derive(Clone, Copy, Debug)]
+struct Answer<'s> {
+    name: &'s str,
+    ty: TypeId,
+    span: Span,
+}
+
+struct Checker<'a, 's> {
+    source: &'s str,
+    sink: &'a mut Sink,
+    program: Program<'s>,
+    names: Names<'s>,
+    flow: Flow,
+    mode: Mode,
+    ctx: Context<'s>,
+    agent: agent::AgentState<'s>,
+    /// By agent and request.
+    handlers: HashMap<(&'s str, &'s str), HandlerShape>,
+    answers: Vec<Answer<'s>>,
+    pending: Vec<Pending>,
+    /// Integer literals whose range is checked when their type is known.
+    literals: Vec<ExprId>,
+    /// Values put into texts, whose type must have a text form.
+    shown: Vec<ExprId>,
+    /// Per function the number of the last body that calls it.
+    call_marks: Vec<u32>,
+    body_number: u32,
+}
+
+impl<'s> Checker<'_, 's> {
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.sink.push(diagnostic);
+    }
+
+    fn unsupported(&mut self, span: Span, what: &str) {
+        self.report(
+            Diagnostic::new(codes::NOT_SUPPORTED, span, format!("{what} cannot be compiled yet"))
+                .label("not supported by this version of the compiler"),
+        );
+    }
+
+    fn new_expr(&mut self, kind: ExprKind, ty: TypeId, span: Span) -> ExprId {
+        let id = ExprId(number(self.program.exprs.len()));
+        self.program.exprs.push(Expr { kind, ty, span });
+        id
+    }
+
+    fn invalid(&mut self, span: Span) -> ExprId {
+        self.new_expr(ExprKind::Invalid, TypeId::ERROR, span)
+    }
+
+    fn ty(&self, id: ExprId) -> TypeId {
+        let ty = self.program.exprs.get(id.index()).map_or(TypeId::ERROR, |expr| expr.ty);
+        self.program.types.resolve(ty)
+    }
+
+    fn span(&self, id: ExprId) -> Span {
+        self.program.exprs.get(id.index()).map_or(Span::empty(0), |expr| expr.span)
+    }
+
+    fn get(&self, ty: TypeId) -> Result<Type, Open> {
+        self.program.types.get(ty)
+    }
+
+    fn type_name(&self, ty: TypeId) -> String {
+        self.program.types.name(ty)
+    }
+
+    fn list(&mut self, exprs: &[ExprId]) -> List {
+        let start = number(self.program.lists.len());
+        self.program.lists.extend_from_slice(exprs);
+        List { start, len: number(exprs.len()) }
+    }
+
+    fn text(&mut self, text: Cow<'s, str>) -> TextId {
+        let id = TextId(number(self.program.texts.len()));
+        self.program.texts.push(text);
+        id
+    }
+
+    fn source_text(&self, span: Span) -> &'s str {
+        span.text(self.source)
+    }
+
+    /// Starts a body; its parameters are declared next.
+    fn begin_body(&mut self, place: Place, ret: TypeId) {
+        self.ctx = Context { place, ret: TypeIdOr(ret), ..Context::default() };
+        self.flow.reset();
+        self.body_number = self.body_number.saturating_add(1);
+    }
+
+    /// Ends a body.
+    fn end_body(&mut self, params: u32, block: tree::Block) -> Body<'s> {
+        let ctx = core::mem::take(&mut self.ctx);
+        Body { params, locals: ctx.locals, block, calls: ctx.calls }
+    }
+
+    fn note_call(&mut self, function: FnId) {
+        if let Some(mark) = self.call_marks.get_mut(function.index())
+            && *mark != self.body_number
+        {
+            *mark = self.body_number;
+            self.ctx.calls.push(function);
+        }
+    }
+
+    /// Adds a local without giving it a name in scope.
+    fn new_local(&mut self, name: Ident<'s>, ty: TypeId, how: Use) -> LocalId {
+        if self.ctx.locals.len() >= limits::LOCALS {
+            if !self.ctx.too_many_locals {
+                self.ctx.too_many_locals = true;
+                self.report(
+                    Diagnostic::new(
+                        codes::LIMIT_PASSED,
+                        name.span,
+                        format!("more than {} local names in one body", limits::LOCALS),
+                    )
+                    .label("one too many")
+                    .hint("move a part of the work into a function"),
+                );
+            }
+            return LocalId(0);
+        }
+        let id = LocalId(number(self.ctx.locals.len()));
+        self.ctx.locals.push(Local { name: name.text, ty, span: name.span });
+        self.ctx.uses.push(how);
+        self.ctx.read.push(false);
+        id
+    }
+
+    /// Adds a local and binds its name.
+    fn declare_local(&mut self, name: Ident<'s>, ty: TypeId, how: Use) -> LocalId {
+        let id = self.new_local(name, ty, how);
+        let symbol = self.names.symbol(name.text);
+        if name.text != "_" {
+            self.names.bind(symbol, Binding::Local(id));
+            self.ctx.introduced.push((name.text, symbol));
+        }
+        id
+    }
+
+    fn local_ty(&self, id: LocalId) -> TypeId {
+        self.ctx.locals.get(id.index()).map_or(TypeId::ERROR, |local| local.ty)
+    }
+
+    fn local_use(&self, id: LocalId) -> Use {
+        self.ctx.uses.get(id.index()).copied().unwrap_or(Use::Variable)
+    }
+
+    /// What could be decided only with the whole document in sight.
+    fn finish(&mut self) {
+        for _ in 0..8 {
+            let open = core::mem::take(&mut self.pending);
+            let before = open.len();
+            for pending in open {
+                self.decide(pending, Decide::IfKnown);
+            }
+            if self.pending.is_empty() || self.pending.len() == before {
+                break;
+            }
+        }
+        for pending in core::mem::take(&mut self.pending) {
+            self.decide(pending, Decide::Now);
+        }
+        self.check_parameters();
+        self.check_answers();
+        for id in core::mem::take(&mut self.literals) {
+            self.check_literal(id);
+        }
+        for id in core::mem::take(&mut self.shown) {
+            self.check_shown(id);
+        }
+    }
+
+    fn check_literal(&mut self, id: ExprId) {
+        let expr = self.program.expr(id);
+        let ExprKind::Int(sign, magnitude) = expr.kind else { return };
+        let Type::Int(kind) = self.program.types.settled(expr.ty) else { return };
+        let value = match sign {
+            Sign::Plus => i128::from(magnitude),
+            Sign::Minus => i128::from(magnitude).saturating_neg(),
+        };
+        if value < kind.lowest() || value > kind.highest() {
+            let name = self.type_name(expr.ty);
+            self.report(
+                Diagnostic::new(
+                    codes::NUMBER_OUT_OF_RANGE,
+                    expr.span,
+                    format!("{value} does not fit the type {name}"),
+                )
+                .label(format!("a {name} here"))
+                .expected(format!("{} to {}", kind.lowest(), kind.highest()))
+                .found(format!("{value}")),
+            );
+        }
+    }
+
+    fn check_shown(&mut self, id: ExprId) {
+        let expr = self.program.expr(id);
+        if matches!(
+            self.program.types.settled(expr.ty),
+            Type::Array(..) | Type::Struct(_) | Type::Ticket
+        ) {
+            let name = self.type_name(expr.ty);
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    expr.span,
+                    format!("a value of type {name} has no text form"),
+                )
+                .label(format!("this is {name}"))
+                .expected("bool, a number, a duration or str")
+                .found(name)
+                .hint("show its elements or fields one by one"),
+            );
+        }
+    }
+}
+
+/// Whether an open operator may be left open.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Decide {
+    /// Only if the types of its operands are known.
+    IfKnown,
+    /// In any case: what is open becomes `int`.
+    Now,
+}
+
+fn number(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+

@@ -1,0 +1,321 @@
+//! Names in scope, and which locals have a value where.
+//!
+//! # Invariants
+//! 1. Every name of the document is interned once; a scope is a mark in the undo list, so
+//!    that entering and leaving costs what was bound in it.
+//! 2. A local counts as assigned at a point if every path from the start of the body to
+//!    that point gives it a value.
+
+use alloc::vec::Vec;
+
+use hashbrown::HashMap;
+
+use super::tree::{ConstId, FnId, LocalId, ParamId, StateId};
+use super::types::TypeId;
+
+/// An interned name.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(super) struct Symbol(u32);
+
+/// What a name of a value stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Binding {
+    /// Nothing.
+    None,
+    /// A local that the section introduces further down.
+    Unset,
+    /// A local.
+    Local(LocalId),
+    /// A state variable.
+    State(StateId),
+    /// A parameter of Config, or one that a section used before.
+    Param(ParamId),
+    /// `device_id` or `location`.
+    BuiltinParam,
+    /// A constant.
+    Const(ConstId),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Info<'s> {
+    text: &'s str,
+    binding: Binding,
+    function: Option<FnId>,
+    ty: Option<TypeId>,
+}
+
+/// The names of a document.
+#[derive(Debug, Default)]
+pub(super) struct Names<'s> {
+    index: HashMap<&'s str, Symbol>,
+    infos: Vec<Info<'s>>,
+    undo: Vec<(Symbol, Binding)>,
+}
+
+/// Where a scope began.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope(usize);
+
+impl<'s> Names<'s> {
+    pub(super) fn symbol(&mut self, text: &'s str) -> Symbol {
+        if let Some(symbol) = self.index.get(text) {
+            return *symbol;
+        }
+        let symbol = Symbol(u32::try_from(self.infos.len()).unwrap_or(u32::MAX));
+        self.infos.push(Info { text, binding: Binding::None, function: None, ty: None });
+        self.index.insert(text, symbol);
+        symbol
+    }
+
+    pub(super) fn text(&self, symbol: Symbol) -> &'s str {
+        self.infos.get(symbol.0 as usize).map_or("", |info| info.text)
+    }
+
+    pub(super) fn binding(&self, symbol: Symbol) -> Binding {
+        self.infos.get(symbol.0 as usize).map_or(Binding::None, |info| info.binding)
+    }
+
+    /// Binds a name until the scope ends.
+    pub(super) fn bind(&mut self, symbol: Symbol, binding: Binding) {
+        if let Some(info) = self.infos.get_mut(symbol.0 as usize) {
+            self.undo.push((symbol, info.binding));
+            info.binding = binding;
+        }
+    }
+
+    pub(super) fn enter(&self) -> Scope {
+        Scope(self.undo.len())
+    }
+
+    pub(super) fn leave(&mut self, scope: Scope) {
+        while self.undo.len() > scope.0 {
+            let Some((symbol, binding)) = self.undo.pop() else { return };
+            if let Some(info) = self.infos.get_mut(symbol.0 as usize) {
+                info.binding = binding;
+            }
+        }
+    }
+
+    pub(super) fn function(&self, symbol: Symbol) -> Option<FnId> {
+        self.infos.get(symbol.0 as usize).and_then(|info| info.function)
+    }
+
+    pub(super) fn set_function(&mut self, symbol: Symbol, function: FnId) {
+        if let Some(info) = self.infos.get_mut(symbol.0 as usize) {
+            info.function = Some(function);
+        }
+    }
+
+    pub(super) fn ty(&self, symbol: Symbol) -> Option<TypeId> {
+        self.infos.get(symbol.0 as usize).and_then(|info| info.ty)
+    }
+
+    pub(super) fn set_ty(&mut self, symbol: Symbol, ty: TypeId) {
+        if let Some(info) = self.infos.get_mut(symbol.0 as usize) {
+            info.ty = Some(ty);
+        }
+    }
+
+    /// Texts of all names that are functions, in order of first appearance.
+    pub(super) fn functions(&self) -> impl Iterator<Item = &'s str> + '_ {
+        self.infos.iter().filter(|info| info.function.is_some()).map(|info| info.text)
+    }
+
+    /// Texts of all names that are types, in order of first appearance.
+    pub(super) fn types(&self) -> impl Iterator<Item = &'s str> + '_ {
+        self.infos.iter().filter(|info| info.ty.is_some()).map(|info| info.text)
+    }
+}
+
+/// Which locals have a value at the point that is looked at.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    assigned: Vec<bool>,
+    trail: Vec<LocalId>,
+    dead: bool,
+    hits: Vec<u32>,
+}
+
+/// Where paths part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fork {
+    mark: usize,
+    dead: bool,
+}
+
+/// Paths that have been walked since a fork.
+#[derive(Debug, Default)]
+pub(super) struct Paths {
+    /// Locals assigned by each path that goes on.
+    living: Vec<Vec<LocalId>>,
+    /// Whether any path was walked.
+    any: bool,
+}
+
+impl Flow {
+    pub(super) fn reset(&mut self) {
+        self.assigned.clear();
+        self.trail.clear();
+        self.dead = false;
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// Control does not go on from here.
+    pub(super) fn die(&mut self) {
+        self.dead = true;
+    }
+
+    pub(super) fn is_assigned(&self, local: LocalId) -> bool {
+        self.dead || self.assigned.get(local.index()).copied().unwrap_or(false)
+    }
+
+    pub(super) fn assign(&mut self, local: LocalId) {
+        let index = local.index();
+        if self.assigned.len() <= index {
+            self.assigned.resize(index.saturating_add(1), false);
+        }
+        if let Some(slot) = self.assigned.get_mut(index)
+            && !*slot
+        {
+            *slot = true;
+            self.trail.push(local);
+        }
+    }
+
+    pub(super) fn fork(&self) -> Fork {
+        Fork { mark: self.trail.len(), dead: self.dead }
+    }
+
+    /// Ends one path and goes back to the fork.
+    pub(super) fn end_path(&mut self, fork: Fork, paths: &mut Paths) {
+        let taken = self.trail.split_off(fork.mark.min(self.trail.len()));
+        for local in &taken {
+            if let Some(slot) = self.assigned.get_mut(local.index()) {
+                *slot = false;
+            }
+        }
+        if !self.dead {
+            paths.living.push(taken);
+        }
+        paths.any = true;
+        self.dead = fork.dead;
+    }
+
+    /// Goes back to the fork without keeping what the path assigned.
+    pub(super) fn drop_path(&mut self, fork: Fork) {
+        self.end_path(fork, &mut Paths::default());
+    }
+
+    /// Goes on where all paths meet. They cover every case.
+    pub(super) fn join(&mut self, paths: &Paths) {
+        if paths.living.is_empty() {
+            self.dead |= paths.any;
+            return;
+        }
+        if paths.living.iter().any(Vec::is_empty) {
+            return;
+        }
+        self.hits.clear();
+        self.hits.resize(self.assigned.len(), 0);
+        for local in paths.living.iter().flatten() {
+            if let Some(hit) = self.hits.get_mut(local.index()) {
+                *hit = hit.saturating_add(1);
+            }
+        }
+        let all = u32::try_from(paths.living.len()).unwrap_or(u32::MAX);
+        for local in paths.living.first().map_or(&[][..], |path| path.as_slice()) {
+            if self.hits.get(local.index()) == Some(&all) {
+                self.assign(*local);
+            }
+        }
+    }
+}
+
+/// The number of letters to change, add or drop to get from one name to the other, if at most `most`.
+pub(super) fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > most {
+        return None;
+    }
+    let width = b.len().saturating_add(1);
+    let mut row: Vec<usize> = (0..width).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = i;
+        let mut left = i.saturating_add(1);
+        let mut least = left;
+        if let Some(first) = row.first_mut() {
+            *first = left;
+        }
+        for (slot, y) in row.iter_mut().skip(1).zip(b.bytes()) {
+            let change = diagonal.saturating_add(usize::from(x != y));
+            diagonal = *slot;
+            left = change.min(left.saturating_add(1)).min(slot.saturating_add(1));
+            *slot = left;
+            least = least.min(left);
+        }
+        if least > most {
+            return None;
+        }
+    }
+    row.last().copied().filter(|distance| *distance <= most)
+}
+
+/// The first of `candidates` that is nearest to `name`, at most two letters away (one for short names).
+pub(super) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let most = if name.len() <= 3 { 1 } else { 2 };
+    let mut best: Option<(usize, &'n str)> = None;
+    for candidate in candidates.take(4_096) {
+        if let Some(distance) = distance(name, candidate, most)
+            && best.is_none_or(|(least, _)| distance < least)
+        {
+            best = Some((distance, candidate));
+        }
+    }
+    best.map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits_and_gives_up_over_the_bound() {
+        assert_eq!(distance("threshold", "treshold", 2), Some(1));
+        assert_eq!(distance("temp", "temp", 2), Some(0));
+        assert_eq!(distance("alarms", "alram", 2), None);
+        assert_eq!(distance("", "ab", 2), Some(2));
+        assert_eq!(nearest("max", ["min", "maxi"].into_iter()), Some("maxi"));
+    }
+
+    #[test]
+    fn a_local_is_assigned_when_every_living_path_assigns_it() {
+        let mut flow = Flow::default();
+        let (a, b) = (LocalId(0), LocalId(1));
+        let fork = flow.fork();
+        let mut paths = Paths::default();
+        flow.assign(a);
+        flow.assign(b);
+        flow.end_path(fork, &mut paths);
+        flow.assign(a);
+        flow.end_path(fork, &mut paths);
+        flow.die();
+        flow.end_path(fork, &mut paths);
+        assert!(!flow.is_assigned(a));
+        flow.join(&paths);
+        assert!(flow.is_assigned(a) && !flow.is_assigned(b) && !flow.is_dead());
+    }
+
+    #[test]
+    fn leaving_a_scope_brings_the_outer_meaning_back() {
+        let mut names = Names::default();
+        let x = names.symbol("x");
+        names.bind(x, Binding::State(StateId(1)));
+        let scope = names.enter();
+        names.bind(x, Binding::Local(LocalId(0)));
+        assert_eq!(names.binding(x), Binding::Local(LocalId(0)));
+        names.leave(scope);
+        assert_eq!(names.binding(x), Binding::State(StateId(1)));
+    }
+}

@@ -1,0 +1,255 @@
+//! Steps that send, wait for and answer messages.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::scope::Binding;
+use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, StmtKind};
+use super::types::{Open, TypeId};
+use super::{Answer, Checker, Place, Use};
+use crate::diag::{Diagnostic, codes};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{AgentRef, Ident, Message, Step, StepKind, Topic};
+use crate::span::Span;
+use flux_abi::capability::CapabilityKind;
+use flux_abi::limits;
+use flux_isa::LinkKind;
+
+const WRITE: u8 = 2;
+const READ: u8 = 1;
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn message_step(&mut self, step: &Step<'s>) -> Option<StmtKind> {
+        match &step.kind {
+            StepKind::Tell { target, message } => {
+                self.send(step, SendKind::Tell, *target, message, None, None)
+            }
+            StepKind::Ask { target, message, bind, within } => {
+                self.send(step, SendKind::Ask, *target, message, *bind, within.as_ref())
+            }
+            StepKind::Delegate { target, message, bind, within } => {
+                self.send(step, SendKind::Delegate, *target, message, *bind, within.as_ref())
+            }
+            StepKind::Publish { value, topic } => {
+                let value = self.value(value, TypeId::ERROR);
+                let link = self.topic_link(step, topic, WRITE);
+                let args = self.list(&[value]);
+                let name = self.text(topic.name.clone());
+                let form = Form { name, result: TypeId::UNIT, deadline_ns: 0 };
+                let otherwise = self.with_otherwise(step, |_| {});
+                Some(StmtKind::Send { kind: SendKind::Publish, link, form, args, bind: None, otherwise })
+            }
+            StepKind::Subscribe { topic } => {
+                let link = self.topic_link(step, topic, READ);
+                Some(StmtKind::Subscribe(link))
+            }
+            StepKind::WaitFor { ticket, within } => self.wait_for(step, *ticket, within.as_ref()),
+            StepKind::Barrier { count, name, within } => {
+                let count = self.expr_of(count, TypeId::I64);
+                let within_ns = self.within(within.as_ref());
+                self.check_topic(name);
+                self.need(CapabilityKind::Communicate, step.span, step.kind.name());
+                let name = self.text(name.name.clone());
+                let otherwise = self.with_otherwise(step, |_| {});
+                Some(StmtKind::Barrier { name, count, within_ns, otherwise })
+            }
+            StepKind::Reply { value } => self.reply(step, value.as_ref()),
+            _ => None,
+        }
+    }
+
+    fn topic_link(&mut self, step: &Step<'s>, topic: &Topic<'s>, rights: u8) -> LinkId {
+        self.check_topic(topic);
+        self.need(CapabilityKind::Communicate, step.span, step.kind.name());
+        self.link(LinkKind::Topic, topic.name.as_ref().into(), "", rights, topic.span)
+    }
+
+    pub(super) fn check_topic(&mut self, topic: &Topic<'s>) {
+        let length = topic.name.len();
+        if length > limits::TOPIC_BYTES || length == 0 {
+            self.report(
+                Diagnostic::new(
+                    codes::LIMIT_PASSED,
+                    topic.span,
+                    format!("a name of {length} bytes; 1 to {} are possible", limits::TOPIC_BYTES),
+                )
+                .label(if length == 0 { "empty" } else { "too long" }),
+            );
+        }
+    }
+
+    /// A deadline; 0 for the default.
+    fn within(&mut self, within: Option<&ast::Expr<'s>>) -> i64 {
+        let Some(within) = within else { return 0 };
+        let id = self.value(within, TypeId::DURATION);
+        self.interval(id, "a deadline").unwrap_or(0)
+    }
+
+    fn send(
+        &mut self,
+        step: &Step<'s>,
+        kind: SendKind,
+        target: AgentRef<'s>,
+        message: &Message<'s>,
+        bind: Option<Ident<'s>>,
+        within: Option<&ast::Expr<'s>>,
+    ) -> Option<StmtKind> {
+        let symbol = self.names.symbol(target.name);
+        if let Binding::Local(_) = self.names.binding(symbol) {
+            self.unsupported(target.span, "a message to an agent held in a variable");
+            return None;
+        }
+        self.need(CapabilityKind::Communicate, step.span, step.kind.name());
+        let link = self.link(LinkKind::Agent, target.name.into(), "", WRITE, target.span);
+        let shape = self.handlers.get(&(target.name, message.name.text)).cloned();
+        let mut args: Vec<ExprId> = Vec::with_capacity(message.args.len());
+        for (index, arg) in message.args.iter().enumerate() {
+            let want = shape.as_ref().and_then(|shape| shape.params.get(index)).copied();
+            let id = self.value(arg, want.unwrap_or(TypeId::ERROR));
+            args.push(match want {
+                Some(want) => self.coerce(id, want),
+                None => id,
+            });
+        }
+        if let Some(shape) = &shape
+            && shape.params.len() != args.len()
+        {
+            let heading = shape.heading;
+            self.wrong_count(message.name, shape.params.len(), args.len(), message.span, Some(heading));
+        }
+        if args.len() > 255 {
+            self.report(
+                Diagnostic::new(
+                    codes::LIMIT_PASSED,
+                    message.span,
+                    format!("a message of {} values; 255 are possible", args.len()),
+                )
+                .label("too many"),
+            );
+        }
+        let args: List = self.list(&args);
+        let deadline_ns = self.within(within);
+        let name = self.text(message.name.text.into());
+        let answer = match (&shape, bind) {
+            (_, None) => TypeId::UNIT,
+            (Some(shape), _) => shape.ret,
+            (None, Some(_)) => self.program.types.variable(Open::Any),
+        };
+        let form_result = if kind == SendKind::Ask { answer } else { TypeId::UNIT };
+        let form = Form { name, result: form_result, deadline_ns };
+        let mut local = None;
+        let otherwise = self.with_otherwise(step, |checker| {
+            if let Some(name) = bind {
+                local = Some(checker.bind_answer(kind, name, answer));
+            }
+        });
+        Some(StmtKind::Send { kind, link, form, args, bind: local, otherwise })
+    }
+
+    fn bind_answer(&mut self, kind: SendKind, name: Ident<'s>, answer: TypeId) -> super::tree::LocalId {
+        let local = if kind == SendKind::Delegate {
+            let result = self.new_local(name, answer, Use::Variable);
+            self.declare_local(name, TypeId::TICKET, Use::Ticket(result))
+        } else {
+            self.declare_local(name, answer, Use::Variable)
+        };
+        self.flow.assign(local);
+        local
+    }
+
+    fn wait_for(
+        &mut self,
+        step: &Step<'s>,
+        ticket: Ident<'s>,
+        within: Option<&ast::Expr<'s>>,
+    ) -> Option<StmtKind> {
+        let deadline_ns = self.within(within);
+        let symbol = self.names.symbol(ticket.text);
+        let found = match self.names.binding(symbol) {
+            Binding::Local(local) => match self.local_use(local) {
+                Use::Ticket(result) => Some((local, result)),
+                _ => None,
+            },
+            _ => None,
+        };
+        let Some((local, result)) = found else {
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    ticket.span,
+                    format!("`{}` is no ticket", ticket.text),
+                )
+                .label("not a ticket")
+                .expected("a name from `DELEGATE to …: …(…) as name`")
+                .hint(format!("keep the ticket: end the DELEGATE step with `as {}`", ticket.text)),
+            );
+            return None;
+        };
+        if !self.flow.is_assigned(local) {
+            self.unset(ticket);
+            return None;
+        }
+        let id = self.new_expr(ExprKind::Local(local), TypeId::TICKET, ticket.span);
+        let name = self.text(ticket.text.into());
+        let form = Form { name, result: self.local_ty(result), deadline_ns };
+        let otherwise = self.with_otherwise(step, |checker| checker.flow.assign(result));
+        Some(StmtKind::WaitFor { ticket: id, form, bind: result, otherwise })
+    }
+
+    fn reply(&mut self, step: &Step<'s>, value: Option<&ast::Expr<'s>>) -> Option<StmtKind> {
+        let ret = self.ctx.ret.0;
+        let value = match value {
+            Some(expr) if self.ctx.place == Place::Handler && ret != TypeId::UNIT => {
+                let id = self.value(expr, ret);
+                Some(self.coerce(id, ret))
+            }
+            Some(expr) => Some(self.value(expr, TypeId::ERROR)),
+            None => None,
+        };
+        let Some(request) = self.ctx.request else {
+            self.report(
+                Diagnostic::new(codes::REPLY_OUTSIDE, step.span, "there is no request to answer here")
+                    .label("not in a handler")
+                    .expected("a section `## On request(…)` around it"),
+            );
+            return None;
+        };
+        Some(StmtKind::Reply(request, value))
+    }
+
+    /// Keeps the answers of a section whose type only their uses can tell.
+    pub(super) fn note_answers(&mut self) {
+        for (index, local) in self.ctx.locals.iter().enumerate() {
+            if self.ctx.read.get(index).copied().unwrap_or(false)
+                && self.program.types.get(local.ty) == Err(Open::Any)
+            {
+                self.answers.push(Answer { name: local.name, ty: local.ty, span: local.span });
+            }
+        }
+    }
+
+    pub(super) fn check_answers(&mut self) {
+        for answer in core::mem::take(&mut self.answers) {
+            if self.program.types.get(answer.ty) == Err(Open::Any) {
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_UNKNOWN,
+                        answer.span,
+                        format!("nothing tells the type of `{}`", answer.name),
+                    )
+                    .label("of any type")
+                    .hint(format!(
+                        "calculate or compare with it, or copy it into a variable of `## State` that has a type: `- last_{}: f64 = 0`",
+                        answer.name
+                    )),
+                );
+            }
+        }
+    }
+
+    /// A span for what has none of its own.
+    pub(super) fn heading_text(&self, heading: Span) -> &'s str {
+        let text = self.source_text(heading);
+        text.lines().next().unwrap_or("").trim_start_matches('#').trim().trim_end_matches('#').trim()
+    }
+}

@@ -1,0 +1,565 @@
+//! The typed tree: what a document means, with every name resolved and every type known.
+//!
+//! Expressions live in one arena per document and are named by number; lists of them are
+//! runs of a pool. Types of expressions are settled with [`super::Types::settled`].
+//!
+//! # Invariants
+//! 1. An operand's number is smaller than that of the expression that uses it, except for
+//!    operands that inference wrapped into a conversion later.
+//! 2. A tree that is lowered comes from a document without errors.
+//! 3. Every expression and statement has the span of the source that it came from.
+
+use alloc::borrow::Cow;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::types::{EnumId, StructId, TypeId, Types};
+use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
+use crate::lang::syntax::ast::{BinaryOp, Bound, LogLevel, UnaryOp};
+use crate::span::Span;
+use flux_abi::capability::CapabilitySet;
+use flux_isa::ExportKind;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+            pub struct $name(pub u32);
+
+            impl $name {
+                /// The number as an index.
+                #[must_use]
+                pub const fn index(self) -> usize {
+                    self.0 as usize
+                }
+            }
+        )*
+    };
+}
+
+ids! {
+    /// An expression.
+    ExprId;
+    /// A block that is part of an expression.
+    BlockId;
+    /// A local variable of one function.
+    LocalId;
+    /// A state variable of one agent.
+    StateId;
+    /// A parameter of one agent.
+    ParamId;
+    /// A constant of the document.
+    ConstId;
+    /// A function of the document.
+    FnId;
+    /// A text of the document.
+    TextId;
+    /// A match of the document.
+    MatchId;
+    /// A link of one agent.
+    LinkId;
+    /// A pacer of one agent.
+    TimerId;
+}
+
+/// A run of the pool of expression lists.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct List {
+    pub(super) start: u32,
+    pub(super) len: u32,
+}
+
+/// A document with all names and types known.
+#[derive(Clone, Debug, Default)]
+pub struct Program<'s> {
+    /// Text of the first level-1 heading.
+    pub title: &'s str,
+    /// All types.
+    pub types: Types<'s>,
+    /// All expressions.
+    pub exprs: Vec<Expr>,
+    /// Pool of expression lists.
+    pub lists: Vec<ExprId>,
+    /// Blocks that are parts of expressions.
+    pub blocks: Vec<Block>,
+    /// Matches.
+    pub matches: Vec<Vec<Arm>>,
+    /// Texts of literals and names.
+    pub texts: Vec<Cow<'s, str>>,
+    /// Constants.
+    pub consts: Vec<Const<'s>>,
+    /// Functions.
+    pub functions: Vec<Function<'s>>,
+    /// Agents; none for a library.
+    pub agents: Vec<Agent<'s>>,
+    /// Functions named by `## export:`.
+    pub exports: Vec<FnId>,
+}
+
+/// An expression.
+#[derive(Clone, Copy, Debug)]
+pub struct Expr {
+    /// What it is.
+    pub kind: ExprKind,
+    /// Its type.
+    pub ty: TypeId,
+    /// Where.
+    pub span: Span,
+}
+
+/// Sign of an integer literal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sign {
+    /// None.
+    Plus,
+    /// `-` before it.
+    Minus,
+}
+
+/// Expressions.
+#[derive(Clone, Copy, Debug)]
+pub enum ExprKind {
+    /// A whole number; of a float type if inference says so.
+    Int(Sign, u64),
+    /// A number with a point.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Nanoseconds.
+    Duration(i64),
+    /// A text.
+    Text(TextId),
+    /// Texts and values put together.
+    Interpolate(List),
+    /// A local.
+    Local(LocalId),
+    /// A state variable.
+    State(StateId),
+    /// A parameter.
+    Param(ParamId),
+    /// A constant.
+    Const(ConstId),
+    /// A variant of an enum without payloads.
+    Variant(EnumId, u32),
+    /// A field of a struct.
+    Field(ExprId, StructId, u32),
+    /// An element of an array: array, index.
+    Index(ExprId, ExprId),
+    /// A call of a function.
+    Call(FnId, List),
+    /// An operation that the language provides.
+    Builtin(Builtin, List),
+    /// An operator before an operand.
+    Unary(UnaryOp, ExprId),
+    /// An operator between operands of one type.
+    Binary(BinaryOp, ExprId, ExprId),
+    /// A conversion to the expression's type.
+    Convert(ExprId),
+    /// A choice.
+    If(ExprId, BlockId, Option<BlockId>),
+    /// A choice among many.
+    Match(ExprId, MatchId),
+    /// An array of the listed elements.
+    Array(List),
+    /// An array of equal elements.
+    Repeat(ExprId),
+    /// A struct: its fields in the order of the declaration.
+    Struct(List),
+    /// A mistake was reported.
+    Invalid,
+}
+
+/// Operations that the language provides.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Builtin {
+    /// Length of an array, known from its type.
+    ArrayLength,
+    /// Length of a text in bytes.
+    TextLength,
+    /// The smaller of two numbers.
+    Min,
+    /// The greater of two numbers.
+    Max,
+    /// Absolute value.
+    Abs,
+    /// The nearest number in a range: value, lowest, highest.
+    Clamp,
+    /// An integer operation of one operand.
+    IntUnary(IntUnaryOp),
+    /// An integer operation of two operands.
+    Int(IntOp),
+    /// A float operation of one operand.
+    FloatUnary(FloatUnaryOp),
+    /// A float operation of two operands.
+    Float(FloatOp),
+}
+
+/// A block.
+#[derive(Clone, Debug, Default)]
+pub struct Block {
+    /// Its statements.
+    pub stmts: Vec<Stmt>,
+    /// Its value, if one is wanted.
+    pub value: Option<ExprId>,
+}
+
+/// An arm of a match.
+#[derive(Clone, Debug)]
+pub struct Arm {
+    /// What it takes; any of these.
+    pub patterns: Vec<Pattern>,
+    /// A local that takes the value.
+    pub bind: Option<LocalId>,
+    /// A further condition.
+    pub guard: Option<ExprId>,
+    /// What it does.
+    pub body: Block,
+}
+
+/// A pattern.
+#[derive(Clone, Copy, Debug)]
+pub enum Pattern {
+    /// Every value.
+    All,
+    /// One value: a literal or an enum's variant.
+    Equal(ExprId),
+    /// A range of values.
+    Range(ExprId, ExprId, Bound),
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub struct Stmt {
+    /// What it does.
+    pub kind: StmtKind,
+    /// Where.
+    pub span: Span,
+}
+
+/// What a message is made of, beside its values.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// Name of the handler or topic.
+    pub name: TextId,
+    /// Type of the answer; [`TypeId::UNIT`] if none is wanted.
+    pub result: TypeId,
+    /// Deadline in nanoseconds; 0 for the default.
+    pub deadline_ns: i64,
+}
+
+/// Kinds of sends.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SendKind {
+    /// TELL.
+    Tell,
+    /// ASK.
+    Ask,
+    /// DELEGATE.
+    Delegate,
+    /// Publish.
+    Publish,
+}
+
+/// What a YIELD waits for.
+#[derive(Clone, Copy, Debug)]
+pub enum YieldUntil {
+    /// The next event.
+    Event,
+    /// A message.
+    Message,
+    /// So many nanoseconds.
+    Duration(ExprId),
+}
+
+/// Statements of code and steps.
+#[derive(Clone, Debug)]
+pub enum StmtKind {
+    /// A local begins, with a value or (to be assigned later) without.
+    Let(LocalId, Option<ExprId>),
+    /// A place takes a value.
+    Assign(ExprId, ExprId),
+    /// A place takes the result of an operator on itself and a value.
+    Update(ExprId, BinaryOp, ExprId),
+    /// An expression whose value is not used.
+    Eval(ExprId),
+    /// Conditions with their blocks, and the rest.
+    If(Vec<(ExprId, Block)>, Option<Block>),
+    /// While the condition holds.
+    While(ExprId, Block),
+    /// So many times.
+    Repeat(ExprId, Block),
+    /// From start to end.
+    ForRange(LocalId, ExprId, ExprId, Bound, Block),
+    /// For each element of an array.
+    ForEach(LocalId, ExprId, Block),
+    /// Ends the innermost loop.
+    Break,
+    /// Goes on with the next round of the innermost loop.
+    Continue,
+    /// Ends the function, or answers and ends the run.
+    Return(Option<ExprId>),
+    /// Traps unless the condition holds; with the text of what to say.
+    Expect(ExprId, Option<ExprId>),
+    /// Reads a device into a place; what to do on failure.
+    Read(ExprId, LinkId, Option<Block>),
+    /// Writes a device.
+    Write(LinkId, ExprId),
+    /// At most once in the pacer's interval.
+    Every(TimerId, Block),
+    /// Suspends for a time.
+    Wait(ExprId),
+    /// Suspends until something happens.
+    Yield(YieldUntil),
+    /// Sends a message.
+    Send {
+        /// How.
+        kind: SendKind,
+        /// To whom.
+        link: LinkId,
+        /// What.
+        form: Form,
+        /// Its values.
+        args: List,
+        /// Takes the answer or the ticket.
+        bind: Option<LocalId>,
+        /// What to do when it fails.
+        otherwise: Option<Block>,
+    },
+    /// Suspends until a ticket's RESULT.
+    WaitFor {
+        /// The ticket.
+        ticket: ExprId,
+        /// What answer is expected.
+        form: Form,
+        /// Takes the answer.
+        bind: LocalId,
+        /// What to do when it fails.
+        otherwise: Option<Block>,
+    },
+    /// Suspends until enough agents are there.
+    Barrier {
+        /// Its name.
+        name: TextId,
+        /// How many.
+        count: ExprId,
+        /// At most so long; 0 for no limit.
+        within_ns: i64,
+        /// What to do when it fails.
+        otherwise: Option<Block>,
+    },
+    /// Answers the request that started the run.
+    Reply(TextId, Option<ExprId>),
+    /// Subscribes to a topic.
+    Subscribe(LinkId),
+    /// Writes to the log.
+    Log(LogLevel, ExprId),
+    /// Records a metric.
+    Record(TextId, ExprId),
+    /// Ends the agent in order.
+    Stop,
+    /// Ends the agent as failed.
+    Fail(ExprId),
+}
+
+/// A value known when compiling.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// A whole number.
+    Int(i128),
+    /// A number; an `f32` is held exactly.
+    Float(f64),
+    /// A truth value.
+    Bool(bool),
+    /// Nanoseconds.
+    Duration(i64),
+    /// A text.
+    Text(String),
+    /// Elements or fields.
+    Aggregate(Vec<Self>),
+    /// Equal elements.
+    Repeat(alloc::boxed::Box<Self>, u32),
+}
+
+/// A constant.
+#[derive(Clone, Debug)]
+pub struct Const<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Where.
+    pub span: Span,
+    /// Its type.
+    pub ty: TypeId,
+    /// Its value; `None` after an error.
+    pub value: Option<Value>,
+}
+
+/// A local variable.
+#[derive(Clone, Copy, Debug)]
+pub struct Local<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Its type.
+    pub ty: TypeId,
+    /// Where it is introduced.
+    pub span: Span,
+}
+
+/// Code with its locals; the first ones are the parameters.
+#[derive(Clone, Debug, Default)]
+pub struct Body<'s> {
+    /// How many of the locals are parameters.
+    pub params: u32,
+    /// All locals.
+    pub locals: Vec<Local<'s>>,
+    /// The code.
+    pub block: Block,
+    /// Functions that it calls, in order of the first call.
+    pub calls: Vec<FnId>,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct Function<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Name to result type.
+    pub span: Span,
+    /// Type of its result.
+    pub ret: TypeId,
+    /// Its code.
+    pub body: Body<'s>,
+}
+
+/// A state variable.
+#[derive(Clone, Debug)]
+pub struct StateVar<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Where.
+    pub span: Span,
+    /// Its type.
+    pub ty: TypeId,
+    /// Its first value; zero if left out.
+    pub initial: Option<ExprId>,
+}
+
+/// A parameter.
+#[derive(Clone, Debug)]
+pub struct Param<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Its first use or its entry in Config.
+    pub span: Span,
+    /// Its type.
+    pub ty: TypeId,
+    /// Its default, as `--set` takes it.
+    pub default: Option<String>,
+    /// The expression that the default comes from.
+    pub(super) default_expr: Option<ExprId>,
+    /// One line for people.
+    pub help: String,
+}
+
+/// A thing outside that an agent uses.
+#[derive(Clone, Debug)]
+pub struct Link<'s> {
+    /// What it is wired to.
+    pub link: flux_isa::Link,
+    /// Its first use.
+    pub span: Span,
+    /// Its name as written.
+    pub name: &'s str,
+}
+
+/// A pacer.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    /// The section it stands in.
+    pub section: String,
+    /// Its interval.
+    pub interval_ns: i64,
+    /// Its number within the section.
+    pub ordinal: u16,
+}
+
+/// A section that runs.
+#[derive(Clone, Debug)]
+pub struct Section<'s> {
+    /// When it is started.
+    pub kind: ExportKind,
+    /// Its name for people, as `On reset`.
+    pub title: String,
+    /// Name of the request or topic.
+    pub name: &'s str,
+    /// Interval of an Every.
+    pub interval_ns: i64,
+    /// The heading.
+    pub span: Span,
+    /// Type of the answer.
+    pub ret: TypeId,
+    /// Its code.
+    pub body: Body<'s>,
+}
+
+/// An agent.
+#[derive(Clone, Debug)]
+pub struct Agent<'s> {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: &'s str,
+    /// Where it is declared.
+    pub span: Span,
+    /// What it declares.
+    pub capabilities: CapabilitySet,
+    /// Period of the loop.
+    pub period_ns: i64,
+    /// Interval of heartbeats; 0 for none.
+    pub heartbeat_ns: i64,
+    /// Priority.
+    pub priority: u8,
+    /// Quota in bytes.
+    pub memory: u64,
+    /// Gas between suspensions.
+    pub gas: u64,
+    /// Topics subscribed to at start.
+    pub subscribe: Vec<String>,
+    /// State variables.
+    pub state: Vec<StateVar<'s>>,
+    /// Locals and calls of the initial values.
+    pub state_body: Body<'s>,
+    /// Parameters.
+    pub params: Vec<Param<'s>>,
+    /// Links.
+    pub links: Vec<Link<'s>>,
+    /// Pacers.
+    pub timers: Vec<Timer>,
+    /// Sections.
+    pub sections: Vec<Section<'s>>,
+}
+
+impl Program<'_> {
+    /// An expression; `Invalid` if there is none of that number.
+    #[must_use]
+    pub fn expr(&self, id: ExprId) -> Expr {
+        self.exprs.get(id.index()).copied().unwrap_or(Expr {
+            kind: ExprKind::Invalid,
+            ty: TypeId::ERROR,
+            span: Span::empty(0),
+        })
+    }
+
+    /// The expressions of a list.
+    #[must_use]
+    pub fn list(&self, list: List) -> &[ExprId] {
+        let start = list.start as usize;
+        self.lists.get(start..start.saturating_add(list.len as usize)).unwrap_or(&[])
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(&self, id: TextId) -> &str {
+        self.texts.get(id.index()).map_or("", |text| text.as_ref())
+    }
+}
