@@ -49,6 +49,9 @@ pub enum BlockProblem {
 /// or has a block that nothing leads to.
 pub fn entries(code: &[u32], start: u32, end: u32, context: &Context<'_>) -> Result<Vec<Entry>, BlockError> {
     let code = usize::try_from(end).ok().and_then(|end| code.get(..end)).unwrap_or(code);
+    if start >= end {
+        return Err(BlockError { at: start, problem: BlockProblem::FallsOff });
+    }
     let mut blocks = leaders(code, start)?;
     let mut waiting = Vec::new();
     reach(&mut blocks, start, State::at_start(context.own), start, &mut waiting)?;

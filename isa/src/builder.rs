@@ -159,6 +159,11 @@ impl CodeBuilder {
         at
     }
 
+    /// Appends a word as it is; whether it is part of an instruction is the caller's matter.
+    pub fn emit_word(&mut self, word: u32) {
+        self.code.push(word);
+    }
+
     /// The code, all labels filled in.
     ///
     /// # Errors

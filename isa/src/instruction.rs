@@ -180,6 +180,37 @@ pub fn operand_range(operand: Operand) -> (i64, i64) {
     }
 }
 
+/// The operand as forms of instructions write it.
+pub const fn operand_name(operand: Operand) -> &'static str {
+    match operand {
+        Operand::Rd => "rd",
+        Operand::Ra => "ra",
+        Operand::Rb => "rb",
+        Operand::Rc => "rc",
+        Operand::Rm => "rm",
+        Operand::Vd => "vd",
+        Operand::Va => "va",
+        Operand::Vb => "vb",
+        Operand::First => "first",
+        Operand::Last => "last",
+        Operand::Region => "region",
+        Operand::Shift => "shift",
+        Operand::Select(kind) => kind.name(),
+        Operand::U16 => "u16",
+        Operand::Slot => "slot",
+        Operand::Link => "link",
+        Operand::Param => "param",
+        Operand::Timer => "timer",
+        Operand::I32 => "i32",
+        Operand::U32 => "u32",
+        Operand::I64 => "i64",
+        Operand::Target => "target",
+        Operand::Handler => "handler",
+        Operand::Function => "function",
+        Operand::Signature => "signature",
+    }
+}
+
 fn check_register(value: i64, written: bool) -> Result<(), OperandError> {
     let role = u8::try_from(value).ok().and_then(register::role);
     match role {

@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+pub mod asm;
 pub mod blocks;
 pub mod builder;
 pub mod desc;
