@@ -173,7 +173,10 @@ fn missing_text(candidates: &[Compiler]) -> String {
     }
     text.push_str("install one of:\n");
     text.push_str(&format!("  rustup target add {}\n", TARGETS.join(" ")));
-    text.push_str(&format!("  apt-get install {}   (or: cargo xtask install --yes)", DEBIAN_PACKAGES.join(" ")));
+    text.push_str(&format!(
+        "  apt-get install {}   (or: cargo xtask install --yes)",
+        DEBIAN_PACKAGES.join(" ")
+    ));
     text
 }
 

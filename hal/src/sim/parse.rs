@@ -65,23 +65,30 @@ impl SimSpec {
     /// # Errors
     /// [`SimError`] with the column of the mistake.
     pub fn parse(text: &str, load: &mut LoadFile<'_>) -> Result<Self, SimError> {
-        let mut parser = Parser::new(text)?;
-        let (address, wave) = match text.split_once('=') {
+        let parser = Parser::new(text)?;
+        let (address, start) = match text.split_once('=') {
             Some((address, _)) => (address, Some(address.len().saturating_add(1))),
             None => (text, None),
         };
+        Self::assemble(address, start.map(|at| Parser { at, ..parser }), load)
+    }
+
+    /// From the two sides of `ADDRESS=WAVE`; an empty wave is none.
+    ///
+    /// # Errors
+    /// [`SimError`] with the column of the mistake in its own side.
+    pub fn from_parts(address: &str, wave: &str, load: &mut LoadFile<'_>) -> Result<Self, SimError> {
+        let wave = if wave.trim().is_empty() { None } else { Some(Parser::new(wave)?) };
+        Self::assemble(address, wave, load)
+    }
+
+    fn assemble(address: &str, wave: Option<Parser<'_>>, load: &mut LoadFile<'_>) -> Result<Self, SimError> {
         let address = address.trim().parse().map_err(|error: crate::AddressError| SimError {
             column: 1,
             message: format!("{error}"),
             hint: "a simulated device is written `i2c:0x48=sine(25, 10, 60s)`".into(),
         })?;
-        let wave = match wave {
-            Some(start) => {
-                parser.at = start;
-                Some(parser.wave(load)?)
-            }
-            None => None,
-        };
+        let wave = wave.map(|mut parser| parser.wave(load)).transpose()?;
         Ok(Self { address, wave })
     }
 }

@@ -222,6 +222,14 @@ fn a_mistake_is_reported_with_its_column_and_what_to_write() {
 }
 
 #[test]
+fn the_two_sides_alone_give_the_same_device() {
+    let none = &mut |_: &str| Err("no files".into());
+    assert_eq!(SimSpec::from_parts("i2c:0x48", "const(1)", none), spec("i2c:0x48=const(1)"));
+    assert_eq!(SimSpec::from_parts("gpio:1", "", none), spec("gpio:1"));
+    assert_eq!(SimSpec::from_parts("gpio:1", "wave(1)", none).map_err(|error| error.column), Err(1));
+}
+
+#[test]
 fn long_texts_and_many_terms_are_refused() {
     let many = alloc::format!("i2c:0x48=const(1){}", "+const(1)".repeat(64));
     assert!(spec(&many).unwrap_err().message.contains("at most 64 terms"));

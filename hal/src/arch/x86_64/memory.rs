@@ -76,16 +76,21 @@ static mut SPLIT: Split = Split([const { PageTable::new() }; MOST_SPLIT]);
 /// Called once, on the page tables of the boot code: four levels, 4 GiB at their
 /// own addresses in large pages; `image` describes the running kernel, which
 /// lies in its first 32 MiB.
-pub(super) unsafe fn protect(image: &KernelImage) {
+///
+/// # Errors
+/// [`HalError::Failed`] when the tables are not the boot code's or the kernel is
+/// too large; then some of its pages have no rights of their own.
+pub(super) unsafe fn protect(image: &KernelImage) -> Result<(), HalError> {
+    const FAILED: HalError = HalError::Failed { what: "giving the kernel's pages their rights" };
     let (root, _) = Cr3::read();
-    let Some(directories) = table_at(root.start_address()).and_then(|top| next(top, 0)) else { return };
+    let directories = table_at(root.start_address()).and_then(|top| next(top, 0)).ok_or(FAILED)?;
     let split = &raw mut SPLIT;
     // SAFETY: called once (contract), so this is the only reference.
     let split = unsafe { &mut *split };
     let mut spare = split.0.iter_mut();
 
     for gigabyte in 0..(MAPPED_END >> 30) {
-        let Some(directory) = next(directories, gigabyte) else { continue };
+        let directory = next(directories, gigabyte).ok_or(FAILED)?;
         // SAFETY: a page directory of the boot code, mapped at its own address;
         // nothing else refers to it now (one core, called once).
         let directory = unsafe { &mut *directory.as_ptr() };
@@ -107,14 +112,13 @@ pub(super) unsafe fn protect(image: &KernelImage) {
                     ));
                     entry.set_frame(frame, Flags::PRESENT | Flags::WRITABLE);
                 }
-                // A kernel beyond MOST_SPLIT would keep executable data; the
-                // linker script refuses to link one.
-                None if holds_kernel => {}
+                None if holds_kernel => return Err(FAILED),
                 None => entry.set_flags(entry.flags() | Flags::NO_EXECUTE),
             }
         }
     }
     tlb::flush_all();
+    Ok(())
 }
 
 fn index(entry: u64) -> usize {

@@ -51,6 +51,8 @@ pub enum StartError {
     Twice,
     /// What the loader handed over can't be used.
     Info(StartInfoError),
+    /// The kernel's own memory can't be protected.
+    Memory(HalError),
 }
 
 impl core::fmt::Display for StartError {
@@ -58,6 +60,7 @@ impl core::fmt::Display for StartError {
         match self {
             Self::Twice => out.write_str("the machine was started twice"),
             Self::Info(error) => error.fmt(out),
+            Self::Memory(error) => error.fmt(out),
         }
     }
 }
@@ -92,7 +95,7 @@ impl Machine {
         unsafe { interrupts::install_tables() };
         let info = StartInfo::read(&memory::Identity, start_info)?;
         // SAFETY: as above; `image` describes the running kernel.
-        unsafe { memory::protect(&image) };
+        unsafe { memory::protect(&image) }.map_err(StartError::Memory)?;
         let tsc = Tsc::calibrate();
         let level = if tsc.is_some() { BootLevel::Ready } else { BootLevel::Probe };
         Ok(Self { info, image, console, tsc, level })
