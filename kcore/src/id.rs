@@ -310,6 +310,14 @@ impl<I: Id, T> Table<I, T> {
         })
     }
 
+    /// The living entry in `slot`, whatever its generation; for links between entries.
+    pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut T> {
+        match &mut self.slots.get_mut(index(slot)?)?.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } | Content::Retired => None,
+        }
+    }
+
     fn slot(&self, number: u32) -> Option<&Slot<T>> {
         self.slots.get(index(number)?)
     }

@@ -25,8 +25,9 @@
 //!
 //! ```text
 //! loop {
-//!     while let Some((agent, event)) = shard.poll() { runtime.event(sys, agent, event) → shard.wake }
-//!     if let Some(d) = shard.dispatch() { step = runtime.run(sys, d.agent, d.slice); shard.settle(d.agent, step); continue }
+//!     while let Some((agent, event)) = shard.poll() { if runtime.event(sys, agent, event) is Ready → shard.wake(agent, …) }
+//!     if let Some(d) = shard.dispatch() { step = runtime.run(sys, d.agent, d.slice); shard.settle(d.agent, step);
+//!                                         if Ended(exit) → shard.end(d.agent, exit); continue }
 //!     match shard.next_event() { Some(time) → wait until then and shard.advance(time), None → all is quiet }
 //! }
 //! ```
@@ -36,22 +37,33 @@
 //! knowledge: VM instances, suspended runs, payload conversion. Neither crate names the other.
 //!
 //! # Invariants
-//! 1. No operation panics, recurses without bound, or allocates infallibly for an agent.
+//! 1. No operation panics, recurses without bound, or allocates infallibly.
 //! 2. What one agent can make the kernel hold is bounded by its own limits.
 //! 3. Equal calls in equal order give equal results: no hash order, no address, no thread.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![cfg_attr(test, allow(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test"))]
 
 extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
 pub mod agent_state;
+pub mod barrier;
 pub mod capability;
+pub mod dead_letter;
 pub mod id;
 mod list;
+pub mod mailbox;
 pub mod message;
+pub mod process;
+pub mod quota;
+pub mod request;
 pub mod runtime;
 pub mod sched;
+pub mod shard;
+mod sorted;
 pub mod time;
+pub mod timer;
+pub mod topic;

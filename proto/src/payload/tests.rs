@@ -138,7 +138,7 @@ fn only_the_canonical_nan_is_read_and_written() {
     writer.float(f64::from_bits(0xfff8_0000_0000_0001)).unwrap();
     let bytes = writer.finish().unwrap().to_vec();
     assert_eq!(bytes[3..], CANONICAL_NAN.to_le_bytes());
-    let mut other = bytes.clone();
+    let mut other = bytes;
     other[3] = 1;
     assert_eq!(Reader::new(&other).err(), Some(PayloadError::NotCanonical { at: 3 }));
 }

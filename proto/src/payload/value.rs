@@ -117,7 +117,7 @@ impl Value {
     /// Reads the next value; recursion is bounded because the reader was checked.
     fn read(reader: &mut Reader<'_>) -> Result<Self, PayloadError> {
         let found = reader.next().ok_or(PayloadError::Missing)?;
-        let mut list = |count: u16, reader: &mut Reader<'_>| {
+        let list = |count: u16, reader: &mut Reader<'_>| {
             (0..count).map(|_| Self::read(reader)).collect::<Result<Vec<_>, _>>()
         };
         Ok(match found {
