@@ -1,0 +1,401 @@
+//! Host instructions of a run: what belongs to the run is done here, the rest goes to the kernel.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::fmt::Write as _;
+
+use flux_abi::limits::{ASK_DEADLINE_NS, DELEGATE_DEADLINE_NS};
+use flux_abi::message::MessageType;
+use flux_abi::opcode::Opcode;
+use flux_abi::select::{Clock, LogLevel, QueryItem, YieldKind};
+use flux_abi::status::Status;
+use flux_abi::syscall::Syscall;
+use flux_abi::trap::TrapKind;
+use flux_kcore::capability::Handle;
+use flux_kcore::id::{AgentId, RequestId};
+use flux_kcore::message::{Outcome, Outgoing, RequestKind};
+use flux_kcore::runtime::{BarrierStep, Syscalls};
+use flux_kcore::time::{Span, Time};
+use flux_vm::{Host, HostCall, HostOutcome, Memory, Stop};
+
+use crate::context::{Context, OpenRequest, Shared};
+use crate::form::Form;
+use crate::marshal::{self, MarshalError};
+use crate::task::{About, Wait};
+
+/// The host of one run for the time of one slice.
+pub(crate) struct Bridge<'a, S: ?Sized> {
+    pub(crate) sys: &'a mut S,
+    pub(crate) shared: &'a mut Shared,
+    pub(crate) context: &'a mut Context,
+    pub(crate) about: &'a mut About,
+}
+
+/// What a refused operation of the agent page makes of its run.
+fn refused(status: Status) -> HostOutcome {
+    match status {
+        Status::Denied => HostOutcome::Trap(TrapKind::Capability),
+        Status::Overflow => HostOutcome::Trap(TrapKind::Overflow),
+        other => HostOutcome::status(other),
+    }
+}
+
+impl From<MarshalError> for HostOutcome {
+    fn from(error: MarshalError) -> Self {
+        match error {
+            MarshalError::Access => Self::Trap(TrapKind::BadAccess),
+            MarshalError::TooLong => Self::Trap(TrapKind::Overflow),
+            MarshalError::Quota => Self::Trap(TrapKind::Quota),
+            MarshalError::Mismatch | MarshalError::Unsupported => Self::status(Status::Invalid),
+        }
+    }
+}
+
+impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
+    fn call(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
+        let [a, b, c, ..] = call.arguments;
+        match call.opcode {
+            Opcode::Tell => self.tell(memory, a, b, c),
+            Opcode::Ask | Opcode::CallAgent => self.request(memory, RequestKind::Ask, call),
+            Opcode::Delegate => self.request(memory, RequestKind::Delegate, call),
+            Opcode::Reply => self.reply(memory, a, b),
+            Opcode::Broadcast => self.broadcast(memory, a, b, c),
+            Opcode::AgentWait => self.wait_for(memory, a, b),
+            Opcode::Barrier => self.barrier(memory, a, b, c),
+            Opcode::Subscribe => self.subscription(Syscalls::subscribe, a),
+            Opcode::Unsubscribe => self.subscription(Syscalls::unsubscribe, a),
+            Opcode::YieldAgent => self.pause(call.immediate),
+            Opcode::Sleep => match self.until(a) {
+                Some(due) => self.suspend(Wait::Sleep(due)),
+                None => HostOutcome::value(0),
+            },
+            Opcode::TimedWait => self.timed_wait(a),
+            Opcode::Pacer => match self.context.pace(call.immediate, self.sys.now()) {
+                Some(due) => HostOutcome::value(u64::from(due)),
+                None => HostOutcome::status(Status::NotFound),
+            },
+            Opcode::Log => self.log(memory, a, call.immediate),
+            Opcode::Metric => self.metric(memory, a, b),
+            Opcode::Random => HostOutcome::value(self.sys.random(self.context.id)),
+            Opcode::Ticks if call.immediate == Clock::Now as u32 => {
+                HostOutcome::value(self.sys.now().ns().cast_unsigned())
+            }
+            Opcode::Query if a == 0 && call.immediate == QueryItem::Sender as u32 => {
+                HostOutcome::value(self.about.sender.map_or(0, AgentId::word))
+            }
+            Opcode::Query if a == 0 && call.immediate == QueryItem::Memory as u32 => {
+                HostOutcome::value(memory.charged())
+            }
+            Opcode::IoRead | Opcode::IoRead8 | Opcode::IoRead16 | Opcode::IoRead32 | Opcode::IoRead64 => {
+                let outcome = self.sys.call(call, memory);
+                self.device(outcome, |context| &mut context.counters.readings)
+            }
+            Opcode::IoWrite
+            | Opcode::IoWrite8
+            | Opcode::IoWrite16
+            | Opcode::IoWrite32
+            | Opcode::IoWrite64 => {
+                let outcome = self.sys.call(call, memory);
+                self.device(outcome, |context| &mut context.counters.writes)
+            }
+            Opcode::Syscall => self.syscall(call, memory),
+            _ => self.sys.call(call, memory),
+        }
+    }
+}
+
+impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
+    fn suspend(&mut self, wait: Wait) -> HostOutcome {
+        self.about.wait = Some(wait);
+        HostOutcome::Suspend
+    }
+
+    /// The time `ns` (signed) from now; `None` for 0 or less.
+    fn until(&self, ns: u64) -> Option<Time> {
+        let ns = ns.cast_signed();
+        (ns > 0).then(|| self.sys.now().after(Span::from_ns(ns)))
+    }
+
+    /// The form at `form`, with the call that it and the words at `words` make in the buffer.
+    fn encode(&mut self, memory: &Memory, form: u64, words: u64) -> Result<Arc<Form>, HostOutcome> {
+        let form = self.context.forms.get(memory, form).map_err(HostOutcome::Trap)?;
+        marshal::encode_call(&mut self.shared.buffer, memory, &form.name, &form.arguments, words)?;
+        Ok(form)
+    }
+
+    fn tell(&mut self, memory: &Memory, target: u64, form: u64, words: u64) -> HostOutcome {
+        if let Err(outcome) = self.encode(memory, form, words) {
+            return outcome;
+        }
+        let outgoing = Outgoing::new(&self.shared.buffer);
+        match self.sys.tell(self.context.id, Handle::from_word(target), outgoing) {
+            Ok(_) => {
+                self.context.counters.sent.add(MessageType::Tell);
+                self.context.log_sent(self.sys, self.shared, MessageType::Tell, target, None);
+                HostOutcome::value(0)
+            }
+            Err(status @ (Status::Denied | Status::Overflow)) => refused(status),
+            Err(status) => {
+                self.context.send_failed(self.sys, self.shared, MessageType::Tell, target, status);
+                HostOutcome::status(status)
+            }
+        }
+    }
+
+    fn request(&mut self, memory: &Memory, kind: RequestKind, call: &HostCall) -> HostOutcome {
+        let [target, form, words, ..] = call.arguments;
+        let form = match self.encode(memory, form, words) {
+            Ok(form) => form,
+            Err(outcome) => return outcome,
+        };
+        let usual = match kind {
+            RequestKind::Ask => ASK_DEADLINE_NS,
+            RequestKind::Delegate => DELEGATE_DEADLINE_NS,
+        };
+        let given = form.deadline.filter(|_| call.opcode != Opcode::CallAgent);
+        let deadline = self.sys.now().after(given.unwrap_or(Span::from_ns(usual)));
+        let outgoing = Outgoing::new(&self.shared.buffer);
+        let sent = self.sys.request(self.context.id, Handle::from_word(target), kind, outgoing, deadline);
+        let message = kind.message_type();
+        match sent {
+            Ok(request) => {
+                let number = Context::next_number(self.shared);
+                self.context.counters.sent.add(message);
+                self.context.log_sent(self.sys, self.shared, message, target, Some(number));
+                self.context.requests.push(OpenRequest {
+                    request,
+                    number,
+                    kind,
+                    target,
+                    form,
+                    outcome: None,
+                });
+                match kind {
+                    RequestKind::Ask => self.suspend(Wait::Answer(request)),
+                    RequestKind::Delegate => HostOutcome::value(request.word()),
+                }
+            }
+            Err(status @ (Status::Denied | Status::Overflow)) => refused(status),
+            Err(status) => {
+                // The request ends in its ERROR at once.
+                let number = Context::next_number(self.shared);
+                self.context.counters.sent.add(message);
+                self.context.log_sent(self.sys, self.shared, message, target, Some(number));
+                let what = (target, form.name.as_str(), number);
+                let failure = flux_kcore::message::Failure::Answered(status);
+                self.context.failed(self.sys, self.shared, kind, what, failure);
+                HostOutcome::status(status)
+            }
+        }
+    }
+
+    fn reply(&mut self, memory: &Memory, form: u64, words: u64) -> HostOutcome {
+        if self.about.replied || !self.about.kind.is_message() {
+            return HostOutcome::Trap(TrapKind::Reply);
+        }
+        if let Err(outcome) = self.encode(memory, form, words) {
+            return outcome;
+        }
+        self.about.replied = true;
+        if let Some((request, kind)) = self.about.request {
+            self.context.answer(self.sys, self.shared, request, kind);
+        }
+        HostOutcome::value(0)
+    }
+
+    fn broadcast(&mut self, memory: &Memory, topic: u64, form: u64, words: u64) -> HostOutcome {
+        if let Err(outcome) = self.encode(memory, form, words) {
+            return outcome;
+        }
+        let outgoing = Outgoing::new(&self.shared.buffer);
+        match self.sys.publish(self.context.id, Handle::from_word(topic), outgoing) {
+            Ok(delivery) => {
+                self.context.counters.sent.add(MessageType::Event);
+                let level = if delivery.refused > 0 { LogLevel::Warning } else { LogLevel::Info };
+                if self.shared.wants(level) {
+                    let mut text = alloc::format!(
+                        "EVENT → \"{}\" {} ({} delivered",
+                        self.context.target_name(topic),
+                        marshal::describe_arguments(&self.shared.buffer),
+                        delivery.delivered
+                    );
+                    let _ = match delivery.refused {
+                        0 => write!(text, ")"),
+                        refused => write!(text, ", {refused} refused: mailbox full)"),
+                    };
+                    self.sys.log(self.context.id, level, &text);
+                }
+                for _ in 0..delivery.refused {
+                    self.context.counters.add(|c| &mut c.dead_letters);
+                }
+                HostOutcome::value(u64::from(delivery.delivered) | u64::from(delivery.refused) << 32)
+            }
+            Err(status) => refused(status),
+        }
+    }
+
+    fn wait_for(&mut self, memory: &mut Memory, ticket: u64, form: u64) -> HostOutcome {
+        let form = match self.context.forms.get(memory, form) {
+            Ok(form) => form,
+            Err(kind) => return HostOutcome::Trap(kind),
+        };
+        let open = RequestId::from_word(ticket)
+            .and_then(|ticket| self.context.requests.iter().position(|open| open.request == ticket));
+        let Some(at) = open else { return HostOutcome::status(Status::NotFound) };
+        let Some(open) = self.context.requests.get_mut(at) else {
+            return HostOutcome::status(Status::NotFound);
+        };
+        let request = open.request;
+        match open.outcome.take() {
+            Some(outcome) => {
+                self.context.requests.remove(at);
+                let (value, status) = decode_outcome(&outcome, form.result.as_ref(), memory);
+                HostOutcome::Done { value, status }
+            }
+            None => {
+                let until = form.deadline.map_or(Time::NEVER, |span| self.sys.now().after(span));
+                self.suspend(Wait::Ticket { request, form, until })
+            }
+        }
+    }
+
+    fn barrier(&mut self, memory: &Memory, name: u64, parties: u64, limit: u64) -> HostOutcome {
+        let Ok(name) = memory.str(name) else { return HostOutcome::Trap(TrapKind::BadAccess) };
+        let Ok(parties) = u32::try_from(parties) else { return HostOutcome::status(Status::Invalid) };
+        let deadline = self.until(limit).unwrap_or(Time::NEVER);
+        match self.sys.barrier(self.context.id, name, parties, deadline) {
+            Ok(BarrierStep::Open) => {
+                self.context.counters.sent.add(MessageType::Barrier);
+                HostOutcome::value(0)
+            }
+            Ok(BarrierStep::Waiting) => {
+                self.context.counters.sent.add(MessageType::Barrier);
+                self.suspend(Wait::Barrier)
+            }
+            Err(status) => refused(status),
+        }
+    }
+
+    fn subscription(
+        &mut self,
+        operation: fn(&mut S, AgentId, Handle) -> Result<(), Status>,
+        topic: u64,
+    ) -> HostOutcome {
+        match operation(self.sys, self.context.id, Handle::from_word(topic)) {
+            Ok(()) => {
+                self.context.counters.sent.add(MessageType::Subscribe);
+                HostOutcome::value(0)
+            }
+            // Subscribed already, or not at all: what was asked for holds.
+            Err(Status::Exists) => HostOutcome::value(0),
+            Err(status) => refused(status),
+        }
+    }
+
+    fn pause(&mut self, kind: u32) -> HostOutcome {
+        let now = self.sys.now();
+        let kind = u8::try_from(kind).ok().and_then(YieldKind::from_byte).unwrap_or(YieldKind::Event);
+        let until = match kind {
+            YieldKind::Event => self.context.next_point(now, self.context.tables.period),
+            YieldKind::Message => Time::NEVER,
+        };
+        self.suspend(Wait::Yield { kind, until })
+    }
+
+    fn timed_wait(&mut self, ns: u64) -> HostOutcome {
+        if self.sys.peek(self.context.id).is_some_and(|arrival| arrival.due <= self.sys.now()) {
+            return HostOutcome::value(1);
+        }
+        match self.until(ns) {
+            Some(until) => self.suspend(Wait::Message { until }),
+            None => HostOutcome::value(0),
+        }
+    }
+
+    fn log(&mut self, memory: &Memory, text: u64, level: u32) -> HostOutcome {
+        let level = u8::try_from(level).ok().and_then(LogLevel::from_byte).unwrap_or(LogLevel::Info);
+        let Ok(bytes) = memory.str(text) else { return HostOutcome::Trap(TrapKind::BadAccess) };
+        if self.shared.wants(level) {
+            self.sys.log(self.context.id, level, &String::from_utf8_lossy(bytes));
+        }
+        HostOutcome::value(0)
+    }
+
+    fn metric(&mut self, memory: &Memory, name: u64, value: u64) -> HostOutcome {
+        let Ok(bytes) = memory.str(name) else { return HostOutcome::Trap(TrapKind::BadAccess) };
+        let name = String::from_utf8_lossy(bytes);
+        let value = f64::from_bits(value);
+        self.shared.metrics.record(&name, value);
+        self.sys.metric(self.context.id, &name, value);
+        if self.shared.wants(LogLevel::Info) {
+            let text = alloc::format!("METRIC {name} = {}", marshal::Number(value));
+            self.sys.log(self.context.id, LogLevel::Info, &text);
+        }
+        HostOutcome::value(0)
+    }
+
+    fn device(&mut self, outcome: HostOutcome, count: fn(&mut Context) -> &mut u64) -> HostOutcome {
+        if let HostOutcome::Done { status, .. } = outcome {
+            let count = if status == Status::Ok {
+                self.about.device_worked = true;
+                count(self.context)
+            } else {
+                &mut self.context.counters.device_errors
+            };
+            *count = count.saturating_add(1);
+        }
+        outcome
+    }
+
+    /// System calls that end or suspend the run; the others are the kernel's.
+    fn syscall(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
+        let [number, first, second, _, fourth] = call.arguments;
+        match Syscall::from_number(number) {
+            Some(Syscall::Yield) => HostOutcome::value(0),
+            Some(Syscall::Exit) => {
+                self.about.status = first.cast_signed();
+                HostOutcome::Stop(Stop::Halt)
+            }
+            Some(Syscall::Log) => {
+                let level = u32::try_from(first).unwrap_or(u32::MAX);
+                match self.log(memory, second, level) {
+                    HostOutcome::Trap(_) => HostOutcome::status(Status::Invalid),
+                    outcome => outcome,
+                }
+            }
+            Some(Syscall::Wait) => match (self.sys.call(call, memory), AgentId::from_word(first)) {
+                (HostOutcome::Suspend, Some(agent)) => {
+                    let until = self.until(second).unwrap_or(Time::NEVER);
+                    self.suspend(Wait::Child { agent, until })
+                }
+                (outcome, _) => outcome,
+            },
+            Some(Syscall::A2aRecv) => match (self.sys.call(call, memory), self.until(fourth)) {
+                (HostOutcome::Done { status: Status::NotFound, .. }, Some(until)) => {
+                    self.suspend(Wait::Receive { call: *call, until })
+                }
+                (outcome, _) => outcome,
+            },
+            _ => self.sys.call(call, memory),
+        }
+    }
+}
+
+/// What a run sees of the outcome of its request: value word and status.
+pub(crate) fn decode_outcome(
+    outcome: &Outcome,
+    result: Option<&flux_isa::desc::Desc>,
+    memory: &mut Memory,
+) -> (u64, Status) {
+    match (outcome, result) {
+        (Outcome::Error(failure), _) => (0, failure.status()),
+        (Outcome::Answer(_), None) => (0, Status::Ok),
+        (Outcome::Answer(payload), Some(desc)) => {
+            match marshal::decode_value(payload.bytes(), desc, memory) {
+                Ok(value) => (value, Status::Ok),
+                Err(MarshalError::Quota) => (0, Status::NoMemory),
+                Err(_) => (0, Status::Invalid),
+            }
+        }
+    }
+}

@@ -1,0 +1,468 @@
+//! Values between an agent's memory and payloads, guided by type descriptors.
+//!
+//! # Invariants
+//! 1. Lengths in an agent's memory are claims: what is read is bounded by the memory and by the
+//!    4,096 bytes of a payload, whatever they say.
+//! 2. A value that is decoded has the type of its descriptor: an int becomes an f64 where one is
+//!    wanted, an int must fit its width, everything else must match.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt::{self, Write as _};
+use core::ops::Deref;
+
+use flux_abi::limits::PAYLOAD_BYTES;
+use flux_abi::select::AllocKind;
+use flux_isa::desc::{Desc, Layout};
+use flux_proto::payload::{PayloadError, Reader, Token, Writer};
+use flux_vm::{Memory, MemoryError};
+
+/// Why a value can't be sent or taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum MarshalError {
+    /// An offset in the agent's memory is none.
+    Access,
+    /// The payload would be too long.
+    TooLong,
+    /// The agent's quota does not hold the value.
+    Quota,
+    /// The value is not of the type.
+    Mismatch,
+    /// Values of this type can't be sent by this version.
+    Unsupported,
+}
+
+impl From<MemoryError> for MarshalError {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::Access { .. } => Self::Access,
+            _ => Self::Quota,
+        }
+    }
+}
+
+impl From<PayloadError> for MarshalError {
+    fn from(error: PayloadError) -> Self {
+        match error {
+            PayloadError::Overflow { .. } | PayloadError::TextTooLong { .. } => Self::TooLong,
+            PayloadError::NoMemory => Self::Quota,
+            _ => Self::Mismatch,
+        }
+    }
+}
+
+/// A payload under construction; allocated once for all agents.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    bytes: Vec<u8>,
+    len: usize,
+}
+
+impl Buffer {
+    pub(crate) fn new() -> Self {
+        Self { bytes: alloc::vec![0; PAYLOAD_BYTES], len: 0 }
+    }
+
+    fn write(
+        &mut self,
+        name: &str,
+        count: usize,
+        values: impl FnOnce(&mut Writer<'_>) -> Result<(), MarshalError>,
+    ) -> Result<(), MarshalError> {
+        self.len = 0;
+        let count = u8::try_from(count).map_err(|_| MarshalError::TooLong)?;
+        let mut writer = Writer::new(&mut self.bytes, name, count)?;
+        values(&mut writer)?;
+        self.len = writer.finish()?.len();
+        Ok(())
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// Writes a call: `name` and the values of the words at `words` in `memory`.
+pub(crate) fn encode_call(
+    buffer: &mut Buffer,
+    memory: &Memory,
+    name: &str,
+    types: &[Desc],
+    words: u64,
+) -> Result<(), MarshalError> {
+    buffer.write(name, types.len(), |writer| {
+        let mut at = words;
+        for desc in types {
+            encode(writer, memory, desc, memory.read_u64(at)?)?;
+            at = at.wrapping_add(8);
+        }
+        Ok(())
+    })
+}
+
+/// Writes an answer: one value, or none without a type.
+pub(crate) fn encode_value(
+    buffer: &mut Buffer,
+    memory: &Memory,
+    desc: Option<&Desc>,
+    word: u64,
+) -> Result<(), MarshalError> {
+    buffer.write("", 1, |writer| match desc {
+        Some(desc) => encode(writer, memory, desc, word),
+        None => Ok(writer.none()?),
+    })
+}
+
+/// Writes the value that register word `word` stands for.
+fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> Result<(), MarshalError> {
+    match desc {
+        Desc::Bool => writer.bool(word != 0)?,
+        Desc::I64 | Desc::I32 | Desc::I16 | Desc::I8 | Desc::Duration => writer.int(word.cast_signed())?,
+        Desc::U64 | Desc::U32 | Desc::U16 | Desc::U8 => {
+            writer.int(i64::try_from(word).map_err(|_| MarshalError::TooLong)?)?;
+        }
+        Desc::F64 => writer.float(f64::from_bits(word))?,
+        Desc::F32 => writer.float(f64::from(f32::from_bits(low_half(word))))?,
+        Desc::Str => {
+            let text = core::str::from_utf8(memory.str(word)?).map_err(|_| MarshalError::Mismatch)?;
+            writer.str(text)?;
+        }
+        Desc::Bytes => writer.bytes(memory.str(word)?)?,
+        Desc::Agent => writer.agent(word)?,
+        Desc::Capability => writer.capability(word)?,
+        Desc::Array(element) => {
+            let count = if word == 0 { 0 } else { memory.read_u32(word)? };
+            let count = u16::try_from(count).map_err(|_| MarshalError::TooLong)?;
+            writer.array(count)?;
+            encode_elements(writer, memory, element, count, word.wrapping_add(8))?;
+        }
+        Desc::Fixed(count, element) => {
+            let count = u16::try_from(*count).map_err(|_| MarshalError::TooLong)?;
+            writer.array(count)?;
+            encode_elements(writer, memory, element, count, word)?;
+        }
+        Desc::Struct(fields) => {
+            writer.structure(u16::try_from(fields.len()).map_err(|_| MarshalError::TooLong)?)?;
+            let mut layout = Layout::EMPTY;
+            for field in fields {
+                let (offset, next) = place(layout, field)?;
+                layout = next;
+                encode_at(writer, memory, field, word.wrapping_add(u64::from(offset)))?;
+            }
+        }
+        Desc::Optional(_) | Desc::Enum(_) | Desc::Map(..) => return Err(MarshalError::Unsupported),
+    }
+    Ok(())
+}
+
+fn encode_elements(
+    writer: &mut Writer<'_>,
+    memory: &Memory,
+    element: &Desc,
+    count: u16,
+    start: u64,
+) -> Result<(), MarshalError> {
+    let size = u64::from(element.layout().ok_or(MarshalError::Unsupported)?.size);
+    for index in 0..u64::from(count) {
+        encode_at(writer, memory, element, start.wrapping_add(index.wrapping_mul(size)))?;
+    }
+    Ok(())
+}
+
+/// Writes the value that lies at `at`.
+fn encode_at(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, at: u64) -> Result<(), MarshalError> {
+    let word = match desc {
+        Desc::Bool | Desc::U8 => u64::from(memory.read_u8(at)?),
+        Desc::I8 => i64::from(memory.read_u8(at)?.cast_signed()).cast_unsigned(),
+        Desc::U16 => u64::from(memory.read_u16(at)?),
+        Desc::I16 => i64::from(memory.read_u16(at)?.cast_signed()).cast_unsigned(),
+        Desc::U32 | Desc::F32 | Desc::Str | Desc::Bytes | Desc::Array(_) | Desc::Map(..) => {
+            u64::from(memory.read_u32(at)?)
+        }
+        Desc::I32 => i64::from(memory.read_u32(at)?.cast_signed()).cast_unsigned(),
+        Desc::I64 | Desc::U64 | Desc::F64 | Desc::Duration | Desc::Agent | Desc::Capability => {
+            memory.read_u64(at)?
+        }
+        Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) | Desc::Enum(_) => at,
+    };
+    encode(writer, memory, desc, word)
+}
+
+/// Name of the handler that a payload is for.
+pub(crate) fn name_of(payload: &[u8]) -> Option<&str> {
+    let (length, rest) = payload.split_first()?;
+    core::str::from_utf8(rest.get(..usize::from(*length))?).ok()
+}
+
+/// Where decoded values are put.
+struct Heap<'a> {
+    memory: &'a mut Memory,
+    kind: AllocKind,
+    /// Offsets of what was allocated, for whoever frees it.
+    owned: Option<&'a mut Vec<u32>>,
+}
+
+impl Heap<'_> {
+    fn keep(&mut self, ptr: u32) -> u64 {
+        if let Some(owned) = &mut self.owned
+            && ptr != 0
+        {
+            owned.push(ptr);
+        }
+        u64::from(ptr)
+    }
+
+    fn alloc(&mut self, bytes: u64) -> Result<u64, MarshalError> {
+        let ptr = self.memory.alloc(self.kind, bytes)?;
+        Ok(self.keep(ptr))
+    }
+
+    fn text(&mut self, bytes: &[u8]) -> Result<u64, MarshalError> {
+        let ptr = self.memory.alloc_str(self.kind, bytes)?;
+        Ok(self.keep(ptr))
+    }
+}
+
+/// Reads the arguments of a handler; each is a word, what they point to is in `owned`.
+pub(crate) fn decode_arguments(
+    payload: &[u8],
+    types: &[Desc],
+    memory: &mut Memory,
+    words: &mut Vec<u64>,
+    owned: &mut Vec<u32>,
+) -> Result<(), MarshalError> {
+    let mut reader = Reader::new(payload)?;
+    if usize::from(reader.values()) != types.len() {
+        return Err(MarshalError::Mismatch);
+    }
+    let mut heap = Heap { memory, kind: AllocKind::State, owned: Some(owned) };
+    for desc in types {
+        words.push(decode(&mut reader, desc, &mut heap)?);
+    }
+    Ok(())
+}
+
+/// Reads the one value of an answer into the arena of the run that waits for it.
+pub(crate) fn decode_value(payload: &[u8], desc: &Desc, memory: &mut Memory) -> Result<u64, MarshalError> {
+    let mut reader = Reader::new(payload)?;
+    if reader.values() != 1 {
+        return Err(MarshalError::Mismatch);
+    }
+    decode(&mut reader, desc, &mut Heap { memory, kind: AllocKind::Arena, owned: None })
+}
+
+fn integer(value: i64, desc: &Desc) -> Result<u64, MarshalError> {
+    let fits = match desc {
+        Desc::I64 | Desc::Duration => true,
+        Desc::I32 => i32::try_from(value).is_ok(),
+        Desc::I16 => i16::try_from(value).is_ok(),
+        Desc::I8 => i8::try_from(value).is_ok(),
+        Desc::U64 => value >= 0,
+        Desc::U32 => u32::try_from(value).is_ok(),
+        Desc::U16 => u16::try_from(value).is_ok(),
+        Desc::U8 => u8::try_from(value).is_ok(),
+        _ => false,
+    };
+    if fits { Ok(value.cast_unsigned()) } else { Err(MarshalError::Mismatch) }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an int that is taken as f64 is rounded to nearest even")]
+fn decode(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>) -> Result<u64, MarshalError> {
+    let token = reader.next().ok_or(MarshalError::Mismatch)?;
+    Ok(match (desc, token) {
+        (Desc::Bool, Token::Bool(value)) => u64::from(value),
+        (Desc::F64, Token::Float(value)) => value.to_bits(),
+        (Desc::F64, Token::Int(value)) => (value as f64).to_bits(),
+        (Desc::F32, Token::Float(value)) => u64::from(narrow(value).to_bits()),
+        (Desc::F32, Token::Int(value)) => u64::from((value as f32).to_bits()),
+        (Desc::Str, Token::Str(text)) => heap.text(text.as_bytes())?,
+        (Desc::Bytes, Token::Bytes(bytes)) => heap.text(bytes)?,
+        (Desc::Agent, Token::Agent(word)) | (Desc::Capability, Token::Capability(word)) => word,
+        (Desc::Array(element), Token::Array(count)) => {
+            let size = u64::from(element.layout().ok_or(MarshalError::Unsupported)?.size);
+            let bytes = u64::from(count).checked_mul(size).and_then(|bytes| bytes.checked_add(8));
+            let ptr = heap.alloc(bytes.ok_or(MarshalError::Quota)?)?;
+            heap.memory.write_u32(ptr, u32::from(count))?;
+            heap.memory.write_u32(ptr.wrapping_add(4), u32::from(count))?;
+            decode_elements(reader, element, count, heap, ptr.wrapping_add(8))?;
+            ptr
+        }
+        (Desc::Fixed(..) | Desc::Struct(_), token) => {
+            let layout = desc.layout().ok_or(MarshalError::Unsupported)?;
+            let ptr = heap.alloc(u64::from(layout.size))?;
+            decode_aggregate(reader, desc, token, heap, ptr)?;
+            ptr
+        }
+        (Desc::Optional(_) | Desc::Enum(_) | Desc::Map(..), _) => return Err(MarshalError::Unsupported),
+        (desc, Token::Int(value)) => integer(value, desc)?,
+        _ => return Err(MarshalError::Mismatch),
+    })
+}
+
+/// Reads what follows the head `token` of a struct or fixed array into place.
+fn decode_aggregate(
+    reader: &mut Reader<'_>,
+    desc: &Desc,
+    token: Token<'_>,
+    heap: &mut Heap<'_>,
+    at: u64,
+) -> Result<(), MarshalError> {
+    match (desc, token) {
+        (Desc::Fixed(wanted, element), Token::Array(count)) if u32::from(count) == *wanted => {
+            decode_elements(reader, element, count, heap, at)
+        }
+        (Desc::Struct(fields), Token::Struct(count)) if usize::from(count) == fields.len() => {
+            let mut layout = Layout::EMPTY;
+            for field in fields {
+                let (offset, next) = place(layout, field)?;
+                layout = next;
+                decode_at(reader, field, heap, at.wrapping_add(u64::from(offset)))?;
+            }
+            Ok(())
+        }
+        _ => Err(MarshalError::Mismatch),
+    }
+}
+
+fn decode_elements(
+    reader: &mut Reader<'_>,
+    element: &Desc,
+    count: u16,
+    heap: &mut Heap<'_>,
+    start: u64,
+) -> Result<(), MarshalError> {
+    let size = u64::from(element.layout().ok_or(MarshalError::Unsupported)?.size);
+    for index in 0..u64::from(count) {
+        decode_at(reader, element, heap, start.wrapping_add(index.wrapping_mul(size)))?;
+    }
+    Ok(())
+}
+
+fn decode_at(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>, at: u64) -> Result<(), MarshalError> {
+    if matches!(desc, Desc::Struct(_) | Desc::Fixed(..)) {
+        let token = reader.next().ok_or(MarshalError::Mismatch)?;
+        return decode_aggregate(reader, desc, token, heap, at);
+    }
+    let word = decode(reader, desc, heap)?;
+    let size = desc.layout().ok_or(MarshalError::Unsupported)?.size;
+    let bytes = word.to_le_bytes();
+    let low = usize::try_from(size).ok().and_then(|size| bytes.get(..size));
+    heap.memory.write(at, low.ok_or(MarshalError::Unsupported)?)?;
+    Ok(())
+}
+
+fn place(layout: Layout, field: &Desc) -> Result<(u32, Layout), MarshalError> {
+    field.layout().and_then(|field| layout.append(field)).ok_or(MarshalError::Unsupported)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an f32 is the low half of its word")]
+const fn low_half(word: u64) -> u32 {
+    word as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an f64 that is taken as f32 is rounded to nearest even")]
+const fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+/// A number as log lines show it: at most four decimals.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Number(pub(crate) f64);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let magnitude = self.0.abs();
+        if !self.0.is_finite() || magnitude >= 1e15 || (magnitude != 0.0 && magnitude < 1e-4) {
+            return write!(f, "{:e}", self.0);
+        }
+        let text = alloc::format!("{:.4}", self.0);
+        f.write_str(text.trim_end_matches('0').trim_end_matches('.'))
+    }
+}
+
+/// Longest text that log lines show of one payload, in characters.
+const SHOWN: usize = 160;
+/// Longest text value that log lines show, in characters.
+const SHOWN_TEXT: usize = 48;
+
+/// A call as people read it: `send_notification(30.4, "lab")`.
+pub(crate) fn describe(payload: &[u8]) -> String {
+    let name = name_of(payload).unwrap_or("?");
+    alloc::format!("{name}{}", describe_arguments(payload))
+}
+
+/// The values of a payload as people read them: `(30.4, "lab")`.
+pub(crate) fn describe_arguments(payload: &[u8]) -> String {
+    alloc::format!("({})", values(payload))
+}
+
+/// The value of an answer as people read it; `None` for none.
+pub(crate) fn describe_value(payload: &[u8]) -> Option<String> {
+    let mut reader = Reader::new(payload).ok()?;
+    match reader.next()? {
+        Token::None => None,
+        _ => Some(values(payload)),
+    }
+}
+
+fn values(payload: &[u8]) -> String {
+    let Ok(reader) = Reader::new(payload) else { return String::from("?") };
+    let mut text = String::new();
+    // Ends of the containers that are open, and values still to come in each.
+    let mut open: Vec<(u32, char)> = Vec::new();
+    let mut first = true;
+    for token in reader {
+        if text.chars().count() > SHOWN {
+            text.push('…');
+            break;
+        }
+        if !first {
+            text.push_str(", ");
+        }
+        first = false;
+        if let Some((left, _)) = open.last_mut() {
+            *left = left.saturating_sub(1);
+        }
+        // Writing to a String never fails.
+        let _ = match token {
+            Token::Bool(value) => write!(text, "{value}"),
+            Token::Int(value) => write!(text, "{value}"),
+            Token::Float(value) => write!(text, "{}", Number(value)),
+            Token::Str(value) => {
+                let shown: String = value.chars().take(SHOWN_TEXT).collect();
+                let more = if shown.len() < value.len() { "…" } else { "" };
+                write!(text, "{shown:?}{more}")
+            }
+            Token::Bytes(value) => write!(text, "{} bytes", value.len()),
+            Token::None => write!(text, "none"),
+            Token::Agent(_) => write!(text, "agent"),
+            Token::Capability(_) => write!(text, "capability"),
+            Token::Some => Ok(()),
+            Token::Array(_) => write!(text, "["),
+            Token::Map(_) | Token::Struct(_) => write!(text, "{{"),
+        };
+        match token {
+            Token::Array(_) => open.push((token.inner(), ']')),
+            Token::Map(_) | Token::Struct(_) => open.push((token.inner(), '}')),
+            _ => {}
+        }
+        if matches!(token, Token::Array(_) | Token::Map(_) | Token::Struct(_) | Token::Some) {
+            first = true;
+        }
+        if matches!(token, Token::Some)
+            && let Some((left, _)) = open.last_mut()
+        {
+            *left = left.saturating_add(1);
+        }
+        while let Some((0, end)) = open.last() {
+            text.push(*end);
+            open.pop();
+            first = false;
+        }
+    }
+    text
+}
