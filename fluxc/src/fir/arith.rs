@@ -1,7 +1,7 @@
 //! What the operations without memory compute: the meaning that the evaluator and
 //! constant folding share.
 
-use super::inst::{FloatCompare, FloatOp, FloatUnaryOp, Inst, IntCompare, IntOp, IntUnaryOp};
+use super::inst::{Effect, FloatCompare, FloatOp, FloatUnaryOp, Inst, IntCompare, IntOp, IntUnaryOp};
 use super::types::{FloatKind, IntKind};
 use super::{FuncId, ValueId};
 use flux_abi::trap::TrapKind;
@@ -22,6 +22,7 @@ pub(super) fn compute(inst: &Inst, get: impl Fn(ValueId) -> u64) -> Option<Resul
         }
         Inst::BoolNot(a) => u64::from(get(a) == 0),
         Inst::Select([condition, then, otherwise]) => get(if get(condition) != 0 { then } else { otherwise }),
+        Inst::Convert { arg, .. } if inst.effect() == Effect::None => get(arg),
         Inst::Convert { from, to, arg } => {
             return Some(in_range(to, from.number(get(arg)), TrapKind::Conversion));
         }

@@ -83,7 +83,7 @@ struct Edge {
 
 /// Builds one function.
 pub struct FunctionBuilder {
-    function: Function,
+    pub(super) function: Function,
     current: BlockId,
     line: u32,
     variables: Vec<Type>,
@@ -583,6 +583,11 @@ impl FunctionBuilder {
 
     fn block_call(&mut self, block: BlockId, args: &[ValueId]) -> BlockCall {
         BlockCall { block, args: self.function.make_list(args) }
+    }
+
+    /// Ends the block with `terminator`, whose lists are in this function's pool.
+    pub(super) fn end_with(&mut self, terminator: Terminator) {
+        self.terminate(terminator);
     }
 
     fn terminate(&mut self, terminator: Terminator) {

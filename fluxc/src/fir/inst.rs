@@ -13,7 +13,7 @@ use super::{BlockId, FuncId, ValueId, ValueList};
 use alloc::vec::Vec;
 use flux_abi::opcode::{Executor, Flow, Opcode, Operand};
 use flux_abi::select::TextOp;
-use flux_abi::syscall::Syscall;
+use flux_abi::syscall::{SYSCALLS, Syscall};
 use flux_abi::trap::TrapKind;
 
 macro_rules! named_enum {
@@ -378,9 +378,9 @@ pub struct HostShape {
 
 /// The shape of `op` as a host instruction: an opcode that the host carries out, that goes
 /// on with the next instruction, and whose operands are registers and at most one immediate.
-/// SYSCALL has its number as immediate, 0 to 4 arguments and a result. `None` for any other.
+/// SYSCALL has its number as immediate, the call's arguments and a result. `None` for any other.
 #[must_use]
-pub fn host_shape(op: Opcode) -> Option<HostShape> {
+pub fn host_shape(op: Opcode, imm: u32) -> Option<HostShape> {
     let info = op.info();
     if info.executor != Executor::Host || info.flow != Flow::Next {
         return None;
@@ -388,7 +388,9 @@ pub fn host_shape(op: Opcode) -> Option<HostShape> {
     match op {
         Opcode::Icall | Opcode::CallNative => return None,
         Opcode::Syscall => {
-            return Some(HostShape { arguments: 4, has_result: true, has_immediate: true });
+            let call = Syscall::from_number(u64::from(imm))?;
+            let arguments = SYSCALLS.iter().find(|row| row.call == call)?.arguments.len();
+            return Some(HostShape { arguments, has_result: true, has_immediate: true });
         }
         _ => {}
     }
@@ -441,7 +443,7 @@ pub const fn leave_takes_word(op: Opcode) -> Option<bool> {
 }
 
 /// What an instruction does; see the module's invariants.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Inst {
     /// A word of any type but `void`.
     Const {
@@ -894,6 +896,19 @@ impl Terminator {
             Self::Branch { condition: value, .. } | Self::Switch { value, .. } => Some(value),
             Self::Return(value) | Self::Leave(_, value) => value.as_mut(),
             Self::Jump(_) | Self::Trap(_) | Self::Unreachable => None,
+        }
+    }
+}
+
+impl Inst {
+    /// The operands that are stored as a list, to change them.
+    pub fn operand_list_mut(&mut self) -> Option<&mut ValueList> {
+        match self {
+            Self::Call { args, .. }
+            | Self::CallIndirect { args, .. }
+            | Self::Intrinsic { args, .. }
+            | Self::Host { args, .. } => Some(args),
+            _ => None,
         }
     }
 }

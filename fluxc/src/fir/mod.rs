@@ -22,8 +22,10 @@
 mod arith;
 mod builder;
 mod cfg;
+mod compact;
 pub mod eval;
 mod inst;
+pub mod passes;
 mod types;
 pub mod verify;
 
@@ -81,7 +83,7 @@ entity!(/** A value of a function. */ ValueId, "v");
 entity!(/** An instruction of a function. */ InstId, "i");
 
 /// A run of values in a function's list pool.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub struct ValueList {
     start: u32,
     len: u32,
@@ -270,10 +272,23 @@ impl Function {
         self.values.get(value.index()).map_or(Type::Void, |data| data.ty)
     }
 
+    /// Puts a new block without parameters into the `slot`-th edge out of `block`; it
+    /// passes the edge's arguments on. `None` if there is no such edge.
+    pub fn split_edge(&mut self, block: BlockId, slot: usize) -> Option<BlockId> {
+        let new = BlockId::new(self.blocks.len());
+        let from = self.blocks.get_mut(block.index())?;
+        let line = from.line;
+        let call = from.terminator.successor_mut(slot)?;
+        let terminator = Terminator::Jump(*call);
+        *call = BlockCall { block: new, args: ValueList::EMPTY };
+        self.blocks.push(Block { terminator, line, ..Block::default() });
+        Some(new)
+    }
+
     /// What a block charges each time it is entered: one for each instruction, and one
-    /// for each four values that it passes in lists (arguments of calls and jumps, the
-    /// function's parameters) and each eight cases of a switch; at least 1. So what a
-    /// back end makes of a block is bounded by its gas.
+    /// for each four values of a list that it passes (arguments of a call or of the jump at
+    /// its end, the function's parameters); at least 1. So what a back end makes of a block
+    /// is bounded by its gas.
     #[must_use]
     pub fn gas(&self, id: BlockId) -> u32 {
         let Some(block) = self.blocks.get(id.index()) else { return 1 };
@@ -282,9 +297,8 @@ impl Function {
             let list = self.insts.get(inst.index()).and_then(|data| data.inst.operand_list());
             gas += list.map_or(0, |list| list.len() / 4);
         }
-        gas += block.terminator.successors().map(|call| call.args.len() / 4).sum::<usize>();
-        if let Terminator::Switch { cases, .. } = &block.terminator {
-            gas += cases.len() / 8;
+        if let Terminator::Jump(call) = block.terminator {
+            gas += call.args.len() / 4;
         }
         if id.index() == 0 {
             gas += block.params.len() / 4;

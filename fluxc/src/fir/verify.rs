@@ -342,10 +342,8 @@ impl Checker<'_> {
     }
 
     fn host(&self, op: Opcode, imm: u32, args: &[ValueId], result: Type) -> Result<(), Problem> {
-        let shape = host_shape(op).ok_or(Problem::Opcode(op))?;
-        let fits =
-            if op == Opcode::Syscall { args.len() <= shape.arguments } else { args.len() == shape.arguments };
-        if !fits {
+        let shape = host_shape(op, imm).ok_or(Problem::Opcode(op))?;
+        if args.len() != shape.arguments {
             return Err(Problem::Count(args.len(), shape.arguments));
         }
         args.iter().try_for_each(|&value| self.ty(value).map(drop))?;
@@ -438,10 +436,15 @@ impl Checker<'_> {
     }
 }
 
-/// Tells whether `bits` is a value of type `ty` in the form that [`super::types`] gives it.
 fn constant(ty: Type, bits: u64) -> Result<(), Problem> {
+    if is_constant(ty, bits) { Ok(()) } else { Err(Problem::Constant(ty, bits)) }
+}
+
+/// Tells whether `bits` is a value of type `ty` in the form that [`super::types`] gives it.
+#[must_use]
+pub fn is_constant(ty: Type, bits: u64) -> bool {
     let number = i128::from(bits.cast_signed());
-    let fits = match ty {
+    match ty {
         Type::Void => false,
         Type::Bool => bits <= 1,
         Type::I8 => (-0x80..=0xff).contains(&number),
@@ -449,6 +452,5 @@ fn constant(ty: Type, bits: u64) -> Result<(), Problem> {
         Type::I32 => (-0x8000_0000..=0xffff_ffff).contains(&number),
         Type::F32 | Type::Ptr | Type::Struct | Type::Array | Type::Func => bits <= u64::from(u32::MAX),
         _ => true,
-    };
-    if fits { Ok(()) } else { Err(Problem::Constant(ty, bits)) }
+    }
 }

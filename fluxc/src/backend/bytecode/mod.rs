@@ -15,6 +15,7 @@ mod moves;
 mod plan;
 mod select;
 
+use crate::fir::passes::lower_switches;
 use crate::fir::{FuncId, Module, Type};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -99,19 +100,30 @@ impl Signatures {
 
 /// Lowers a verified FIR module. The module's data is region 0's constants as it stands.
 ///
+/// This is the last step that changes FIR: switches become branches, and where an edge of a
+/// branch needs code of its own it gets a block of its own, which charges gas. So the gas
+/// of every other back end is that of the module as it is afterwards.
+///
 /// # Errors
 /// A limit of the instruction set that the module passes; see [`BackendError`].
-pub fn generate(module: &Module) -> Result<Code, BackendError> {
+pub fn generate(module: &mut Module) -> Result<Code, BackendError> {
     let mut builder = CodeBuilder::new();
     let mut signatures = Signatures::default();
     let mut output = Code::default();
-    for (index, function) in module.functions.iter().enumerate() {
+    for index in 0..module.functions.len() {
         let id = FuncId::new(index);
+        lower_switches(&mut module.functions[index]);
+        let function = &module.functions[index];
         let signature = signatures.number(id, function.signature.params.len(), function.signature.result)?;
         let plan = plan::Plan::new(function).ok_or(BackendError::Malformed(id))?;
         let allocation = allocate::Allocation::new(function, &plan, id)?;
         let offset = builder.offset();
-        select::select(module, id, &plan, &allocation, &mut builder, &mut signatures, &mut output)?;
+        let split =
+            select::select(module, id, &plan, &allocation, &mut builder, &mut signatures, &mut output)?;
+        let function = &mut module.functions[index];
+        for (block, slot) in split {
+            function.split_edge(block, slot);
+        }
         output.functions.push(Function {
             name: function.name.clone(),
             offset,

@@ -26,6 +26,11 @@ pub(super) const NONE: u32 = u32::MAX;
 /// No register is wanted.
 pub(super) const NO_REGISTER: u8 = u8::MAX;
 
+/// Loop constants that one block may load: this many …
+const LOADS_PER_BLOCK: u32 = 6;
+/// … and this many for each unit of its gas.
+const LOADS_PER_GAS: u32 = 3;
+
 /// A range of blocks that contains a way back to its start.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Region {
@@ -82,6 +87,8 @@ pub(super) struct Plan {
     hoist: Vec<u32>,
     pub(super) loop_constants: Vec<LoopConstant>,
     constant_numbers: BTreeMap<(u32, u64), u32>,
+    /// Per place how many constants it loads.
+    room: Vec<u32>,
     /// Numbers of loop constants in the order of the places that load them.
     pub(super) homes: Vec<u32>,
 }
@@ -107,6 +114,7 @@ impl Plan {
             hoist: Vec::new(),
             loop_constants: Vec::new(),
             constant_numbers: BTreeMap::new(),
+            room: vec![0; cfg.order.len()],
             homes: Vec::new(),
             cfg,
         };
@@ -473,9 +481,18 @@ impl Plan {
         let cost = self.cost(place);
         let region = self.regions[number as usize];
         let count = index32(self.loop_constants.len());
-        let constant = *self.constant_numbers.entry((number, bits)).or_insert(count);
-        if constant == count {
+        let known = self.constant_numbers.get(&(number, bits)).copied();
+        let constant = known.unwrap_or(count);
+        if known.is_none() {
+            // What a block's gas may cover leaves room for some.
             let home = region.home;
+            let gas = function.gas(self.cfg.order[home as usize]);
+            let room = &mut self.room[home as usize];
+            if *room >= LOADS_PER_BLOCK + LOADS_PER_GAS * gas {
+                return;
+            }
+            *room += 1;
+            self.constant_numbers.insert((number, bits), count);
             let start = self.terminator_position(function, home as usize);
             let end = region.end;
             self.loop_constants.push(LoopConstant { bits, home, start, end, weight: 0 });

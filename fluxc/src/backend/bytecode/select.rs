@@ -13,7 +13,7 @@ use super::plan::{
 };
 use super::{BackendError, Code, Signatures};
 use crate::fir::{
-    AccessFacts, BlockCall, FloatCompare, FloatKind, FloatOp, FloatUnaryOp, FuncId, Function, Inst,
+    AccessFacts, BlockCall, BlockId, FloatCompare, FloatKind, FloatOp, FloatUnaryOp, FuncId, Function, Inst,
     IntCompare, IntKind, IntOp, IntUnaryOp, Intrinsic, Module, Terminator, Type, ValueDef, ValueId,
 };
 use alloc::vec;
@@ -44,8 +44,7 @@ struct Piece {
     written: u64,
     /// Whether a call in it makes other registers unwritten.
     has_call: bool,
-    /// Whether it has an entry record.
-    recorded: bool,
+    /// Slots of the stack at its start.
     depth: u16,
 }
 
@@ -71,13 +70,16 @@ struct Selector<'a> {
     /// Control goes from a piece to a label.
     edges: Vec<(usize, Label)>,
     stubs: Vec<Stub>,
+    /// Edges that got code of their own: block and number of the successor.
+    split: Vec<(BlockId, usize)>,
     place: usize,
     line: u32,
     last_line: u32,
     error: Option<BackendError>,
 }
 
-/// Emits the code of one function with its entry records and lines.
+/// Emits the code of one function with its entry records and lines. Returns the edges, by
+/// block and number of the successor, that got a block of their own.
 pub(super) fn select(
     module: &Module,
     id: FuncId,
@@ -86,7 +88,7 @@ pub(super) fn select(
     builder: &mut CodeBuilder,
     signatures: &mut Signatures,
     output: &mut Code,
-) -> Result<(), BackendError> {
+) -> Result<Vec<(BlockId, usize)>, BackendError> {
     let function = module.function(id).ok_or(BackendError::Malformed(id))?;
     let labels = plan.cfg.order.iter().map(|_| builder.label()).collect();
     let mut selector = Selector {
@@ -102,6 +104,7 @@ pub(super) fn select(
         pieces: Vec::with_capacity(plan.cfg.order.len()),
         edges: Vec::new(),
         stubs: Vec::new(),
+        split: Vec::new(),
         place: 0,
         line: function.line,
         last_line: u32::MAX,
@@ -118,12 +121,10 @@ pub(super) fn select(
     }
     let masks = selector.written_masks();
     for (piece, mask) in selector.pieces.iter().zip(masks) {
-        if piece.recorded {
-            let offset = selector.builder.offset_of(piece.label).unwrap_or(0);
-            output.entries.push(Entry { offset, stack: piece.depth, handlers: 0, written: mask });
-        }
+        let offset = selector.builder.offset_of(piece.label).unwrap_or(0);
+        output.entries.push(Entry { offset, stack: piece.depth, handlers: 0, written: mask });
     }
-    Ok(())
+    Ok(selector.split)
 }
 
 fn reg(number: u8) -> Argument {
@@ -139,9 +140,10 @@ impl Selector<'_> {
         u16::from(self.allocation.saved).saturating_add(self.allocation.slots)
     }
 
-    fn begin_piece(&mut self, label: Label, depth: u16, recorded: bool) {
+    fn begin_piece(&mut self, label: Label, depth: u16, gas: u32) {
         self.builder.bind(label);
-        self.pieces.push(Piece { label, written: 0, has_call: false, recorded, depth });
+        self.pieces.push(Piece { label, written: 0, has_call: false, depth });
+        self.emit(Opcode::GasCheck, &[val(gas)]);
     }
 
     /// Emits an instruction that writes no general register.
@@ -304,8 +306,7 @@ impl Selector<'_> {
         let block = &self.function.blocks[id.index()];
         self.line = block.insts.first().map_or(block.line, |inst| self.function.insts[inst.index()].line);
         let depth = if place == 0 { 0 } else { self.frame_depth() };
-        self.begin_piece(self.labels[place], depth, true);
-        self.emit(Opcode::GasCheck, &[val(self.function.gas(id))]);
+        self.begin_piece(self.labels[place], depth, self.function.gas(id));
         if place == 0 {
             self.prologue();
         }
@@ -325,8 +326,7 @@ impl Selector<'_> {
     fn stub(&mut self, stub: &Stub) {
         self.place = stub.from;
         self.line = stub.line;
-        self.begin_piece(stub.label, self.frame_depth(), true);
-        self.emit(Opcode::GasCheck, &[val(0u32)]);
+        self.begin_piece(stub.label, self.frame_depth(), edge_gas(stub.call));
         let moves = self.edge_moves(stub.call);
         self.move_all(&moves);
         let label = self.label_of(stub.call);
@@ -381,13 +381,14 @@ impl Selector<'_> {
         self.labels[place]
     }
 
-    /// The label to branch to for an edge; a stub if it needs moves.
-    fn edge_label(&mut self, call: BlockCall) -> Label {
+    /// The label to branch to for the `slot`-th edge of this block; a stub if it needs moves.
+    fn edge_label(&mut self, call: BlockCall, slot: usize) -> Label {
         if self.edge_moves(call).is_empty() {
             return self.label_of(call);
         }
         let label = self.builder.label();
         self.stubs.push(Stub { label, from: self.place, call, line: self.line });
+        self.split.push((self.plan.block(self.place), slot));
         label
     }
 
@@ -425,37 +426,19 @@ impl Selector<'_> {
                 let then_here =
                     self.is_next(*then) || (!self.is_next(*otherwise) && !self.edge_moves(*then).is_empty());
                 let (away, here) = if then_here { (*otherwise, *then) } else { (*then, *otherwise) };
-                let label = self.edge_label(away);
+                let label = self.edge_label(away, usize::from(then_here));
                 self.branch_if(*condition, !then_here, label);
-                let moves = self.edge_moves(here);
-                if !moves.is_empty() {
-                    let next = self.builder.label();
-                    self.add_edge(next);
-                    self.begin_piece(next, self.frame_depth(), true);
-                    self.emit(Opcode::GasCheck, &[val(0u32)]);
+                if !self.is_next(here) || !self.edge_moves(here).is_empty() {
+                    let behind = self.builder.label();
+                    self.add_edge(behind);
+                    self.begin_piece(behind, self.frame_depth(), edge_gas(here));
+                    self.split.push((self.plan.block(self.place), usize::from(!then_here)));
                 }
                 self.go(here);
             }
-            Terminator::Switch { value, cases, default } => {
-                let register = self.read(*value, FIRST_OPERAND);
-                for case in cases {
-                    let label = self.edge_label(case.target);
-                    self.add_edge(label);
-                    match i32::try_from(case.value) {
-                        Ok(small) => {
-                            let equal = condition_of(IntCompare::Eq) as u8;
-                            let arguments = [reg(register), val(equal), val(small), Argument::Label(label)];
-                            self.emit(Opcode::BrCmpi, &arguments);
-                        }
-                        Err(_) => {
-                            let other = self.constant_in(case.value.cast_unsigned(), SECOND_OPERAND);
-                            let arguments = [reg(register), reg(other), Argument::Label(label)];
-                            self.emit(Opcode::BrEq, &arguments);
-                        }
-                    }
-                }
-                let label = self.edge_label(*default);
-                self.jump_to(label);
+            // `generate` lowered it to branches.
+            Terminator::Switch { .. } => {
+                self.error.get_or_insert(BackendError::Malformed(self.id));
             }
             Terminator::Return(value) => {
                 if let Some(value) = value {
@@ -1142,6 +1125,11 @@ impl Selector<'_> {
         }
         masks
     }
+}
+
+/// Gas of the block that an edge with code of its own becomes.
+fn edge_gas(call: BlockCall) -> u32 {
+    u32::try_from(call.args.len() / 4).unwrap_or(u32::MAX).max(1)
 }
 
 /// Registers that an entry record can name.

@@ -1,0 +1,189 @@
+//! Removes what nothing needs: pure instructions, block parameters.
+
+use super::Replacements;
+use crate::fir::{BlockId, Cfg, Effect, Function, ValueDef, ValueId};
+use alloc::vec;
+use alloc::vec::Vec;
+
+/// Rounds after which `remove_trivial_params` stops; loops that nest deeper keep some.
+const ROUNDS: usize = 8;
+
+/// Removes instructions without effect whose results nothing needs, and block parameters
+/// that only feed themselves. Marks from what has an effect; linear.
+pub fn remove_dead(function: &mut Function) {
+    let cfg = Cfg::new(function);
+    let mut live = vec![false; function.values.len()];
+    let mut work: Vec<ValueId> = Vec::new();
+    let mark = |value: ValueId, live: &mut Vec<bool>, work: &mut Vec<ValueId>| {
+        if !core::mem::replace(&mut live[value.index()], true) {
+            work.push(value);
+        }
+    };
+    for &id in &cfg.order {
+        let block = &function.blocks[id.index()];
+        for &inst in &block.insts {
+            let data = &function.insts[inst.index()];
+            if data.inst.effect() != Effect::None {
+                data.inst.for_each_operand(&function.pool, |value| mark(value, &mut live, &mut work));
+            }
+        }
+        if let Some(value) = block.terminator.own_operand() {
+            mark(value, &mut live, &mut work);
+        }
+    }
+    for &param in function.blocks.first().map_or(&[][..], |entry| &entry.params) {
+        live[param.index()] = true;
+    }
+    while let Some(value) = work.pop() {
+        match function.values[value.index()].def {
+            ValueDef::Inst(inst) => {
+                let data = &function.insts[inst.index()];
+                data.inst.for_each_operand(&function.pool, |value| mark(value, &mut live, &mut work));
+            }
+            ValueDef::Param(block, n) => {
+                // Each edge is looked at once for each parameter of its target; edges of
+                // one block stand together in the list.
+                let mut last = None;
+                for from in cfg.predecessors(block) {
+                    if last.replace(from) == Some(from) {
+                        continue;
+                    }
+                    for call in function.blocks[from.index()].terminator.successors() {
+                        if call.block == block {
+                            mark(function.list(call.args)[n as usize], &mut live, &mut work);
+                        }
+                    }
+                }
+            }
+            ValueDef::None => {}
+        }
+    }
+    for block in &mut function.blocks {
+        block.insts.retain(|inst| {
+            let data = &function.insts[inst.index()];
+            let keep =
+                data.inst.effect() != Effect::None || data.result.is_none_or(|value| live[value.index()]);
+            if let (false, Some(value)) = (keep, data.result) {
+                function.values[value.index()].def = ValueDef::None;
+            }
+            keep
+        });
+    }
+    remove_params(function, |value| !live[value.index()]);
+}
+
+/// Replaces block parameters that can only have one value by that value.
+pub fn remove_trivial_params(function: &mut Function) {
+    let cfg = Cfg::new(function);
+    let mut replacements = Replacements::new(function.values.len());
+    let mut removed = vec![false; function.values.len()];
+    let mut any = false;
+    for round in 0..ROUNDS {
+        let mut changed = false;
+        let mut visit = |id: BlockId| {
+            if id.index() == 0 {
+                return;
+            }
+            // One sweep over the edges collects the only argument of each parameter.
+            let block = &function.blocks[id.index()];
+            let mut only: Vec<Option<Option<ValueId>>> = vec![Some(None); block.params.len()];
+            if only.is_empty() {
+                return;
+            }
+            let mut last = None;
+            for &from in cfg.predecessors(id) {
+                if last.replace(from) == Some(from) {
+                    continue;
+                }
+                for call in function.blocks[from.index()].terminator.successors() {
+                    if call.block != id {
+                        continue;
+                    }
+                    for ((slot, &arg), &param) in
+                        only.iter_mut().zip(call.args.of(&function.pool)).zip(&block.params)
+                    {
+                        let arg = replacements.find(arg);
+                        *slot = match *slot {
+                            _ if arg == param => *slot,
+                            Some(None) => Some(Some(arg)),
+                            Some(Some(other)) if other == arg => *slot,
+                            _ => None,
+                        };
+                    }
+                }
+            }
+            for (slot, &param) in only.iter().zip(&block.params) {
+                if let Some(Some(value)) = *slot
+                    && !removed[param.index()]
+                {
+                    removed[param.index()] = true;
+                    replacements.replace(param, value);
+                    changed = true;
+                }
+            }
+        };
+        if round % 2 == 0 {
+            cfg.order.iter().rev().for_each(|&id| visit(id));
+        } else {
+            cfg.order.iter().for_each(|&id| visit(id));
+        }
+        any |= changed;
+        if !changed {
+            break;
+        }
+    }
+    if any {
+        replacements.apply(function);
+        remove_params(function, |value| removed[value.index()]);
+    }
+}
+
+/// Removes block parameters and their arguments.
+fn remove_params(function: &mut Function, is_removed: impl Fn(ValueId) -> bool) {
+    let has_removed: Vec<bool> = function
+        .blocks
+        .iter()
+        .enumerate()
+        .map(|(n, block)| n != 0 && block.params.iter().any(|&param| is_removed(param)))
+        .collect();
+    if !has_removed.contains(&true) {
+        return;
+    }
+    for n in 0..function.blocks.len() {
+        let mut terminator = core::mem::take(&mut function.blocks[n].terminator);
+        let mut slot = 0;
+        while let Some(call) = terminator.successor_mut(slot) {
+            slot += 1;
+            let target = call.block.index();
+            if has_removed[target] {
+                let args: Vec<ValueId> = call
+                    .args
+                    .of(&function.pool)
+                    .iter()
+                    .zip(&function.blocks[target].params)
+                    .filter(|&(_, &param)| !is_removed(param))
+                    .map(|(&arg, _)| arg)
+                    .collect();
+                call.args = function.make_list(&args);
+            }
+        }
+        function.blocks[n].terminator = terminator;
+    }
+    for (n, &has_removed) in has_removed.iter().enumerate() {
+        if has_removed {
+            let mut params = core::mem::take(&mut function.blocks[n].params);
+            params.retain(|&param| {
+                let keep = !is_removed(param);
+                if !keep {
+                    function.values[param.index()].def = ValueDef::None;
+                }
+                keep
+            });
+            for (place, &param) in params.iter().enumerate() {
+                let place = u32::try_from(place).unwrap_or(u32::MAX);
+                function.values[param.index()].def = ValueDef::Param(BlockId::new(n), place);
+            }
+            function.blocks[n].params = params;
+        }
+    }
+}

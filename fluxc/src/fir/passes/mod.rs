@@ -1,0 +1,109 @@
+//! Transformations of FIR. Each keeps a verified module verified and its meaning.
+//!
+//! All are near-linear and deterministic. What a program charges as gas depends on the
+//! passes that ran; it is fixed after the last one.
+
+mod dead;
+mod graph;
+mod inline;
+mod rotate;
+mod simplify;
+mod switch;
+
+pub use dead::{remove_dead, remove_trivial_params};
+pub use graph::clean_graph;
+pub use inline::inline_calls;
+pub use rotate::rotate_loops;
+pub use simplify::simplify;
+pub use switch::lower_switches;
+
+use super::{Function, Module, ValueId};
+use alloc::vec::Vec;
+
+/// How much work the compiler does to make the program fast.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Level {
+    /// `-O0`: only what every back end needs.
+    None,
+    /// `-O1`: folding and removal of what is not needed.
+    Basic,
+    /// `-Os`: as `-O1`, and nothing that makes code larger.
+    Small,
+    /// `-O2`, the default: also inlining and loop rotation.
+    #[default]
+    Full,
+}
+
+/// Optimises a verified module.
+pub fn optimize(module: &mut Module, level: Level) {
+    for function in &mut module.functions {
+        clean_graph(function);
+        remove_trivial_params(function);
+        if level >= Level::Basic {
+            optimize_function(function);
+        }
+    }
+    if level == Level::Full {
+        inline_calls(module, optimize_function);
+        for function in &mut module.functions {
+            if rotate_loops(function) {
+                remove_trivial_params(function);
+                optimize_function(function);
+            }
+        }
+    }
+    for function in &mut module.functions {
+        lower_switches(function);
+        function.compact();
+    }
+}
+
+fn optimize_function(function: &mut Function) {
+    simplify(function);
+    remove_dead(function);
+    clean_graph(function);
+    remove_trivial_params(function);
+}
+
+/// Values that are to be replaced by others.
+struct Replacements {
+    to: Vec<ValueId>,
+}
+
+impl Replacements {
+    fn new(values: usize) -> Self {
+        Self { to: (0..values).map(ValueId::new).collect() }
+    }
+
+    fn replace(&mut self, old: ValueId, new: ValueId) {
+        self.to[old.index()] = new;
+    }
+
+    /// What stands for `value` in the end; shortens the way there.
+    fn find(&mut self, value: ValueId) -> ValueId {
+        let mut end = value;
+        while self.to[end.index()] != end {
+            end = self.to[end.index()];
+        }
+        let mut at = value;
+        while self.to[at.index()] != end {
+            at = core::mem::replace(&mut self.to[at.index()], end);
+        }
+        end
+    }
+
+    /// Replaces every operand.
+    fn apply(&mut self, function: &mut Function) {
+        for data in &mut function.insts {
+            data.inst.map_scalar_operands(|value| *value = self.find(*value));
+        }
+        for value in &mut function.pool {
+            *value = self.find(*value);
+        }
+        for block in &mut function.blocks {
+            if let Some(value) = block.terminator.own_operand_mut() {
+                *value = self.find(*value);
+            }
+        }
+    }
+}
