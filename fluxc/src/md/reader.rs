@@ -132,6 +132,7 @@ impl Reader<'_, '_> {
                     if line.indent() < CODE_INDENT && closes_fence(line.text(), byte, len) {
                         self.close_fence(entry.block, line);
                         self.open.truncate(matched);
+                        self.note_end(line.trimmed_end());
                         self.last_end = line.end();
                         return Continued::Done;
                     }
@@ -162,11 +163,13 @@ impl Reader<'_, '_> {
     }
 
     fn close_fence(&mut self, index: usize, line: &Line<'_>) {
+        let next = clamp(self.table.len());
         if let Some(block) = self.table.get_mut(index) {
             if let BlockKind::Fence { closing, .. } = &mut block.kind {
                 *closing = Closing::Fence;
             }
             block.span.end = line.trimmed_end();
+            block.next = next;
         }
     }
 

@@ -232,22 +232,33 @@ proptest! {
 
     #[test]
     fn any_text_gives_blocks_that_lie_inside_their_parents(source in "(?s).{0,300}") {
-        let blocks = blocks(&source);
-        let mut ends = vec![];
-        for (index, block) in blocks.table.iter().enumerate() {
-            while ends.last().is_some_and(|(next, _)| *next <= index) {
-                ends.pop();
-            }
-            prop_assert!(block.next as usize > index);
-            prop_assert!(source.get(block.span.start as usize..block.span.end as usize).is_some());
-            prop_assert!(source.get(block.content.start as usize..block.content.end as usize).is_some());
-            if let Some((_, parent)) = ends.last() {
-                let parent: &Span = parent;
-                prop_assert!(parent.start <= block.span.start && block.span.end <= parent.end);
-            }
-            ends.push((block.next as usize, block.span));
-        }
+        well_nested(&source)?;
     }
+
+    #[test]
+    fn blocks_lie_inside_their_parents(source in document()) {
+        well_nested(&source)?;
+    }
+}
+
+/// Checks the invariants of the table of blocks.
+fn well_nested(source: &str) -> Result<(), TestCaseError> {
+    let blocks = blocks(source);
+    let mut open: Vec<(usize, Span)> = vec![];
+    for (index, block) in blocks.table.iter().enumerate() {
+        while open.last().is_some_and(|(next, _)| *next <= index) {
+            open.pop();
+        }
+        prop_assert!(block.next as usize > index && block.next as usize <= blocks.table.len());
+        prop_assert!(source.get(block.span.start as usize..block.span.end as usize).is_some());
+        prop_assert!(source.get(block.content.start as usize..block.content.end as usize).is_some());
+        if let Some((next, parent)) = open.last() {
+            prop_assert!(parent.start <= block.span.start && block.span.end <= parent.end);
+            prop_assert!(block.next as usize <= *next);
+        }
+        open.push((block.next as usize, block.span));
+    }
+    Ok(())
 }
 
 fn codes_of(bytes: &[u8]) -> Vec<String> {

@@ -17,6 +17,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use flux_abi::device::DeviceKind;
+
 use crate::span::Span;
 
 /// A name or word as it stands in the source.
@@ -809,8 +811,10 @@ pub struct Pattern<'s> {
 pub struct Device<'s> {
     /// The phrase.
     pub span: Span,
-    /// The kind as written (`I2C`); compare without case.
+    /// The kind as written (`I2C`).
     pub kind: Ident<'s>,
+    /// The kind.
+    pub class: DeviceKind,
     /// The arguments in source order; `pin 17` and `(pin 17)` are the same.
     pub args: Vec<DeviceArg<'s>>,
 }
@@ -818,7 +822,8 @@ pub struct Device<'s> {
 /// `addr 0x48`.
 #[derive(Clone, Debug)]
 pub struct DeviceArg<'s> {
-    /// The key as written; compare without case.
+    /// The key as the device table spells it; for the number after a noun, the table's first
+    /// noun (`pin`, `channel`).
     pub key: Ident<'s>,
     /// The value: a literal, since rights are handed out for it before the first step.
     pub value: Expr<'s>,
@@ -1288,6 +1293,20 @@ impl<'s> Ident<'s> {
     #[must_use]
     pub fn is(&self, word: &str) -> bool {
         self.text.eq_ignore_ascii_case(word)
+    }
+}
+
+impl Expr<'_> {
+    /// Tells whether something can be assigned to it: a name, a field or an element.
+    #[must_use]
+    pub const fn is_place(&self) -> bool {
+        matches!(
+            self.kind,
+            ExprKind::Name(_)
+                | ExprKind::Field { access: Access::Plain, .. }
+                | ExprKind::Index { .. }
+                | ExprKind::Invalid
+        )
     }
 }
 

@@ -1,3 +1,52 @@
 //! From the text of a document to one syntax tree.
+//!
+//! # Invariants
+//! 1. Any bytes give a tree or an error in the sink, never a panic; time is linear in their number.
+//! 2. All errors of a document are reported in one run: after one, reading goes on at the next
+//!    step, statement, declaration or section.
+//! 3. A document without errors in the sink has no `Invalid` node in its tree.
+//!
+//! ```
+//! use flux_fluxc::{diag::Sink, lang::syntax, span::SourceId};
+//! let mut sink = Sink::new(SourceId(0));
+//! let source = b"# Hello\n## Loop\n1. Log \"hello\"\n2. YIELD\n";
+//! let document = syntax::parse(source, &mut sink).expect("a text");
+//! assert!(!sink.has_errors());
+//! assert_eq!(document.agents[0].main_loop.as_ref().map(|l| l.body.steps.len()), Some(2));
+//! ```
 
 pub mod ast;
+mod code;
+mod device;
+mod expr;
+mod fence;
+mod forms;
+mod heading;
+mod keys;
+mod lexer;
+mod nearest;
+mod number;
+mod parser;
+mod section;
+mod step;
+mod steps;
+mod strings;
+mod types;
+
+pub use nearest::{distance, nearest};
+
+use crate::diag::Sink;
+use crate::md;
+use ast::Document;
+
+/// Reads a document.
+///
+/// The tree borrows from `source`. Errors and warnings go to `sink`; a document with errors still
+/// gives the tree of what could be read. `None` only if the bytes are no text within the limits.
+pub fn parse<'s>(source: &'s [u8], sink: &mut Sink) -> Option<Document<'s>> {
+    let text = md::text(source, sink)?;
+    Some(section::document(text, sink))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,756 @@
+//! Expressions, of steps and of code.
+//!
+//! Operators bind, from weak to strong: `..`, `||`/`or`, `&&`/`and`, comparisons, `??` (to the
+//! right), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`. In steps a comparison may be written in
+//! words (`is at least`), and `on`, `off` are truth values.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::ast::{
+    Access, BinaryOp, Bound, CodeBlock, Expr, ExprKind, FieldInit, Ident, MatchArm, MatchPattern,
+    MatchPatternKind, Param, Stmt, StmtKind, UnaryOp,
+};
+use super::lexer::{Mode, Tok};
+use super::number;
+use super::parser::{Braces, Failed, Newlines, Parsed, Parser, RESERVED, STEP_WORDS, is_one_of};
+use crate::diag::{Diagnostic, codes};
+use crate::span::Span;
+
+/// How strongly an operator binds.
+type Power = u8;
+
+const RANGE: Power = 1;
+const OR: Power = 2;
+const AND: Power = 3;
+const COMPARE: Power = 4;
+const COALESCE: Power = 5;
+const BIT_OR: Power = 6;
+const BIT_XOR: Power = 7;
+const BIT_AND: Power = 8;
+const SHIFT: Power = 9;
+const SUM: Power = 10;
+const PRODUCT: Power = 11;
+const CAST: Power = 12;
+
+/// An operator between operands.
+#[derive(Clone, Copy)]
+enum Infix {
+    Binary(BinaryOp),
+    /// `is …` in words.
+    Is,
+    Range(Bound),
+    Cast,
+}
+
+impl<'s> Parser<'s, '_> {
+    /// An expression.
+    pub(super) fn expr(&mut self) -> Parsed<Expr<'s>> {
+        self.operand(RANGE)
+    }
+
+    /// An expression in brackets of any kind: lines may end in it, and braces are literals.
+    pub(super) fn inner(&mut self) -> Parsed<Expr<'s>> {
+        let (newlines, braces) = (self.newlines, self.braces);
+        self.newlines = Newlines::Space;
+        self.braces = Braces::Literal;
+        let result = self.expr();
+        self.newlines = newlines;
+        self.braces = braces;
+        result
+    }
+
+    /// An expression directly before a block.
+    fn before_block(&mut self) -> Parsed<Expr<'s>> {
+        let braces = self.braces;
+        self.braces = Braces::Block;
+        let result = self.expr();
+        self.braces = braces;
+        result
+    }
+
+    pub(super) fn condition(&mut self) -> Parsed<Expr<'s>> {
+        self.before_block()
+    }
+
+    /// An expression of operators that bind at least as strongly as `least`.
+    fn operand(&mut self, least: Power) -> Parsed<Expr<'s>> {
+        self.enter()?;
+        let result = self.chain(least);
+        self.leave();
+        result
+    }
+
+    fn chain(&mut self, least: Power) -> Parsed<Expr<'s>> {
+        let mut left = self.prefix()?;
+        let mut height = self.height;
+        let mut compared: Option<Span> = None;
+        while let Some((infix, power)) = self.infix() {
+            if power < least {
+                break;
+            }
+            let op_span = self.tok.span;
+            if power == COMPARE
+                && let Some(first) = compared.replace(op_span)
+            {
+                return Err(self.comparison_chain(first, op_span));
+            }
+            left = match infix {
+                Infix::Cast => {
+                    self.bump();
+                    let ty = self.ty()?;
+                    self.raise(height)?;
+                    let span = left.span.to(ty.span);
+                    Expr { span, kind: ExprKind::Cast { value: Box::new(left), ty } }
+                }
+                Infix::Range(bound) => {
+                    self.bump();
+                    let end = self.operand(OR)?;
+                    self.raise(height.max(self.height))?;
+                    let span = left.span.to(end.span);
+                    let (start, end) = (Box::new(left), Box::new(end));
+                    Expr { span, kind: ExprKind::Range { start, end, bound } }
+                }
+                Infix::Binary(_) | Infix::Is => {
+                    let op = match infix {
+                        Infix::Binary(op) => {
+                            self.bump();
+                            op
+                        }
+                        _ => self.comparison_in_words()?,
+                    };
+                    let op_span = op_span.to(Span::empty(self.before));
+                    let next = if power == COALESCE { power } else { power.saturating_add(1) };
+                    let right = self.operand(next)?;
+                    self.raise(height.max(self.height))?;
+                    let span = left.span.to(right.span);
+                    let (left, right) = (Box::new(left), Box::new(right));
+                    Expr { span, kind: ExprKind::Binary { op, op_span, left, right } }
+                }
+            };
+            height = self.height;
+        }
+        self.height = height;
+        Ok(left)
+    }
+
+    fn comparison_chain(&mut self, first: Span, second: Span) -> Failed {
+        let mode = self.mode;
+        self.report(codes::COMPARISON_CHAIN, second, || {
+            Diagnostic::new(codes::COMPARISON_CHAIN, second, "a comparison cannot be compared again")
+                .label("second comparison")
+                .secondary(first, "first comparison")
+                .hint(match mode {
+                    Mode::Step => "join two comparisons with `and`: `a < b and b < c`",
+                    Mode::Code => "join two comparisons with `&&`: `a < b && b < c`",
+                })
+        });
+        Failed
+    }
+
+    /// The operator that comes next, if the expression goes on.
+    fn infix(&self) -> Option<(Infix, Power)> {
+        use BinaryOp as B;
+        let new_line = self.at_new_line();
+        let (op, power) = match self.tok.kind {
+            Tok::Word => return self.infix_word(),
+            Tok::DotDot => return Some((Infix::Range(Bound::Exclusive), RANGE)),
+            Tok::DotDotEq => return Some((Infix::Range(Bound::Inclusive), RANGE)),
+            // At the start of a line these begin a statement.
+            Tok::Minus | Tok::Bar if new_line => return None,
+            Tok::BarBar => (B::Or, OR),
+            Tok::AmpAmp => (B::And, AND),
+            Tok::EqEq => (B::Eq, COMPARE),
+            Tok::NotEq => (B::Ne, COMPARE),
+            Tok::Lt => (B::Lt, COMPARE),
+            Tok::Le => (B::Le, COMPARE),
+            Tok::Gt => (B::Gt, COMPARE),
+            Tok::Ge => (B::Ge, COMPARE),
+            Tok::Coalesce => (B::Coalesce, COALESCE),
+            Tok::Bar => (B::BitOr, BIT_OR),
+            Tok::Caret => (B::BitXor, BIT_XOR),
+            Tok::Amp => (B::BitAnd, BIT_AND),
+            Tok::Shl => (B::Shl, SHIFT),
+            Tok::Shr => (B::Shr, SHIFT),
+            Tok::Plus => (B::Add, SUM),
+            Tok::Minus => (B::Sub, SUM),
+            Tok::Star => (B::Mul, PRODUCT),
+            Tok::Slash => (B::Div, PRODUCT),
+            Tok::Percent => (B::Rem, PRODUCT),
+            _ => return None,
+        };
+        Some((Infix::Binary(op), power))
+    }
+
+    fn infix_word(&self) -> Option<(Infix, Power)> {
+        let text = self.text();
+        let step = self.mode == Mode::Step;
+        if self.is_word(text, "and") {
+            Some((Infix::Binary(BinaryOp::And), AND))
+        } else if self.is_word(text, "or") {
+            Some((Infix::Binary(BinaryOp::Or), OR))
+        } else if self.is_word(text, "as") && (!step || self.cast_follows()) {
+            Some((Infix::Cast, CAST))
+        } else if step && (self.is_word(text, "is") || self.is_word(text, "equals")) {
+            Some((Infix::Is, COMPARE))
+        } else {
+            None
+        }
+    }
+
+    /// In steps `as` also names a result (`ASK … as t`); a type name makes it a conversion.
+    fn cast_follows(&self) -> bool {
+        let next = self.peek();
+        let text = self.text_of(next);
+        next.kind == Tok::Word
+            && (super::types::BUILT_IN.contains(&text) || text.starts_with(|ch: char| ch.is_uppercase()))
+    }
+
+    /// `is`, `is not`, `is above`, `is at least`, `is less than or equal to`, `equals` …
+    fn comparison_in_words(&mut self) -> Parsed<BinaryOp> {
+        if self.eat_word("equals") {
+            return Ok(BinaryOp::Eq);
+        }
+        self.bump();
+        let negated = self.eat_word("not");
+        let op = if self.eat_word("above") || self.eat_word("over") {
+            BinaryOp::Gt
+        } else if self.eat_word("below") || self.eat_word("under") {
+            BinaryOp::Lt
+        } else if self.at_word("at") {
+            self.bump();
+            if self.eat_word("least") {
+                BinaryOp::Ge
+            } else if self.eat_word("most") {
+                BinaryOp::Le
+            } else {
+                return Err(self.unexpected("`least` or `most`"));
+            }
+        } else if self.words_than(&["greater", "more", "higher"]) {
+            if self.or_equal()? { BinaryOp::Ge } else { BinaryOp::Gt }
+        } else if self.words_than(&["less", "lower", "fewer"]) {
+            if self.or_equal()? { BinaryOp::Le } else { BinaryOp::Lt }
+        } else {
+            if self.at_word("equal") && self.is_word(self.text_of(self.peek()), "to") {
+                self.bump();
+                self.bump();
+            }
+            BinaryOp::Eq
+        };
+        if !negated {
+            return Ok(op);
+        }
+        Ok(match op {
+            BinaryOp::Gt => BinaryOp::Le,
+            BinaryOp::Lt => BinaryOp::Ge,
+            BinaryOp::Ge => BinaryOp::Lt,
+            BinaryOp::Le => BinaryOp::Gt,
+            _ => BinaryOp::Ne,
+        })
+    }
+
+    /// Takes `greater than` for one of `words`; a variable of that name is left alone.
+    fn words_than(&mut self, words: &[&str]) -> bool {
+        let there = self.at(Tok::Word)
+            && is_one_of(self.text(), words)
+            && self.is_word(self.text_of(self.peek()), "than");
+        if there {
+            self.bump();
+            self.bump();
+        }
+        there
+    }
+
+    fn or_equal(&mut self) -> Parsed<bool> {
+        if !(self.at_word("or") && self.is_word(self.text_of(self.peek()), "equal")) {
+            return Ok(false);
+        }
+        self.bump();
+        self.bump();
+        if self.eat_word("to") { Ok(true) } else { Err(self.unexpected("`to`")) }
+    }
+
+    fn prefix(&mut self) -> Parsed<Expr<'s>> {
+        let op = match self.tok.kind {
+            Tok::Minus => UnaryOp::Neg,
+            Tok::Bang => UnaryOp::Not,
+            Tok::Tilde => UnaryOp::BitNot,
+            Tok::Word if self.at_word("not") => {
+                let start = self.bump().span;
+                let operand = self.operand(COMPARE)?;
+                return self.unary(start, UnaryOp::Not, operand);
+            }
+            _ => return self.postfix(),
+        };
+        let start = self.bump().span;
+        self.enter()?;
+        let operand = self.prefix();
+        self.leave();
+        self.unary(start, op, operand?)
+    }
+
+    fn unary(&mut self, start: Span, op: UnaryOp, operand: Expr<'s>) -> Parsed<Expr<'s>> {
+        self.raise(self.height)?;
+        let span = start.to(operand.span);
+        Ok(Expr { span, kind: ExprKind::Unary { op, operand: Box::new(operand) } })
+    }
+
+    pub(super) fn postfix(&mut self) -> Parsed<Expr<'s>> {
+        let mut base = self.primary()?;
+        loop {
+            let adjacent = self.tok.span.start == self.before;
+            let here = match self.mode {
+                Mode::Step => adjacent,
+                Mode::Code => !self.at_new_line(),
+            };
+            let start = base.span;
+            let height = self.height;
+            match self.tok.kind {
+                Tok::Dot if self.mode == Mode::Code || self.field_follows() => {
+                    self.bump();
+                    base = self.member(base, Access::Plain)?;
+                }
+                Tok::QuestionDot => {
+                    self.bump();
+                    base = self.member(base, Access::Optional)?;
+                }
+                Tok::LParen if here => {
+                    let args = self.args()?;
+                    self.raise(height.max(self.height))?;
+                    let span = self.span_from(start.start);
+                    base = Expr { span, kind: ExprKind::Call { callee: Box::new(base), args } };
+                }
+                Tok::LBracket if here => {
+                    let open = self.bump().span;
+                    let index = self.inner()?;
+                    self.close(Tok::RBracket, "`]`", open)?;
+                    self.raise(height.max(self.height))?;
+                    let span = self.span_from(start.start);
+                    let (base_box, index) = (Box::new(base), Box::new(index));
+                    base = Expr { span, kind: ExprKind::Index { base: base_box, index } };
+                }
+                _ => return Ok(base),
+            }
+        }
+    }
+
+    /// In steps, a dot is a full stop unless a name follows it directly.
+    fn field_follows(&self) -> bool {
+        let next = self.peek();
+        next.kind == Tok::Word && next.span.start == self.tok.span.end
+    }
+
+    fn member(&mut self, base: Expr<'s>, access: Access) -> Parsed<Expr<'s>> {
+        let height = self.height;
+        let name = self.any_word("the name of a field or method")?;
+        let adjacent = self.tok.span.start == self.before;
+        let called = self.at(Tok::LParen)
+            && match self.mode {
+                Mode::Step => adjacent,
+                Mode::Code => !self.at_new_line(),
+            };
+        let start = base.span.start;
+        let base = Box::new(base);
+        if called {
+            let args = self.args()?;
+            self.raise(height.max(self.height))?;
+            let span = self.span_from(start);
+            return Ok(Expr { span, kind: ExprKind::Method { base, name, args, access } });
+        }
+        self.raise(height)?;
+        let span = self.span_from(start);
+        Ok(Expr { span, kind: ExprKind::Field { base, name, access } })
+    }
+
+    /// `(a, b)`; leaves the greatest height of an argument.
+    pub(super) fn args(&mut self) -> Parsed<Vec<Expr<'s>>> {
+        let open = self.expect(Tok::LParen, "`(`")?.span;
+        self.list(Tok::RParen, "`)`", open)
+    }
+
+    /// Expressions with commas between them, to the closing bracket; a last comma may stand.
+    fn list(&mut self, close: Tok, what: &str, open: Span) -> Parsed<Vec<Expr<'s>>> {
+        let mut list = Vec::new();
+        let mut height = 0;
+        while !self.at(close) {
+            list.push(self.inner()?);
+            height = height.max(self.height);
+            if !self.eat(Tok::Comma) {
+                break;
+            }
+        }
+        self.close(close, what, open)?;
+        self.height = height;
+        Ok(list)
+    }
+
+    /// The bracket that closes the one at `open`.
+    pub(super) fn close(&mut self, kind: Tok, what: &str, open: Span) -> Parsed<()> {
+        if self.eat(kind) {
+            return Ok(());
+        }
+        if self.at_end() {
+            let span = self.tok.span;
+            self.report(codes::UNCLOSED, open, || {
+                Diagnostic::new(codes::UNCLOSED, open, "this bracket is not closed")
+                    .label("opened here")
+                    .secondary(span, format!("expected {what}"))
+                    .replace(format!("close it with {what}"), span, what.trim_matches('`'))
+            });
+            return Err(Failed);
+        }
+        Err(self.unexpected(&format!("`,` or {what}")))
+    }
+
+    fn primary(&mut self) -> Parsed<Expr<'s>> {
+        if self.mode == Mode::Step {
+            self.eat_article();
+        }
+        let span = self.tok.span;
+        self.height = 1;
+        let kind = match self.tok.kind {
+            Tok::Word => return self.word(),
+            Tok::Quote => return self.string(),
+            Tok::Number => {
+                let text = self.text();
+                self.bump();
+                match number::value(text) {
+                    Ok(kind) => kind,
+                    Err(message) => {
+                        self.error(codes::BAD_NUMBER, span, message);
+                        ExprKind::Invalid
+                    }
+                }
+            }
+            Tok::LParen => {
+                self.bump();
+                let mut expr = self.inner()?;
+                self.close(Tok::RParen, "`)`", span)?;
+                expr.span = self.span_from(span.start);
+                return Ok(expr);
+            }
+            Tok::LBracket => return self.array(),
+            Tok::LBrace => return self.map(),
+            Tok::Bar | Tok::BarBar => return self.lambda(),
+            _ => return Err(self.unexpected("an expression")),
+        };
+        Ok(Expr { span, kind })
+    }
+
+    fn word(&mut self) -> Parsed<Expr<'s>> {
+        let (text, span) = (self.text(), self.tok.span);
+        let step = self.mode == Mode::Step;
+        let kind = if self.is_word(text, "true") || (step && self.is_word(text, "on")) {
+            ExprKind::Bool(true)
+        } else if self.is_word(text, "false") || (step && self.is_word(text, "off")) {
+            ExprKind::Bool(false)
+        } else if self.is_word(text, "none") {
+            ExprKind::None
+        } else {
+            match text {
+                "if" if !step => return self.if_expr(),
+                "match" if !step => return self.match_expr(),
+                "fn" => return self.fn_expr(),
+                "_" => return Err(self.unexpected("an expression")),
+                _ => {}
+            }
+            if RESERVED.contains(&text) || (step && is_one_of(text, STEP_WORDS)) {
+                return Err(self.unexpected("an expression"));
+            }
+            if self.braces == Braces::Literal && self.struct_follows() {
+                return self.struct_literal();
+            }
+            ExprKind::Name(text)
+        };
+        self.bump();
+        Ok(Expr { span, kind })
+    }
+
+    /// `Name {` on one line.
+    fn struct_follows(&self) -> bool {
+        let next = self.peek();
+        next.kind == Tok::LBrace && !next.first_on_line
+    }
+
+    fn struct_literal(&mut self) -> Parsed<Expr<'s>> {
+        let name = self.name("the name of a struct")?;
+        let open = self.expect(Tok::LBrace, "`{`")?.span;
+        let mut fields = Vec::new();
+        let mut height = 0;
+        while !self.at(Tok::RBrace) {
+            let field = self.any_word("the name of a field")?;
+            let value = if self.eat(Tok::Colon) {
+                self.inner()?
+            } else {
+                self.height = 1;
+                Expr { span: field.span, kind: ExprKind::Name(field.text) }
+            };
+            height = height.max(self.height);
+            fields.push(FieldInit { name: field, value });
+            if !self.eat(Tok::Comma) && !self.tok.first_on_line {
+                break;
+            }
+        }
+        self.close(Tok::RBrace, "`}`", open)?;
+        self.raise(height)?;
+        let span = self.span_from(name.span.start);
+        Ok(Expr { span, kind: ExprKind::Struct { name, fields } })
+    }
+
+    fn array(&mut self) -> Parsed<Expr<'s>> {
+        let open = self.bump().span;
+        if self.eat(Tok::RBracket) {
+            self.height = 1;
+            return Ok(Expr { span: self.span_from(open.start), kind: ExprKind::Array(Vec::new()) });
+        }
+        let first = self.inner()?;
+        let mut height = self.height;
+        let kind = if self.eat(Tok::Semicolon) {
+            let count = self.inner()?;
+            height = height.max(self.height);
+            self.close(Tok::RBracket, "`]`", open)?;
+            ExprKind::ArrayRepeat { value: Box::new(first), count: Box::new(count) }
+        } else {
+            let mut list = Vec::from([first]);
+            if self.eat(Tok::Comma) {
+                list.append(&mut self.list(Tok::RBracket, "`]`", open)?);
+                height = height.max(self.height);
+            } else {
+                self.close(Tok::RBracket, "`]`", open)?;
+            }
+            ExprKind::Array(list)
+        };
+        self.raise(height)?;
+        Ok(Expr { span: self.span_from(open.start), kind })
+    }
+
+    fn map(&mut self) -> Parsed<Expr<'s>> {
+        let open = self.bump().span;
+        let mut entries = Vec::new();
+        let mut height = 0;
+        while !self.at(Tok::RBrace) {
+            let key = self.inner()?;
+            height = height.max(self.height);
+            self.expect(Tok::Colon, "`:` after the key")?;
+            let value = self.inner()?;
+            height = height.max(self.height);
+            entries.push((key, value));
+            if !self.eat(Tok::Comma) {
+                break;
+            }
+        }
+        self.close(Tok::RBrace, "`}`", open)?;
+        self.raise(height)?;
+        Ok(Expr { span: self.span_from(open.start), kind: ExprKind::Map(entries) })
+    }
+
+    /// `|x, y| e`.
+    fn lambda(&mut self) -> Parsed<Expr<'s>> {
+        let open = self.bump();
+        let mut params = Vec::new();
+        if open.kind == Tok::Bar {
+            while !self.at(Tok::Bar) {
+                let name = self.name("the name of a parameter")?;
+                let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
+                params.push(Param { name, ty });
+                if !self.eat(Tok::Comma) {
+                    break;
+                }
+            }
+            self.close(Tok::Bar, "`|`", open.span)?;
+        }
+        let body = if self.at(Tok::LBrace) && self.mode == Mode::Code {
+            self.block()?
+        } else {
+            let value = self.expr()?;
+            self.raise(self.height)?;
+            one_expression(value)
+        };
+        self.raise(self.height)?;
+        let span = self.span_from(open.span.start);
+        Ok(Expr { span, kind: ExprKind::Lambda { params, ret: None, body } })
+    }
+
+    /// `fn(x: int) -> int { … }`.
+    fn fn_expr(&mut self) -> Parsed<Expr<'s>> {
+        let start = self.bump().span.start;
+        let params = self.params()?;
+        let ret = if self.eat(Tok::Arrow) { Some(self.ty()?) } else { None };
+        let body = self.block()?;
+        self.raise(self.height)?;
+        let span = self.span_from(start);
+        Ok(Expr { span, kind: ExprKind::Lambda { params, ret, body } })
+    }
+
+    fn if_expr(&mut self) -> Parsed<Expr<'s>> {
+        self.enter()?;
+        let result = self.if_inner();
+        self.leave();
+        result
+    }
+
+    fn if_inner(&mut self) -> Parsed<Expr<'s>> {
+        let start = self.bump().span.start;
+        let cond = self.before_block()?;
+        let mut height = self.height;
+        let then = self.block()?;
+        height = height.max(self.height);
+        let otherwise = if self.eat_word("else") {
+            let block = if self.at_word("if") {
+                let nested = self.if_expr()?;
+                self.raise(self.height)?;
+                one_expression(nested)
+            } else {
+                self.block()?
+            };
+            height = height.max(self.height);
+            Some(block)
+        } else {
+            None
+        };
+        self.raise(height)?;
+        let span = self.span_from(start);
+        Ok(Expr { span, kind: ExprKind::If { cond: Box::new(cond), then, otherwise } })
+    }
+
+    fn match_expr(&mut self) -> Parsed<Expr<'s>> {
+        self.enter()?;
+        let result = self.match_inner();
+        self.leave();
+        result
+    }
+
+    fn match_inner(&mut self) -> Parsed<Expr<'s>> {
+        let start = self.bump().span.start;
+        let value = self.before_block()?;
+        let mut height = self.height;
+        let open = self.expect(Tok::LBrace, "`{`")?.span;
+        let (newlines, braces) = (self.newlines, self.braces);
+        let mut arms = Vec::new();
+        while !self.at(Tok::RBrace) && !self.at_end() {
+            self.newlines = Newlines::End;
+            self.braces = Braces::Literal;
+            match self.arm() {
+                Ok(arm) => arms.push(arm),
+                Err(Failed) => self.next_line(),
+            }
+            height = height.max(self.height);
+            if !self.eat(Tok::Comma) && !self.tok.first_on_line && !self.at(Tok::RBrace) {
+                self.unexpected("`,` or the next line after the arm");
+                self.next_line();
+            }
+        }
+        self.newlines = newlines;
+        self.braces = braces;
+        self.close(Tok::RBrace, "`}`", open)?;
+        self.raise(height)?;
+        let span = self.span_from(start);
+        Ok(Expr { span, kind: ExprKind::Match { value: Box::new(value), arms } })
+    }
+
+    fn arm(&mut self) -> Parsed<MatchArm<'s>> {
+        let start = self.tok.span.start;
+        let mut patterns = Vec::from([self.pattern()?]);
+        while self.eat(Tok::Bar) {
+            patterns.push(self.pattern()?);
+        }
+        let mut height = 0;
+        let guard = if self.eat_word("if") {
+            let guard = self.expr()?;
+            height = self.height;
+            Some(guard)
+        } else {
+            None
+        };
+        self.expect(Tok::FatArrow, "`=>` after the pattern")?;
+        let body = if self.at(Tok::LBrace) {
+            self.block()?
+        } else {
+            let stmt = self.statement()?;
+            self.raise(self.height)?;
+            CodeBlock { span: stmt.span, stmts: Vec::from([stmt]) }
+        };
+        self.height = self.height.max(height);
+        Ok(MatchArm { span: self.span_from(start), patterns, guard, body })
+    }
+
+    fn pattern(&mut self) -> Parsed<MatchPattern<'s>> {
+        let start = self.tok.span.start;
+        let kind = match self.tok.kind {
+            Tok::Word if self.at_word("_") => {
+                self.bump();
+                MatchPatternKind::Wildcard
+            }
+            Tok::Word if self.at_word("none") => {
+                self.bump();
+                MatchPatternKind::None
+            }
+            Tok::Word if !self.at_word("true") && !self.at_word("false") => self.variant()?,
+            _ => {
+                let first = self.literal()?;
+                let bound = match self.tok.kind {
+                    Tok::DotDot => Some(Bound::Exclusive),
+                    Tok::DotDotEq => Some(Bound::Inclusive),
+                    _ => None,
+                };
+                match bound {
+                    Some(bound) => {
+                        self.bump();
+                        MatchPatternKind::Range(first, self.literal()?, bound)
+                    }
+                    None => MatchPatternKind::Literal(first),
+                }
+            }
+        };
+        Ok(MatchPattern { span: self.span_from(start), kind })
+    }
+
+    fn literal(&mut self) -> Parsed<Expr<'s>> {
+        let literal = match self.tok.kind {
+            Tok::Minus => self.peek().kind == Tok::Number,
+            Tok::Number | Tok::Quote | Tok::Word => true,
+            _ => false,
+        };
+        if literal { self.prefix_literal() } else { Err(self.unexpected("a pattern")) }
+    }
+
+    fn prefix_literal(&mut self) -> Parsed<Expr<'s>> {
+        if self.at(Tok::Minus) {
+            let start = self.bump().span;
+            let operand = self.primary()?;
+            return self.unary(start, UnaryOp::Neg, operand);
+        }
+        self.primary()
+    }
+
+    fn variant(&mut self) -> Parsed<MatchPatternKind<'s>> {
+        let mut name = self.name("a pattern")?;
+        let mut of = None;
+        if self.eat(Tok::Dot) {
+            of = Some(name);
+            name = self.any_word("the name of a variant")?;
+        }
+        let binds = if self.at(Tok::LParen) {
+            let open = self.bump().span;
+            let mut binds: Vec<Ident<'s>> = Vec::new();
+            while !self.at(Tok::RParen) {
+                binds.push(self.name("a name for the payload, or `_`")?);
+                if !self.eat(Tok::Comma) {
+                    break;
+                }
+            }
+            self.close(Tok::RParen, "`)`", open)?;
+            Some(binds)
+        } else {
+            None
+        };
+        Ok(MatchPatternKind::Variant { of, name, binds })
+    }
+}
+
+/// A block whose value is one expression.
+fn one_expression(value: Expr<'_>) -> CodeBlock<'_> {
+    let span = value.span;
+    CodeBlock { span, stmts: Vec::from([Stmt { span, kind: StmtKind::Expr(value) }]) }
+}

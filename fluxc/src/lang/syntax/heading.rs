@@ -1,0 +1,139 @@
+//! Which section of the language a heading opens.
+
+use super::ast::Direction;
+use super::nearest::distance;
+use crate::span::{Span, clamp};
+
+/// A heading's meaning; spans are what follows the keyword.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Compile,
+    Agent,
+    Config,
+    State,
+    Init,
+    Loop,
+    Types,
+    Supervise,
+    Every(Span),
+    On(Span),
+    Topic(Span),
+    Fn(Span),
+    Test(Span),
+    Migrate(Direction, Span),
+    SubAgent(Span),
+    Tile(Span),
+    Region(Span),
+    Import(Span),
+    Export(Span),
+    /// Documentation.
+    Prose,
+}
+
+const PLAIN: &[(&str, Kind)] = &[
+    ("Compile", Kind::Compile),
+    ("Agent", Kind::Agent),
+    ("Config", Kind::Config),
+    ("State", Kind::State),
+    ("Init", Kind::Init),
+    ("Loop", Kind::Loop),
+    ("Types", Kind::Types),
+    ("Supervise", Kind::Supervise),
+];
+
+impl Kind {
+    /// Tells whether sections of this kind belong to one agent rather than to the document.
+    pub(super) const fn of_agent(self) -> bool {
+        matches!(
+            self,
+            Self::Agent
+                | Self::Config
+                | Self::State
+                | Self::Init
+                | Self::Loop
+                | Self::Supervise
+                | Self::Every(_)
+                | Self::On(_)
+                | Self::Topic(_)
+                | Self::Migrate(..)
+        )
+    }
+
+    /// A small number for kinds that occur once for each agent.
+    pub(super) const fn once(self) -> Option<usize> {
+        match self {
+            Self::Compile => Some(0),
+            Self::Agent => Some(1),
+            Self::Config => Some(2),
+            Self::State => Some(3),
+            Self::Init => Some(4),
+            Self::Loop => Some(5),
+            Self::Supervise => Some(6),
+            _ => None,
+        }
+    }
+
+    /// Number of kinds that occur once.
+    pub(super) const ONCE: usize = 7;
+}
+
+/// What the heading with this text means.
+pub(super) fn kind(source: &str, content: Span) -> Kind {
+    let text = content.text(source);
+    if let Some((_, kind)) = PLAIN.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)) {
+        return *kind;
+    }
+    let rest = |len: usize| -> Span {
+        let rest = text.get(len..).unwrap_or("");
+        let lead = rest.len().saturating_sub(rest.trim_start().len());
+        let start = content.start.saturating_add(clamp(len)).saturating_add(clamp(lead));
+        Span::new(start, content.end)
+    };
+    let starts =
+        |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let first_after = |len: usize| text.get(len..).and_then(|r| r.trim_start().chars().next());
+    let labelled: [(&str, fn(Span) -> Kind); 6] = [
+        ("fn:", Kind::Fn),
+        ("agent:", Kind::SubAgent),
+        ("tile:", Kind::Tile),
+        ("region:", Kind::Region),
+        ("import:", Kind::Import),
+        ("export:", Kind::Export),
+    ];
+    for (prefix, make) in labelled {
+        if starts(prefix) {
+            return make(rest(prefix.len()));
+        }
+    }
+    if starts("Every ") && first_after(6).is_some_and(|ch| ch.is_ascii_digit()) {
+        return Kind::Every(rest(6));
+    }
+    if starts("On topic") && first_after(8) == Some('"') {
+        return Kind::Topic(rest(8));
+    }
+    if starts("On ") {
+        let request = text.get(3..).unwrap_or("").trim_start();
+        let len = request.find(|ch: char| !ch.is_alphanumeric() && ch != '_').unwrap_or(request.len());
+        if len > 0 && request.get(len..).is_some_and(|after| after.starts_with('(')) {
+            return Kind::On(rest(3));
+        }
+    }
+    if starts("Test") && first_after(4) == Some('"') {
+        return Kind::Test(rest(4));
+    }
+    if starts("Migrate from ") {
+        return Kind::Migrate(Direction::From, rest(13));
+    }
+    if starts("Migrate back to ") {
+        return Kind::Migrate(Direction::BackTo, rest(16));
+    }
+    Kind::Prose
+}
+
+/// The section heading that a heading of prose is near to, with what to write.
+pub(super) fn near(text: &str) -> Option<&'static str> {
+    let text = text.trim_end_matches(':');
+    PLAIN.iter().map(|(name, _)| *name).find(|name| {
+        text.len() >= 3 && name.len() >= 4 && distance(text, name).is_some_and(|edits| edits <= 1)
+    })
+}

@@ -1,0 +1,324 @@
+//! Trees as text, one line for each step, so that a test says what it expects.
+
+use super::super::ast::*;
+use core::fmt::Write as _;
+use std::format;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+pub(super) fn steps(block: &Block<'_>) -> String {
+    let mut out = String::new();
+    block_into(&mut out, block, 0);
+    out
+}
+
+fn block_into(out: &mut String, block: &Block<'_>, depth: usize) {
+    for step in &block.steps {
+        step_into(out, step, depth);
+    }
+}
+
+fn line(out: &mut String, depth: usize, text: &str) {
+    writeln!(out, "{:1$}{text}", "", depth * 2).unwrap();
+}
+
+fn step_into(out: &mut String, step: &Step<'_>, depth: usize) {
+    let remark = step.remark.map(|r| format!(" ({})", r.text)).unwrap_or_default();
+    let text = match &step.kind {
+        StepKind::If { arms } => {
+            for (number, arm) in arms.iter().enumerate() {
+                let word = if number == 0 { "if" } else { "else if" };
+                line(out, depth, &format!("{word} {}", expr(&arm.cond)));
+                block_into(out, &arm.body, depth + 1);
+            }
+            String::new()
+        }
+        StepKind::Repeat { count, body } => {
+            line(out, depth, &format!("repeat {}", expr(count)));
+            block_into(out, body, depth + 1);
+            String::new()
+        }
+        StepKind::While { cond, body } => {
+            line(out, depth, &format!("while {}", expr(cond)));
+            block_into(out, body, depth + 1);
+            String::new()
+        }
+        StepKind::ForEach { name, iter, body } => {
+            line(out, depth, &format!("for {} in {}", name.text, expr(iter)));
+            block_into(out, body, depth + 1);
+            String::new()
+        }
+        StepKind::Every { period, body } => {
+            line(out, depth, &format!("every {}", expr(period)));
+            block_into(out, body, depth + 1);
+            String::new()
+        }
+        other => simple(other),
+    };
+    if !text.is_empty() {
+        line(out, depth, &format!("{text}{remark}"));
+    }
+    if let Some(otherwise) = &step.otherwise {
+        line(out, depth, "otherwise");
+        block_into(out, &otherwise.body, depth + 1);
+    }
+}
+
+fn simple(kind: &StepKind<'_>) -> String {
+    let message = |m: &Message<'_>| format!("{}({})", m.name.text, list(&m.args));
+    let tail = |bind: &Option<Ident<'_>>, within: &Option<Expr<'_>>| {
+        let bind = bind.map(|b| format!(" as {}", b.text)).unwrap_or_default();
+        let within = within.as_ref().map(|w| format!(" within {}", expr(w))).unwrap_or_default();
+        format!("{bind}{within}")
+    };
+    match kind {
+        StepKind::Read { name, device: d } => format!("read {} from {}", name.text, device(d)),
+        StepKind::Write { value, device: d } => format!("write {} to {}", expr(value), device(d)),
+        StepKind::Set { place, value } => format!("set {} = {}", expr(place), expr(value)),
+        StepKind::Let { name, value } => format!("let {} = {}", name.text, expr(value)),
+        StepKind::Update { op: UpdateOp::Add, value, place } => {
+            format!("add {} to {}", expr(value), expr(place))
+        }
+        StepKind::Update { op: UpdateOp::Subtract, value, place } => {
+            format!("subtract {} from {}", expr(value), expr(place))
+        }
+        StepKind::Wait { duration } => format!("wait {}", expr(duration)),
+        StepKind::WaitFor { ticket, within } => format!("wait for {}{}", ticket.text, tail(&None, within)),
+        StepKind::Barrier { count, name, within } => {
+            format!("barrier {:?} of {}{}", name.name, expr(count), tail(&None, within))
+        }
+        StepKind::Yield { until: YieldUntil::NextEvent } => "yield".to_string(),
+        StepKind::Yield { until: YieldUntil::Message } => "yield until message".to_string(),
+        StepKind::Yield { until: YieldUntil::Duration(d) } => format!("yield {}", expr(d)),
+        StepKind::Tell { target, message: m } => format!("tell {}: {}", target.name, message(m)),
+        StepKind::Ask { target, message: m, bind, within } => {
+            format!("ask {}: {}{}", target.name, message(m), tail(bind, within))
+        }
+        StepKind::Delegate { target, message: m, bind, within } => {
+            format!("delegate {}: {}{}", target.name, message(m), tail(bind, within))
+        }
+        StepKind::Reply { value } => {
+            format!("reply {}", value.as_ref().map_or("nothing".to_string(), expr))
+        }
+        StepKind::Publish { value, topic } => format!("publish {} on {:?}", expr(value), topic.name),
+        StepKind::Subscribe { topic } => format!("subscribe {:?}", topic.name),
+        StepKind::Spawn { agent, path, bind } => {
+            let path = path.as_ref().map(|p| format!(" from {:?}", p.name)).unwrap_or_default();
+            format!("spawn {}{path}{}", agent.text, tail(bind, &None))
+        }
+        StepKind::Grant { capability, to } => format!("grant {} to {}", capability.text, to.name),
+        StepKind::Revoke { capability, from } => format!("revoke {} from {}", capability.text, from.name),
+        StepKind::StopAgent { agent } => format!("stop {}", agent.name),
+        StepKind::Log { level, message } => format!("log {level:?} {}", expr(message)),
+        StepKind::Record { metric, value, unit } => {
+            let unit = unit.map(|u| format!(" {}", u.text)).unwrap_or_default();
+            format!("record {} {}{unit}", metric.text, expr(value))
+        }
+        StepKind::Call { function, args } => format!("call {}({})", function.text, list(args)),
+        StepKind::Stop => "stop".to_string(),
+        StepKind::Fail { message } => format!("fail {}", expr(message)),
+        StepKind::Given { name, value } => format!("given {} = {}", name.text, expr(value)),
+        StepKind::WhenPass { duration } => format!("when {} pass", expr(duration)),
+        StepKind::WhenTold { message: m } => format!("when told {}", message(m)),
+        StepKind::Expect { cond } => format!("expect {}", expr(cond)),
+        StepKind::ExpectMessage { presence, kind, target, message } => {
+            let target = target.map(|t| format!(" to {}", t.name)).unwrap_or_default();
+            let message = message.as_ref().map(|m| {
+                let args: Vec<String> =
+                    m.args.iter().map(|a| a.as_ref().map_or("_".to_string(), expr)).collect();
+                format!(": {}({})", m.name.text, args.join(", "))
+            });
+            format!("expect {presence:?} {kind:?}{target}{}", message.unwrap_or_default())
+        }
+        StepKind::ExpectTrap { presence, kind } => {
+            format!("expect {presence:?} trap{}", kind.map(|k| format!(" {}", k.text)).unwrap_or_default())
+        }
+        StepKind::Code(block) => format!("code {}", code(block)),
+        StepKind::Invalid => "invalid".to_string(),
+        _ => unreachable!("openers are shown by their caller"),
+    }
+}
+
+fn device(device: &Device<'_>) -> String {
+    let args: Vec<String> =
+        device.args.iter().map(|arg| format!("{} {}", arg.key.text, expr(&arg.value))).collect();
+    format!("{:?}({})", device.class, args.join(", "))
+}
+
+pub(super) fn list(exprs: &[Expr<'_>]) -> String {
+    exprs.iter().map(expr).collect::<Vec<_>>().join(", ")
+}
+
+pub(super) fn expr(e: &Expr<'_>) -> String {
+    let access = |a: &Access| if *a == Access::Plain { "." } else { "?." };
+    match &e.kind {
+        ExprKind::Int(v) => v.to_string(),
+        ExprKind::Float(v) => format!("{v:?}"),
+        ExprKind::Bool(v) => v.to_string(),
+        ExprKind::None => "none".to_string(),
+        ExprKind::Duration(ns) => format!("{ns}ns"),
+        ExprKind::Str(parts) => {
+            let mut out = String::from("\"");
+            for part in parts {
+                match part {
+                    StrPart::Text(text) => out.push_str(&text.escape_debug().to_string()),
+                    StrPart::Expr(e) => write!(out, "{{{}}}", expr(e)).unwrap(),
+                }
+            }
+            out + "\""
+        }
+        ExprKind::Name(name) => name.to_string(),
+        ExprKind::Field { base, name, access: a } => format!("{}{}{}", expr(base), access(a), name.text),
+        ExprKind::Index { base, index } => format!("{}[{}]", expr(base), expr(index)),
+        ExprKind::Call { callee, args } => format!("{}({})", expr(callee), list(args)),
+        ExprKind::Method { base, name, args, access: a } => {
+            format!("{}{}{}({})", expr(base), access(a), name.text, list(args))
+        }
+        ExprKind::Unary { op, operand } => format!("({op:?} {})", expr(operand)),
+        ExprKind::Binary { op, left, right, .. } => format!("({op:?} {} {})", expr(left), expr(right)),
+        ExprKind::Cast { value, ty: t } => format!("({} as {})", expr(value), ty(t)),
+        ExprKind::Range { start, end, bound } => {
+            let dots = if *bound == Bound::Inclusive { "..=" } else { ".." };
+            format!("({}{dots}{})", expr(start), expr(end))
+        }
+        ExprKind::If { cond, then, otherwise } => {
+            let tail = otherwise.as_ref().map(|b| format!(" else {}", code(b))).unwrap_or_default();
+            format!("if {} {}{tail}", expr(cond), code(then))
+        }
+        ExprKind::Match { value, arms } => {
+            let arms: Vec<String> = arms
+                .iter()
+                .map(|arm| {
+                    let patterns: Vec<String> = arm.patterns.iter().map(pattern).collect();
+                    let guard = arm.guard.as_ref().map(|g| format!(" if {}", expr(g)));
+                    format!("{}{} => {}", patterns.join("|"), guard.unwrap_or_default(), code(&arm.body))
+                })
+                .collect();
+            format!("match {} [{}]", expr(value), arms.join("; "))
+        }
+        ExprKind::Array(items) => format!("[{}]", list(items)),
+        ExprKind::ArrayRepeat { value, count } => format!("[{}; {}]", expr(value), expr(count)),
+        ExprKind::Map(entries) => {
+            let entries: Vec<String> =
+                entries.iter().map(|(k, v)| format!("{}: {}", expr(k), expr(v))).collect();
+            format!("map{{{}}}", entries.join(", "))
+        }
+        ExprKind::Struct { name, fields } => {
+            let fields: Vec<String> =
+                fields.iter().map(|f| format!("{}: {}", f.name.text, expr(&f.value))).collect();
+            format!("{}{{{}}}", name.text, fields.join(", "))
+        }
+        ExprKind::Lambda { params, ret, body } => {
+            let params: Vec<String> = params.iter().map(param).collect();
+            let ret = ret.as_ref().map(|t| format!(" -> {}", ty(t))).unwrap_or_default();
+            format!("fn({}){ret} {}", params.join(", "), code(body))
+        }
+        ExprKind::Invalid => "invalid".to_string(),
+    }
+}
+
+fn pattern(p: &MatchPattern<'_>) -> String {
+    match &p.kind {
+        MatchPatternKind::Wildcard => "_".to_string(),
+        MatchPatternKind::None => "none".to_string(),
+        MatchPatternKind::Variant { of, name, binds } => {
+            let of = of.map(|of| format!("{}.", of.text)).unwrap_or_default();
+            let binds = binds
+                .as_ref()
+                .map(|b| format!("({})", b.iter().map(|b| b.text).collect::<Vec<_>>().join(", ")));
+            format!("{of}{}{}", name.text, binds.unwrap_or_default())
+        }
+        MatchPatternKind::Literal(e) => expr(e),
+        MatchPatternKind::Range(a, b, bound) => format!("{}{bound:?}{}", expr(a), expr(b)),
+    }
+}
+
+pub(super) fn param(p: &Param<'_>) -> String {
+    let ty = p.ty.as_ref().map(|t| format!(": {}", ty(t))).unwrap_or_default();
+    format!("{}{ty}", p.name.text)
+}
+
+pub(super) fn ty(t: &Type<'_>) -> String {
+    match &t.kind {
+        TypeKind::Name(name) => name.to_string(),
+        TypeKind::Array(of, len) => format!("[{}; {}]", ty(of), expr(len)),
+        TypeKind::List(of) => format!("[{}]", ty(of)),
+        TypeKind::Map(k, v) => format!("map[{}]{}", ty(k), ty(v)),
+        TypeKind::Optional(of) => format!("{}?", ty(of)),
+        TypeKind::Fn(params, ret) => {
+            let params: Vec<String> = params.iter().map(ty).collect();
+            let ret = ret.as_ref().map(|r| format!(" -> {}", ty(r))).unwrap_or_default();
+            format!("fn({}){ret}", params.join(", "))
+        }
+    }
+}
+
+pub(super) fn code(block: &CodeBlock<'_>) -> String {
+    let stmts: Vec<String> = block.stmts.iter().map(stmt).collect();
+    format!("{{ {} }}", stmts.join("; "))
+}
+
+fn stmt(s: &Stmt<'_>) -> String {
+    match &s.kind {
+        StmtKind::Let { mutability, name, ty: t, value } => {
+            let t = t.as_ref().map(|t| format!(": {}", ty(t))).unwrap_or_default();
+            let value = value.as_ref().map(|v| format!(" = {}", expr(v))).unwrap_or_default();
+            format!("{mutability:?} {}{t}{value}", name.text)
+        }
+        StmtKind::Assign { place, op, value } => {
+            let op = op.map(|op| format!("{op:?}")).unwrap_or_default();
+            format!("{} {op}= {}", expr(place), expr(value))
+        }
+        StmtKind::Expr(e) => expr(e),
+        StmtKind::While { cond, body } => format!("while {} {}", expr(cond), code(body)),
+        StmtKind::For { name, iter, body } => format!("for {} in {} {}", name.text, expr(iter), code(body)),
+        StmtKind::Break => "break".to_string(),
+        StmtKind::Continue => "continue".to_string(),
+        StmtKind::Return(None) => "return".to_string(),
+        StmtKind::Return(Some(e)) => format!("return {}", expr(e)),
+        StmtKind::Expect { cond, message } => {
+            format!(
+                "expect {}{}",
+                expr(cond),
+                message.as_ref().map(|m| format!(", {}", expr(m))).unwrap_or_default()
+            )
+        }
+    }
+}
+
+pub(super) fn item(item: &Item<'_>) -> String {
+    match &item.kind {
+        ItemKind::Const { name, ty: t, value } => {
+            format!(
+                "const {}{} = {}",
+                name.text,
+                t.as_ref().map(|t| format!(": {}", ty(t))).unwrap_or_default(),
+                expr(value)
+            )
+        }
+        ItemKind::Struct { name, fields } => {
+            let fields: Vec<String> =
+                fields.iter().map(|f| format!("{}: {}", f.name.text, ty(&f.ty))).collect();
+            format!("struct {} {{{}}}", name.text, fields.join(", "))
+        }
+        ItemKind::Enum { name, variants } => {
+            let variants: Vec<String> = variants
+                .iter()
+                .map(|v| {
+                    let payload: Vec<String> = v.payload.iter().map(ty).collect();
+                    if payload.is_empty() {
+                        v.name.text.to_string()
+                    } else {
+                        format!("{}({})", v.name.text, payload.join(", "))
+                    }
+                })
+                .collect();
+            format!("enum {} {{{}}}", name.text, variants.join(", "))
+        }
+        ItemKind::Fn(f) => {
+            let params: Vec<String> = f.params.iter().map(param).collect();
+            let ret = f.ret.as_ref().map(|t| format!(" -> {}", ty(t))).unwrap_or_default();
+            format!("fn {}({}){ret} {}", f.name.text, params.join(", "), code(&f.body))
+        }
+    }
+}
