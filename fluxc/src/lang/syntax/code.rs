@@ -239,12 +239,9 @@ impl<'s> Parser<'s, '_> {
                 continue;
             }
             if self.at(Tok::Word) && DECLARATIONS.contains(&self.text()) {
-                match self.item() {
-                    Ok(item) => {
-                        items.push(item);
-                        continue;
-                    }
-                    Err(Failed) => {}
+                if let Ok(item) = self.item() {
+                    items.push(item);
+                    continue;
                 }
             } else {
                 let span = self.tok.span;

@@ -92,18 +92,15 @@ pub(super) fn kind(source: &str, content: Span) -> Kind {
     let starts =
         |prefix: &str| text.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
     let first_after = |len: usize| text.get(len..).and_then(|r| r.trim_start().chars().next());
-    let labelled: [(&str, fn(Span) -> Kind); 6] = [
-        ("fn:", Kind::Fn),
-        ("agent:", Kind::SubAgent),
-        ("tile:", Kind::Tile),
-        ("region:", Kind::Region),
-        ("import:", Kind::Import),
-        ("export:", Kind::Export),
-    ];
-    for (prefix, make) in labelled {
-        if starts(prefix) {
-            return make(rest(prefix.len()));
-        }
+    let label = |name: &str| starts(name).then(|| rest(name.len()));
+    let labelled = (label("fn:").map(Kind::Fn))
+        .or_else(|| label("agent:").map(Kind::SubAgent))
+        .or_else(|| label("tile:").map(Kind::Tile))
+        .or_else(|| label("region:").map(Kind::Region))
+        .or_else(|| label("import:").map(Kind::Import))
+        .or_else(|| label("export:").map(Kind::Export));
+    if let Some(kind) = labelled {
+        return kind;
     }
     if starts("Every ") && first_after(6).is_some_and(|ch| ch.is_ascii_digit()) {
         return Kind::Every(rest(6));

@@ -14,6 +14,7 @@
 //! assert!(!sink.has_errors());
 //! assert_eq!(document.agents[0].main_loop.as_ref().map(|l| l.body.steps.len()), Some(2));
 //! ```
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod ast;
 mod code;
@@ -49,4 +50,5 @@ pub fn parse<'s>(source: &'s [u8], sink: &mut Sink) -> Option<Document<'s>> {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests may fail loudly")]
 mod tests;

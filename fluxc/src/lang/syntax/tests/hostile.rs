@@ -188,7 +188,6 @@ fn the_first_program_cut_anywhere_gives_a_tree_or_an_error() {
 #[test]
 fn attack_22_nesting_ten_thousand_deep_gives_errors() {
     let deep = [
-        format!("## Loop\n{}- Stop\n", "- If a: ".repeat(1)),
         format!("## Loop\n- {}Stop\n", "If a: ".repeat(5_000)),
         (0..10_000).map(|n| format!("{}- If a:\n", "  ".repeat(n.min(2_000)))).collect(),
         format!("## Loop\n{}", "> - ".repeat(10_000)),
