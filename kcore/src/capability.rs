@@ -610,6 +610,11 @@ impl Capabilities {
         }
     }
 
+    /// Tells whether an agent holds any live handle of a kind. O(handles of the agent).
+    pub fn holds(&self, agent: AgentId, kind: CapabilityKind) -> bool {
+        self.held(agent).any(|(_, grant)| grant.kinds.allows(kind))
+    }
+
     /// Handles and grants of an agent in the order of their places.
     pub fn held(&self, agent: AgentId) -> impl Iterator<Item = (Handle, Grant)> {
         let holder = self.holder(agent).ok();

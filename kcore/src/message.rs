@@ -129,7 +129,7 @@ pub struct Message {
     pub sender: Option<AgentId>,
     /// Who receives it.
     pub target: AgentId,
-    /// The capability that the sender asks the receiver to hold, if any.
+    /// A capability that the receiver holds, because the sender asked for it.
     pub required: Option<CapabilityKind>,
     /// When it was sent.
     pub sent: Time,
@@ -150,7 +150,7 @@ pub struct Message {
 /// What a sender hands to the kernel; sender and time are filled in there.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'p> {
-    /// The capability that the receiver must hold, if any.
+    /// A capability that the receiver must hold; the message is refused with `DENIED` if it does not.
     pub required: Option<CapabilityKind>,
     /// Urgency 0 (low) to 255; [`Outgoing::PRIORITY`] unless there is a reason.
     pub priority: u8,

@@ -53,6 +53,9 @@ pub const NESTING: usize = TYPE_NESTING;
 /// The only NaN in a payload.
 pub const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 
+/// The tag byte of a capability handle: a payload without this byte carries none.
+pub const CAPABILITY_TAG: u8 = Tag::Capability as u8;
+
 macro_rules! tags {
     ($($num:literal $name:ident;)*) => {
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,6 +1,14 @@
 //! What agents do through the shard: send, ask, answer, publish, wait, charge.
+//!
+//! A handle in a payload is never copied: the receiver gets one derived from the sender's,
+//! so a number that merely looks like a handle of somebody else carries nothing over.
+
+use alloc::vec::Vec;
+
+use flux_proto::payload::Reference;
 
 use super::*;
+use crate::capability::Extent;
 
 impl Shard {
     /// The agent behind an endpoint handle, and the handle's badge.
@@ -157,7 +165,15 @@ impl Shard {
         request: RequestId,
         payload: &[u8],
     ) -> Result<(), Status> {
-        let payload = Payload::copy_of(payload)?;
+        // Checked first, so that a refused answer hands no handle over.
+        if let Err(error) = self.requests.may_answer(caller, request, None) {
+            let _ = self.answer(caller, request, None, Outcome::Answer(Payload::EMPTY));
+            return Err(error.into());
+        }
+        let mut payload = Payload::copy_of(payload)?;
+        if let Some(info) = self.requests.info(request) {
+            translate(&mut self.capabilities, caller, info.asker, &mut payload)?;
+        }
         self.answer(caller, request, None, Outcome::Answer(payload)).map_err(Status::from)
     }
 
@@ -367,8 +383,14 @@ impl Shard {
             self.dead_letters.count(kind, DeadReason::TargetEnded);
             return Err(Status::NotFound);
         };
+        if outgoing.required.is_some_and(|kind| !self.capabilities.holds(target, kind)) {
+            return Err(Status::Denied);
+        }
+        let mut payload = Payload::copy_of(outgoing.payload)?;
         let admitted = record.mailbox.admits(&self.pool, sender);
-        let payload = Payload::copy_of(outgoing.payload)?;
+        if let (Ok(()), Some(sender)) = (admitted, sender) {
+            translate(&mut self.capabilities, sender, target, &mut payload)?;
+        }
         let sent = self.now;
         let sequence = self.sequence.saturating_add(1);
         let message = Message {
@@ -410,6 +432,43 @@ struct Letter<'p> {
     topic: Option<TopicId>,
     deadline: Time,
     outgoing: Outgoing<'p>,
+}
+
+/// Replaces each capability handle of `sender` in a payload by one derived for `target`.
+///
+/// A payload that is not valid stays as it is; its receiver refuses it.
+fn translate(
+    capabilities: &mut Capabilities,
+    sender: AgentId,
+    target: AgentId,
+    payload: &mut Payload,
+) -> Result<(), Status> {
+    // Few payloads carry a handle; those without its tag need no closer look.
+    if !payload.bytes().contains(&flux_proto::payload::CAPABILITY_TAG) {
+        return Ok(());
+    }
+    if flux_proto::payload::Reader::new(payload.bytes()).is_err() {
+        return Ok(());
+    }
+    let mut given: Vec<Handle> = Vec::new();
+    let result = flux_proto::payload::translate(payload.bytes_mut(), Status::Invalid, |kind, word| {
+        if kind == Reference::Agent {
+            return Ok(word);
+        }
+        given.try_reserve(1).map_err(|_| Status::NoMemory)?;
+        let handle = Handle::from_word(word);
+        let grant = capabilities.inspect(sender, handle)?;
+        let derived = capabilities.derive(sender, handle, target, grant)?;
+        given.push(derived);
+        Ok(derived.word())
+    });
+    if result.is_err() {
+        for handle in given {
+            // It was derived a moment ago, so it is live.
+            let _ = capabilities.revoke(target, handle, Extent::Whole);
+        }
+    }
+    result
 }
 
 const fn dead_reason(refusal: Refusal) -> DeadReason {
