@@ -1,0 +1,363 @@
+//! The kernel without its agent runtime: what the runtime calls.
+//!
+//! # Invariants
+//! 1. Authority comes from handles of the caller alone; names are looked up at start, never later.
+//! 2. Nothing here reads a clock: time is what the shard was advanced to.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::select::LogLevel;
+use flux_abi::status::Status;
+use flux_fluxc::diag::Diagnostic;
+use flux_hal::{DeviceBus, HardwareInfo, Stream};
+use flux_kcore::agent_state::AgentState;
+use flux_kcore::capability::{Extent, Grant, Handle, Rights};
+use flux_kcore::dead_letter::DeadReason;
+use flux_kcore::id::{AgentId, RequestId, TimerId, TopicId};
+use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
+use flux_kcore::runtime::{Arrival, BarrierStep, Delivery, Syscalls};
+use flux_kcore::shard::Shard;
+use flux_kcore::time::{Span, Time};
+
+use crate::compile::CompileService;
+use crate::devices::DeviceTable;
+use crate::log::LogBuffer;
+use crate::modules::ModuleTable;
+use crate::wiring::Launch;
+
+/// What a kernel is made with.
+pub struct CoreConfig {
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Time that a message takes.
+    pub delay: Span,
+    /// Records above this level are dropped.
+    pub level: LogLevel,
+    /// The devices.
+    pub devices: Box<dyn DeviceBus>,
+    /// The compile service.
+    pub compiler: Box<dyn CompileService>,
+    /// What the hardware layer found, if it could be asked.
+    pub hardware: Option<HardwareInfo>,
+}
+
+/// Something a call asked for that only the kernel's loop can do.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    /// Start an agent that is registered already.
+    Start(AgentId, Launch),
+    /// End an agent.
+    Kill(AgentId),
+    /// Let an agent run again.
+    Wake(AgentId),
+}
+
+/// What is known of an agent beside the shard's record.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) name: Arc<str>,
+    pub(crate) capabilities: CapabilitySet,
+}
+
+/// See the module.
+pub struct Core {
+    pub(crate) shard: Shard,
+    pub(crate) log: LogBuffer,
+    pub(crate) devices: DeviceTable,
+    pub(crate) modules: ModuleTable,
+    pub(crate) compiler: Box<dyn CompileService>,
+    pub(crate) hardware: Option<HardwareInfo>,
+    /// By slot.
+    known: BTreeMap<u32, Known>,
+    current: Option<AgentId>,
+    held: BTreeSet<AgentId>,
+    pub(crate) pending: Vec<Pending>,
+    /// What the compiler said, by document, until somebody takes it.
+    pub(crate) diagnostics: Vec<(String, Vec<Diagnostic>)>,
+}
+
+impl core::fmt::Debug for Core {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Core").field("shard", &self.shard).field("devices", &self.devices).finish_non_exhaustive()
+    }
+}
+
+impl Core {
+    /// A kernel without agents at time 0.
+    pub fn new(config: CoreConfig) -> Self {
+        let shard = Shard::new(flux_kcore::shard::Config {
+            delay: config.delay,
+            seed: config.seed,
+            ..flux_kcore::shard::Config::default()
+        });
+        Self {
+            shard,
+            log: LogBuffer::new(config.level),
+            devices: DeviceTable::new(config.devices),
+            modules: ModuleTable::default(),
+            compiler: config.compiler,
+            hardware: config.hardware,
+            known: BTreeMap::new(),
+            current: None,
+            held: BTreeSet::new(),
+            pending: Vec::new(),
+            diagnostics: Vec::new(),
+        }
+    }
+
+    /// The shard, to look at.
+    pub const fn shard(&self) -> &Shard {
+        &self.shard
+    }
+
+    /// The agent that runs at the moment.
+    pub const fn current(&self) -> Option<AgentId> {
+        self.current
+    }
+
+    pub(crate) const fn set_current(&mut self, agent: Option<AgentId>) {
+        self.current = agent;
+    }
+
+    /// Writes a record in the name of `agent`, or of the kernel.
+    pub fn record(&mut self, stream: Stream, agent: Option<AgentId>, level: LogLevel, text: &str) {
+        if self.log.wants(level) {
+            let name = agent.and_then(|agent| self.known.get(&agent.slot())).map(|known| Arc::clone(&known.name));
+            self.log.push(stream, self.shard.now(), name, level, text);
+        }
+    }
+
+    pub(crate) fn introduce(&mut self, agent: AgentId, known: Known) {
+        self.known.insert(agent.slot(), known);
+    }
+
+    pub(crate) fn forget(&mut self, agent: AgentId) {
+        self.known.remove(&agent.slot());
+        self.held.remove(&agent);
+    }
+
+    pub(crate) fn known(&self, agent: AgentId) -> Option<&Known> {
+        self.known.get(&agent.slot())
+    }
+
+    pub(crate) fn capabilities_of(&self, agent: AgentId) -> Option<CapabilitySet> {
+        self.known(agent).map(|known| known.capabilities)
+    }
+
+    pub(crate) fn inspect(&self, caller: AgentId, handle: Handle) -> Result<Grant, Status> {
+        Ok(self.shard.capabilities().inspect(caller, handle)?)
+    }
+
+    pub(crate) fn state(&self, agent: AgentId) -> Option<AgentState> {
+        self.shard.agent(agent).map(flux_kcore::shard::Agent::state)
+    }
+
+    pub(crate) fn queued(&self, agent: AgentId) -> Option<u32> {
+        self.shard.agent(agent).map(flux_kcore::shard::Agent::queued)
+    }
+
+    /// Living agents, the kernel's own included.
+    pub fn agent_count(&self) -> u32 {
+        self.shard.agent_count()
+    }
+
+    /// Messages delivered since start.
+    pub const fn message_count(&self) -> u64 {
+        self.shard.delivered()
+    }
+
+    pub(crate) fn charged(&self) -> u64 {
+        self.shard.memory_used()
+    }
+
+    /// Keeps an agent from running.
+    pub(crate) fn hold(&mut self, agent: AgentId) -> Result<u64, Status> {
+        if self.shard.agent(agent).is_none() {
+            return Err(Status::NotFound);
+        }
+        self.held.insert(agent);
+        Ok(0)
+    }
+
+    /// Lets a held agent run again.
+    pub(crate) fn unhold(&mut self, agent: AgentId) -> Result<u64, Status> {
+        if self.shard.agent(agent).is_none() {
+            return Err(Status::NotFound);
+        }
+        self.held.remove(&agent);
+        self.pending.push(Pending::Wake(agent));
+        Ok(0)
+    }
+
+    pub(crate) fn is_held(&self, agent: AgentId) -> bool {
+        self.held.contains(&agent)
+    }
+
+    pub(crate) fn ask_to_stop(&mut self, agent: AgentId) -> Result<u64, Status> {
+        self.shard.ask_to_stop(agent).map(|()| 0)
+    }
+
+    pub(crate) fn ask_to_kill(&mut self, agent: AgentId) -> Result<u64, Status> {
+        if self.shard.agent(agent).is_none() {
+            return Err(Status::NotFound);
+        }
+        self.pending.push(Pending::Kill(agent));
+        Ok(0)
+    }
+
+    /// Gives a handle of `grant` to `agent`, derived from nothing. For the kernel's own wiring.
+    pub(crate) fn mint(&mut self, agent: AgentId, grant: Grant) -> Result<Handle, Status> {
+        Ok(self.shard.capabilities_mut().mint(agent, grant)?)
+    }
+}
+
+impl Syscalls for Core {
+    fn now(&self) -> Time {
+        self.shard.now()
+    }
+
+    fn check(
+        &self,
+        caller: AgentId,
+        handle: Handle,
+        kind: CapabilityKind,
+        rights: Rights,
+    ) -> Result<Grant, Status> {
+        Ok(self.shard.capabilities().check(caller, handle, kind, rights)?)
+    }
+
+    fn derive(
+        &mut self,
+        caller: AgentId,
+        parent: Handle,
+        to: AgentId,
+        narrower: Grant,
+    ) -> Result<Handle, Status> {
+        self.shard.grant(caller, parent, to, narrower)
+    }
+
+    fn revoke(&mut self, caller: AgentId, handle: Handle) -> Result<(), Status> {
+        self.shard.capabilities_mut().revoke(caller, handle, Extent::Whole)?;
+        Ok(())
+    }
+
+    fn tell(&mut self, caller: AgentId, target: Handle, outgoing: Outgoing<'_>) -> Result<u64, Status> {
+        self.shard.tell(caller, target, outgoing)
+    }
+
+    fn request(
+        &mut self,
+        caller: AgentId,
+        target: Handle,
+        kind: RequestKind,
+        outgoing: Outgoing<'_>,
+        deadline: Time,
+    ) -> Result<RequestId, Status> {
+        self.shard.request(caller, target, kind, outgoing, deadline)
+    }
+
+    fn answer(&mut self, caller: AgentId, request: RequestId, payload: &[u8]) -> Result<(), Status> {
+        self.shard.answer_value(caller, request, payload)
+    }
+
+    fn answer_error(&mut self, caller: AgentId, request: RequestId, failure: Failure) -> Result<(), Status> {
+        self.shard.answer(caller, request, None, Outcome::Error(failure)).map_err(Status::from)
+    }
+
+    fn take_outcome(&mut self, caller: AgentId, request: RequestId) -> Option<Outcome> {
+        self.shard.take_outcome(caller, request)
+    }
+
+    fn peek(&self, caller: AgentId) -> Option<Arrival> {
+        self.shard.peek(caller)
+    }
+
+    fn receive(&mut self, caller: AgentId) -> Option<Message> {
+        self.shard.receive(caller)
+    }
+
+    fn dead_letter(&mut self, _caller: AgentId, message: &Message) {
+        self.shard.count_dead_letter(message.kind, DeadReason::Misfit);
+    }
+
+    fn publish(
+        &mut self,
+        caller: AgentId,
+        topic: Handle,
+        outgoing: Outgoing<'_>,
+    ) -> Result<Delivery, Status> {
+        self.shard.publish(caller, topic, outgoing)
+    }
+
+    fn subscribe(&mut self, caller: AgentId, topic: Handle) -> Result<(), Status> {
+        self.shard.subscribe(caller, topic)
+    }
+
+    fn unsubscribe(&mut self, caller: AgentId, topic: Handle) -> Result<(), Status> {
+        self.shard.unsubscribe(caller, topic)
+    }
+
+    fn topic_name(&self, topic: TopicId) -> Option<&str> {
+        self.shard.topics().name(topic)
+    }
+
+    fn barrier(
+        &mut self,
+        caller: AgentId,
+        name: &[u8],
+        parties: u32,
+        deadline: Time,
+    ) -> Result<BarrierStep, Status> {
+        self.shard.barrier(caller, name, parties, deadline)
+    }
+
+    fn set_timer(&mut self, caller: AgentId, due: Time, key: u64) -> Result<TimerId, Status> {
+        self.shard.set_timer(caller, due, key)
+    }
+
+    fn cancel_timer(&mut self, caller: AgentId, timer: TimerId) -> bool {
+        self.shard.cancel_timer(caller, timer)
+    }
+
+    fn heartbeat(&mut self, caller: AgentId) {
+        self.shard.heartbeat(caller);
+    }
+
+    fn set_state(&mut self, caller: AgentId, state: AgentState) -> Result<(), Status> {
+        self.shard.set_state(caller, state)
+    }
+
+    fn charge(&mut self, caller: AgentId, bytes: u64) -> Result<(), Status> {
+        self.shard.charge(caller, bytes)
+    }
+
+    fn release(&mut self, caller: AgentId, bytes: u64) {
+        self.shard.release(caller, bytes);
+    }
+
+    fn agent_name(&self, agent: AgentId) -> &str {
+        self.known.get(&agent.slot()).map_or("an agent that has ended", |known| &known.name)
+    }
+
+    fn log(&mut self, caller: AgentId, level: LogLevel, text: &str) {
+        self.record(Stream::Log, Some(caller), level, text);
+    }
+
+    fn metric(&mut self, _caller: AgentId, _name: &str, _value: f64) {
+        // Metrics of a run are kept by the runtime; a fleet link will take them from here.
+    }
+
+    fn random(&mut self, caller: AgentId) -> u64 {
+        self.shard.random(caller)
+    }
+}
+
+/// A text for a record, cut where the log would cut it anyway.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).chars().take(256).collect()
+}

@@ -1,0 +1,206 @@
+//! Host instructions that need the kernel: devices, handles, other agents, kernel facts.
+//!
+//! The agent runtime answers what belongs to a run (messages, waits, log) and passes the rest on.
+//!
+//! # Invariants
+//! 1. The caller is the agent that the kernel runs; no operand names it.
+//! 2. A handle that the caller does not hold, or that lacks the right, is a CAPABILITY trap for an
+//!    instruction and DENIED for a system call.
+//! 3. What this platform lacks answers NOTFOUND: a defined result, never a pretended success.
+
+use alloc::string::String;
+
+use flux_abi::capability::CapabilityKind;
+use flux_abi::opcode::Opcode;
+use flux_abi::select::{InfoItem, LogLevel, QueryItem};
+use flux_abi::status::Status;
+use flux_abi::trap::TrapKind;
+use flux_hal::Stream;
+use flux_kcore::capability::{Handle, Object, Rights};
+use flux_kcore::id::AgentId;
+use flux_kcore::runtime::Syscalls;
+use flux_vm::{Host, HostCall, HostOutcome, Memory};
+
+use crate::base::Core;
+use crate::devices::DeviceNumber;
+use crate::syscall;
+
+/// What a status makes of an instruction: a missing authority traps, everything else is told.
+fn outcome(result: Result<u64, Status>) -> HostOutcome {
+    match result {
+        Ok(value) => HostOutcome::value(value),
+        Err(Status::Denied) => HostOutcome::Trap(TrapKind::Capability),
+        Err(status) => HostOutcome::status(status),
+    }
+}
+
+impl Host for Core {
+    fn call(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
+        let Some(caller) = self.current() else { return HostOutcome::Trap(TrapKind::Host) };
+        let [a, b, ..] = call.arguments;
+        match call.opcode {
+            Opcode::Syscall => self.vm_syscall(caller, call, memory),
+            Opcode::IoRead => outcome(self.read_device(caller, a)),
+            Opcode::IoWrite => outcome(self.write_device(caller, a, b, memory)),
+            Opcode::IoRead8 | Opcode::IoRead16 | Opcode::IoRead32 | Opcode::IoRead64 => {
+                outcome(self.device(caller, a, CapabilityKind::IoRead).and(Err(Status::NotFound)))
+            }
+            Opcode::IoWrite8 | Opcode::IoWrite16 | Opcode::IoWrite32 | Opcode::IoWrite64 => {
+                outcome(self.device(caller, a, CapabilityKind::IoWrite).and(Err(Status::NotFound)))
+            }
+            // Every device here answers when it is read, so there is always something to read.
+            Opcode::Poll => outcome(self.device(caller, a, CapabilityKind::IoRead).map(|_| 1)),
+            Opcode::Info => outcome(self.info(u64::from(call.immediate))),
+            Opcode::Query => outcome(self.query(caller, a, call.immediate)),
+            Opcode::CapCheck => outcome(Ok(u64::from(self.covers(caller, a, b)))),
+            Opcode::CapGrant => outcome(self.grant(caller, a, b)),
+            Opcode::CapRevoke => {
+                outcome(self.revoke(caller, Handle::from_word(a)).map(|()| 0))
+            }
+            Opcode::Spawn => outcome(syscall::spawn(self, caller, a, b, memory).map_err(|refusal| refusal.status)),
+            Opcode::Suspend => outcome(self.managed(caller, a).and_then(|agent| self.hold(agent))),
+            Opcode::Resume | Opcode::SysWake => {
+                outcome(self.managed(caller, a).and_then(|agent| self.unhold(agent)))
+            }
+            Opcode::Signal => outcome(self.managed(caller, a).and_then(|agent| self.signal(agent, b))),
+            Opcode::Recv => outcome(syscall::receive(self, caller, a, b, memory)),
+            // Without a debugger there is nobody to stop for.
+            Opcode::Debug => HostOutcome::value(0),
+            _ => HostOutcome::status(Status::NotFound),
+        }
+    }
+}
+
+/// Signals that an agent may be sent.
+const SIGNAL_STOP: u64 = 15;
+const SIGNAL_KILL: u64 = 9;
+
+impl Core {
+    fn vm_syscall(&mut self, caller: AgentId, call: &HostCall, memory: &mut Memory) -> HostOutcome {
+        let [number, arguments @ ..] = call.arguments;
+        match syscall::dispatch(self, caller, number, arguments, memory) {
+            Ok(syscall::Answer::Value(value)) => HostOutcome::value(value),
+            Ok(syscall::Answer::Wait) => HostOutcome::Suspend,
+            Ok(syscall::Answer::Fault(kind)) => HostOutcome::Trap(kind),
+            Err(refusal) => HostOutcome::status(refusal.status),
+        }
+    }
+
+    /// The device behind a handle of the caller.
+    pub(crate) fn device(
+        &self,
+        caller: AgentId,
+        word: u64,
+        kind: CapabilityKind,
+    ) -> Result<DeviceNumber, Status> {
+        let rights = if kind == CapabilityKind::IoWrite { Rights::WRITE } else { Rights::READ };
+        match self.check(caller, Handle::from_word(word), kind, rights)?.object {
+            Object::Device(number) => Ok(DeviceNumber(number)),
+            _ => Err(Status::Invalid),
+        }
+    }
+
+    pub(crate) fn read_device(&mut self, caller: AgentId, word: u64) -> Result<u64, Status> {
+        let number = self.device(caller, word, CapabilityKind::IoRead)?;
+        let now = self.now();
+        self.devices.read(number, now).map_err(|(status, what)| self.device_fault(caller, status, &what))
+    }
+
+    pub(crate) fn write_device(
+        &mut self,
+        caller: AgentId,
+        word: u64,
+        value: u64,
+        memory: &Memory,
+    ) -> Result<u64, Status> {
+        let number = self.device(caller, word, CapabilityKind::IoWrite)?;
+        if self.devices.is_console(number) {
+            let bytes = memory.str(value).map_err(|_| Status::Invalid)?;
+            let text = alloc::format!("console: {}", String::from_utf8_lossy(bytes));
+            self.log(caller, LogLevel::Info, &text);
+            return Ok(0);
+        }
+        let now = self.now();
+        self.devices
+            .write(number, value, now)
+            .map(|()| 0)
+            .map_err(|(status, what)| self.device_fault(caller, status, &what))
+    }
+
+    fn device_fault(&mut self, caller: AgentId, status: Status, what: &str) -> Status {
+        self.record(Stream::Log, Some(caller), LogLevel::Warning, what);
+        status
+    }
+
+    /// A fact about the kernel.
+    pub(crate) fn info(&self, item: u64) -> Result<u64, Status> {
+        let item = u8::try_from(item).ok().and_then(InfoItem::from_byte).ok_or(Status::Invalid)?;
+        Ok(match item {
+            InfoItem::Version => VERSION,
+            InfoItem::Uptime => self.now().ns().cast_unsigned(),
+            InfoItem::Agents => u64::from(self.agent_count()),
+            InfoItem::Messages => self.message_count(),
+            InfoItem::Memory => self.charged(),
+        })
+    }
+
+    /// A fact about an agent; the word 0 is the caller.
+    fn query(&self, caller: AgentId, word: u64, item: u32) -> Result<u64, Status> {
+        let agent = match word {
+            0 => caller,
+            word => self.endpoint(caller, word, Rights::NONE)?,
+        };
+        let item = u8::try_from(item).ok().and_then(QueryItem::from_byte).ok_or(Status::Invalid)?;
+        match item {
+            QueryItem::Id => Ok(agent.word()),
+            QueryItem::State => self.state(agent).map(|state| state as u64).ok_or(Status::NotFound),
+            QueryItem::Queue => self.queued(agent).map(u64::from).ok_or(Status::NotFound),
+            QueryItem::Capabilities => {
+                self.capabilities_of(agent).map(|set| u64::from(set.bits())).ok_or(Status::NotFound)
+            }
+            // Sender and memory of the caller itself are the runtime's to tell; of others nobody's.
+            QueryItem::Sender | QueryItem::Memory => Err(Status::NotFound),
+        }
+    }
+
+    /// The agent behind an endpoint handle of the caller.
+    pub(crate) fn endpoint(&self, caller: AgentId, word: u64, rights: Rights) -> Result<AgentId, Status> {
+        let grant = self.inspect(caller, Handle::from_word(word))?;
+        match grant.object {
+            Object::Endpoint(agent) if grant.rights.covers(rights) => Ok(agent),
+            Object::Endpoint(_) => Err(Status::Denied),
+            _ => Err(Status::Invalid),
+        }
+    }
+
+    /// The agent behind a handle that allows to manage it.
+    fn managed(&self, caller: AgentId, word: u64) -> Result<AgentId, Status> {
+        self.endpoint(caller, word, Rights::MANAGE)
+    }
+
+    fn covers(&self, caller: AgentId, word: u64, rights: u64) -> bool {
+        let needed = u8::try_from(rights).ok().and_then(Rights::from_bits);
+        match (self.inspect(caller, Handle::from_word(word)), needed) {
+            (Ok(grant), Some(needed)) => grant.rights.covers(needed),
+            _ => false,
+        }
+    }
+
+    fn grant(&mut self, caller: AgentId, to: u64, word: u64) -> Result<u64, Status> {
+        let to = self.endpoint(caller, to, Rights::NONE)?;
+        let handle = Handle::from_word(word);
+        let grant = self.inspect(caller, handle)?;
+        self.derive(caller, handle, to, grant).map(Handle::word)
+    }
+
+    fn signal(&mut self, agent: AgentId, number: u64) -> Result<u64, Status> {
+        match number {
+            SIGNAL_STOP => self.ask_to_stop(agent),
+            SIGNAL_KILL => self.ask_to_kill(agent),
+            _ => Err(Status::Invalid),
+        }
+    }
+}
+
+/// major << 32 | minor << 16 | patch.
+const VERSION: u64 = 1 << 16;

@@ -1,0 +1,328 @@
+//! The kernel's loop over an agent runtime.
+//!
+//! # Two clocks
+//! In *simulated* time code takes no time: an agent runs until it waits, and time jumps to the next
+//! event when nobody can run. How long a slice is has no visible effect. In *real* time the shell
+//! tells the time; agents take turns by slices, and [`Kernel::next_wake`] says when to come back.
+//!
+//! # Invariants
+//! 1. Events are told in the order of time, urgency, sequence; equal inputs give equal runs.
+//! 2. A fault of one agent ends that agent; the loop itself has no failure.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use flux_abi::select::LogLevel;
+use flux_abi::status::Status;
+use flux_fluxc::diag::Diagnostic;
+use flux_hal::Stream;
+use flux_kcore::capability::{Grant, Handle};
+use flux_kcore::id::{AgentId, ProcessId};
+use flux_kcore::message::Failure;
+use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Wake};
+use flux_kcore::sched::{Boost, Gas};
+use flux_kcore::shard::Birth;
+use flux_kcore::time::{Span, Time};
+
+use crate::base::{Core, CoreConfig, Known, Pending};
+use crate::error::{KernelError, Refusal};
+use crate::log::Record;
+use crate::syscall::{self, Answer};
+use crate::user_memory::UserMemory;
+use crate::wiring::Launch;
+
+/// Which clock a kernel runs by.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ClockMode {
+    /// Time jumps from event to event.
+    Simulated,
+    /// The shell tells the time.
+    Real,
+}
+
+/// Why [`Kernel::run`] came back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Pause {
+    /// Nothing is left to do before this time; [`Time::NEVER`] if nothing will ever be.
+    Until(Time),
+    /// Agents could go on; come back after looking at the clock and the log.
+    Busy,
+}
+
+/// Makes an agent runtime's image of a launch; says in words why it can't.
+pub type Imager<I> = Box<dyn FnMut(&Launch) -> Result<I, String>>;
+
+/// A kernel with its agent runtime.
+pub struct Kernel<R: AgentRuntime<Core>> {
+    core: Core,
+    runtime: R,
+    imager: Imager<R::Image>,
+    clock: ClockMode,
+    slice: Gas,
+    /// Agents in the order of starting.
+    order: Vec<AgentId>,
+}
+
+impl<R: AgentRuntime<Core>> Kernel<R> {
+    /// A kernel at time 0 with process 1 and nothing in it.
+    ///
+    /// # Errors
+    /// No memory for the process table.
+    pub fn new(
+        config: CoreConfig,
+        clock: ClockMode,
+        slice: Gas,
+        runtime: R,
+        imager: Imager<R::Image>,
+    ) -> Result<Self, Status> {
+        let mut core = Core::new(config);
+        core.shard.processes_mut().create(None, u64::MAX).map_err(Status::from)?;
+        Ok(Self { core, runtime, imager, clock, slice, order: Vec::new() })
+    }
+
+    /// The kernel without its runtime.
+    pub const fn core(&self) -> &Core {
+        &self.core
+    }
+
+    /// The runtime.
+    pub const fn runtime(&self) -> &R {
+        &self.runtime
+    }
+
+    /// The time now.
+    pub fn now(&self) -> Time {
+        self.core.shard.now()
+    }
+
+    /// Writes a record of the kernel itself.
+    pub fn record(&mut self, stream: Stream, level: LogLevel, text: &str) {
+        self.core.record(stream, None, level, text);
+    }
+
+    /// Takes the records that were written since the last call.
+    pub fn take_records(&mut self) -> Vec<Record> {
+        self.core.log.take()
+    }
+
+    /// Takes what the compiler said, by document.
+    pub fn take_diagnostics(&mut self) -> Vec<(String, Vec<Diagnostic>)> {
+        core::mem::take(&mut self.core.diagnostics)
+    }
+
+    /// Makes a process whose only agent is part of the kernel and holds `grant`.
+    ///
+    /// # Errors
+    /// `EXISTS` if the name is taken, `BUSY`, `NOMEM`.
+    pub fn native_process(
+        &mut self,
+        name: &str,
+        grant: Grant,
+    ) -> Result<(ProcessId, AgentId, Handle), Status> {
+        let processes = self.core.shard.processes_mut();
+        let process = processes.create(Some(ProcessId::KERNEL), u64::MAX).map_err(Status::from)?;
+        let (agent, handle) = self.native_agent(name, process, grant)?;
+        Ok((process, agent, handle))
+    }
+
+    /// Makes an agent that is part of the kernel and holds `grant`; it never runs bytecode.
+    ///
+    /// # Errors
+    /// As [`Kernel::native_process`].
+    pub fn native_agent(
+        &mut self,
+        name: &str,
+        process: ProcessId,
+        grant: Grant,
+    ) -> Result<(AgentId, Handle), Status> {
+        let agent = self.core.shard.spawn(Birth::new(name, process))?;
+        self.core.introduce(agent, Known { name: name.into(), capabilities: grant.kinds });
+        let handle = self.core.mint(agent, grant)?;
+        Ok((agent, handle))
+    }
+
+    /// Ends an agent that is part of the kernel; its handles go, what it started stays.
+    pub fn end_native(&mut self, agent: AgentId) {
+        self.core.shard.end(agent, Exit::Stopped(0));
+        self.core.forget(agent);
+    }
+
+    /// Makes a system call in the name of `caller`.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn syscall(
+        &mut self,
+        caller: AgentId,
+        number: u64,
+        arguments: [u64; 4],
+        memory: &mut dyn UserMemory,
+    ) -> Result<u64, Refusal> {
+        match syscall::dispatch(&mut self.core, caller, number, arguments, memory)? {
+            Answer::Value(value) => Ok(value),
+            // Nobody who calls from Rust can be suspended or trapped.
+            Answer::Wait => Err(Status::Busy.into()),
+            Answer::Fault(_) => Err(Status::Invalid.into()),
+        }
+    }
+
+    /// Starts agents that were executed and does what else calls asked for.
+    ///
+    /// # Errors
+    /// The first agent that can't be started; the others are.
+    pub fn start_pending(&mut self) -> Result<(), KernelError> {
+        let mut first = Ok(());
+        while !self.core.pending.is_empty() {
+            for pending in core::mem::take(&mut self.core.pending) {
+                match pending {
+                    Pending::Start(agent, launch) => {
+                        if let Err(error) = self.start(agent, launch) {
+                            self.core.shard.end(agent, Exit::Killed);
+                            self.core.forget(agent);
+                            first = first.and(Err(error));
+                        }
+                    }
+                    Pending::Kill(agent) => self.kill(agent),
+                    Pending::Wake(agent) => self.core.shard.wake(agent, Boost::None),
+                }
+            }
+        }
+        first
+    }
+
+    fn start(&mut self, agent: AgentId, mut launch: Launch) -> Result<(), KernelError> {
+        self.core.wire(agent, &mut launch)?;
+        let refused = |reason: String| KernelError::Start { agent: launch.name.as_ref().into(), reason };
+        let image = (self.imager)(&launch).map_err(refused)?;
+        let wake = self.runtime.start(&mut self.core, agent, image).map_err(|status| {
+            let reason = match status {
+                Status::NoMemory => String::from("its memory quota does not hold its state; raise `memory:`"),
+                status => String::from(status.meaning()),
+            };
+            KernelError::Start { agent: launch.name.as_ref().into(), reason }
+        })?;
+        self.order.push(agent);
+        if wake == Wake::Ready {
+            self.core.shard.wake(agent, Boost::None);
+        }
+        Ok(())
+    }
+
+    fn kill(&mut self, agent: AgentId) {
+        if self.core.shard.agent(agent).is_some() {
+            self.runtime.end(&mut self.core, agent, Exit::Killed);
+            self.bury(agent, Exit::Killed);
+        }
+    }
+
+    fn bury(&mut self, agent: AgentId, exit: Exit) {
+        if let Some(remains) = self.core.shard.end(agent, exit)
+            && remains.unread > 0
+        {
+            let text = alloc::format!("{} messages were never read", remains.unread);
+            self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &text);
+        }
+        self.core.forget(agent);
+        self.order.retain(|other| *other != agent);
+    }
+
+    /// Runs until time `until` (exclusive), at most for `slices` slices.
+    ///
+    /// In real time `until` is the present: events that are due are told, and the kernel's clock
+    /// is set to it. In simulated time it is the end of the run.
+    pub fn run(&mut self, until: Time, slices: u32) -> Pause {
+        if self.clock == ClockMode::Real {
+            self.core.shard.advance(until);
+        }
+        let mut left = slices;
+        loop {
+            while let Some((agent, event)) = self.core.shard.poll() {
+                self.tell(agent, event);
+            }
+            if let Some(dispatch) = self.core.shard.dispatch() {
+                left = left.saturating_sub(self.step(dispatch.agent, left));
+                if left == 0 {
+                    return Pause::Busy;
+                }
+                continue;
+            }
+            match (self.core.shard.next_event(), self.clock) {
+                (Some(next), ClockMode::Simulated) if next < until => self.core.shard.advance(next),
+                // A message of this moment, since delivery takes no time here.
+                (Some(next), ClockMode::Real) if next <= self.now() => {}
+                (Some(next), _) => return Pause::Until(next),
+                (None, _) => return Pause::Until(Time::NEVER),
+            }
+        }
+    }
+
+    fn tell(&mut self, agent: AgentId, event: Event) {
+        let boost = if event == Event::Message { Boost::Message } else { Boost::None };
+        let wake = self.runtime.event(&mut self.core, agent, event);
+        if wake == Wake::Ready && !self.core.is_held(agent) {
+            self.core.shard.wake(agent, boost);
+        }
+    }
+
+    /// Gives the processor to an agent; how many slices it used.
+    fn step(&mut self, agent: AgentId, most: u32) -> u32 {
+        if self.core.is_held(agent) {
+            self.core.shard.settle(agent, Step::Blocked);
+            return 1;
+        }
+        let mut used = 0u32;
+        loop {
+            self.core.set_current(Some(agent));
+            let step = self.runtime.run(&mut self.core, agent, self.slice);
+            self.core.set_current(None);
+            used = used.saturating_add(1);
+            if let Step::Ended(exit) = step {
+                self.bury(agent, exit);
+            }
+            // Errors of agents that were spawned by agents are in the log.
+            if !self.core.pending.is_empty()
+                && let Err(error) = self.start_pending()
+            {
+                self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &alloc::format!("{error}"));
+            }
+            // In simulated time an agent runs until it waits, so that slices have no visible effect.
+            if step == Step::Ready && self.clock == ClockMode::Simulated && used < most {
+                continue;
+            }
+            if self.core.shard.agent(agent).is_some() {
+                self.core.shard.settle(agent, step);
+            }
+            return used;
+        }
+    }
+
+    /// When something is due next, if nobody can run now.
+    pub fn next_wake(&self) -> Option<Time> {
+        if self.core.shard.is_busy() { Some(self.now()) } else { self.core.shard.next_event() }
+    }
+
+    /// Agents of documents that live.
+    pub fn living(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Stops everything in order: open requests end in an ERROR, then agents stop, the youngest first.
+    pub fn stop(&mut self) {
+        for agent in self.order.clone() {
+            self.core.shard.fail_requests_of(agent, Failure::Stopped);
+        }
+        let settled = self.now().after(Span::MESSAGE_DELAY);
+        self.core.shard.advance(settled);
+        while let Some((agent, event)) = self.core.shard.poll() {
+            if let Event::Completed(_) = event {
+                // Nobody runs any more: the outcome is logged and counted.
+                let _ = self.runtime.event(&mut self.core, agent, event);
+            }
+        }
+        while let Some(agent) = self.order.last().copied() {
+            self.runtime.end(&mut self.core, agent, Exit::Stopped(0));
+            self.bury(agent, Exit::Stopped(0));
+        }
+    }
+}
