@@ -140,7 +140,7 @@ fn the_identity_covers_everything_but_native_code_and_signature() {
     assert_eq!(other.identity(), identity);
     other.lines[0].line += 1;
     assert_ne!(other.identity(), identity);
-    let mut other = module.clone();
+    let mut other = module;
     other.meta.priority ^= 1;
     assert_ne!(other.identity(), identity);
 }

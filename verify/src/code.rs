@@ -77,7 +77,7 @@ pub(crate) fn check(module: &Module) -> Result<Facts, VerifyError> {
         facts.steps = facts.steps.saturating_add(pass.steps);
     }
     for (number, (leaving, function)) in leaving.iter().zip(&module.functions).enumerate() {
-        if leaving.handler != leaving.reti.is_some() || (leaving.handler && leaving.returns) {
+        if (leaving.reti.is_some() && !leaving.handler) || (leaving.handler && leaving.returns) {
             let offset = leaving.reti.unwrap_or(function.offset);
             return Err(error(number, function, offset, None, Problem::HandlerReturn));
         }

@@ -1,0 +1,185 @@
+//! Each rule of the tables, kept and broken.
+#![allow(clippy::unwrap_used, reason = "a test that panics fails")]
+
+mod common;
+
+use common::{accepted, module, problem, refused};
+use flux_abi::limits;
+use flux_isa::desc::DescError;
+use flux_isa::{
+    Entry, Export, ExportKind, Line, Module, NativeSection, Parameter, Signature, StateField, Timer,
+};
+use flux_verify::{Place, Problem};
+
+fn valid() -> Module {
+    module(
+        ".function f signature 0\nB 0 0\nRET\n.function g signature 1\nB 0 0 R16\nRET\n\
+         .export loop \"\" function @f\n.export handler \"h\" function @g arguments \"l\" result \"l\"\n\
+         .export every \"\" function @f interval 9\n.hex 0000000000000000 01\n.state 16\n\
+         .field \"a\" 0 \"l\"\n.field \"b\" 8 \"w\"",
+    )
+}
+
+fn changed(change: impl FnOnce(&mut Module)) -> Problem {
+    let mut module = valid();
+    change(&mut module);
+    problem(module)
+}
+
+#[test]
+fn a_whole_module_is_accepted_and_given_back() {
+    let verified = accepted(valid());
+    assert_eq!(verified.module(), &valid());
+    assert_eq!(verified.into_module(), valid());
+}
+
+#[test]
+fn a_module_without_code_is_accepted() {
+    accepted(Module { meta: valid().meta, ..Module::default() });
+}
+
+#[test]
+fn names_and_intervals_are_given() {
+    assert!(matches!(changed(|m| m.meta.name.clear()), Problem::Name { length: 0, .. }));
+    assert!(matches!(changed(|m| m.meta.period_ns = -1), Problem::Interval { value: -1, .. }));
+    assert!(matches!(changed(|m| m.meta.heartbeat_ns = -1), Problem::Interval { value: -1, .. }));
+    assert!(matches!(changed(|m| m.timers[0].interval_ns = 0), Problem::Interval { value: 0, .. }));
+    let long = "x".repeat(limits::TOPIC_BYTES + 1);
+    assert!(matches!(changed(|m| m.meta.subscribe.push(long)), Problem::Name { length: 65, .. }));
+    assert!(matches!(changed(|m| m.parameters[0].name.clear()), Problem::Name { .. }));
+    assert!(matches!(changed(|m| m.links[0].name.clear()), Problem::Name { .. }));
+}
+
+#[test]
+fn tables_keep_their_limits() {
+    let many = |m: &mut Module| {
+        m.parameters = vec![Parameter { name: "x".into(), desc: "b".into(), ..Parameter::default() }; 257];
+    };
+    assert_eq!(changed(many), Problem::TooMany { what: "parameters", count: 257, limit: 256 });
+    let many = |m: &mut Module| m.timers = vec![Timer { interval_ns: 1, ..Timer::default() }; 65_536];
+    assert!(matches!(changed(many), Problem::TooMany { what: "timers", .. }));
+    let many = |m: &mut Module| m.signatures = vec![Signature::default(); 65_536];
+    assert!(matches!(changed(many), Problem::TooMany { what: "signatures", .. }));
+    let many = |m: &mut Module| m.functions = vec![m.functions[0].clone(); 65_536];
+    assert!(matches!(changed(many), Problem::TooMany { what: "functions", .. }));
+}
+
+#[test]
+fn constants_state_and_scratch_fit_the_quota() {
+    assert_eq!(changed(|m| m.constants[7] = 1), Problem::ConstantsStart);
+    assert_eq!(changed(|m| m.meta.memory = 31), Problem::Quota { size: 32, quota: 31 });
+    assert_eq!(
+        changed(|m| m.state.scratch = 1 << 20),
+        Problem::Quota { size: (1 << 20) + 32, quota: 1 << 20 }
+    );
+    let overflow = |m: &mut Module| {
+        m.meta.memory = u64::MAX;
+        m.state.size = u32::MAX;
+        m.state.scratch = u32::MAX;
+        m.state.fields.clear();
+    };
+    assert!(matches!(changed(overflow), Problem::Quota { quota: 0xFFFF_FFFF, .. }));
+    let mut exact = valid();
+    exact.meta.memory = 32;
+    accepted(exact);
+}
+
+#[test]
+fn state_fields_lie_in_the_state_apart_and_aligned() {
+    let field = |offset, desc: &str| StateField { name: "x".into(), offset, desc: desc.into() };
+    let with = |list: Vec<StateField>| changed(|m| m.state.fields = list);
+    assert!(matches!(with(vec![field(4, "l")]), Problem::Field { align: 8, .. }));
+    assert!(matches!(with(vec![field(16, "b")]), Problem::Field { end: 16, .. }));
+    assert!(matches!(with(vec![field(8, "(3)w")]), Problem::Field { .. }));
+    assert!(matches!(with(vec![field(0, "w"), field(2, "h")]), Problem::Field { least: 4, .. }));
+    assert!(matches!(with(vec![field(0, "(4294967295)l")]), Problem::Field { .. }));
+    assert_eq!(with(vec![field(0, "z")]), Problem::Desc(DescError::Unknown { at: 0, byte: b'z' }));
+}
+
+#[test]
+fn parameters_links_and_signatures_have_known_types_and_rights() {
+    assert_eq!(changed(|m| m.parameters[0].desc = "w".into()), Problem::ParameterType);
+    assert_eq!(changed(|m| m.links[0].rights = 0), Problem::Rights(0));
+    assert_eq!(changed(|m| m.links[0].rights = 4), Problem::Rights(4));
+    assert_eq!(changed(|m| m.signatures[0].results = 2), Problem::Results(2));
+}
+
+#[test]
+fn functions_cover_the_code_one_after_the_other() {
+    for change in [
+        |m: &mut Module| m.functions[1].offset += 1,
+        |m: &mut Module| m.functions[0].length -= 1,
+        |m: &mut Module| m.functions[0].length = 0,
+        |m: &mut Module| m.functions[0].length = u32::MAX,
+        |m: &mut Module| m.functions.swap(0, 1),
+    ] {
+        assert!(matches!(changed(change), Problem::FunctionPlace { .. }));
+    }
+    assert!(matches!(changed(|m| m.functions[1].length -= 1), Problem::FunctionsEnd { .. }));
+    assert!(matches!(changed(|m| m.functions[1].length += 1), Problem::FunctionsEnd { .. }));
+    assert!(matches!(changed(|m| m.functions.clear()), Problem::FunctionsEnd { .. }));
+    assert!(matches!(changed(|m| m.functions[1].signature = 9), Problem::Flow(_)));
+}
+
+#[test]
+fn exports_fit_the_functions_they_name() {
+    let shape = |m: &mut Module| m.exports[1].arguments = "ll".into();
+    assert!(matches!(changed(shape), Problem::ExportShape { arguments: 2, wanted_arguments: 1, .. }));
+    let shape = |m: &mut Module| m.exports[1].result.clear();
+    assert!(matches!(changed(shape), Problem::ExportShape { results: 0, wanted_results: 1, .. }));
+    assert!(matches!(changed(|m| m.exports[0].function = 2), Problem::Flow(_)));
+    assert!(matches!(changed(|m| m.exports[1].arguments = "?".into()), Problem::Desc(_)));
+    assert!(matches!(changed(|m| m.exports[1].result = "ll".into()), Problem::Desc(_)));
+    assert!(matches!(changed(|m| m.exports[1].name.clear()), Problem::Name { .. }));
+    assert!(matches!(changed(|m| m.exports[2].interval_ns = 0), Problem::Interval { .. }));
+    assert_eq!(changed(|m| m.exports[0].interval_ns = 5), Problem::UnusedInterval(5));
+    let twice = |m: &mut Module| m.exports.push(m.exports[0].clone());
+    assert_eq!(changed(twice), Problem::ExportTwice("loop"));
+    let arguments = |m: &mut Module| m.exports[1].kind = ExportKind::Init;
+    assert!(matches!(changed(arguments), Problem::ExportArguments { wanted: 0, given: 1, .. }));
+    let topic = Export { kind: ExportKind::Topic, name: "t".into(), ..valid().exports[0].clone() };
+    assert!(matches!(
+        changed(|m| m.exports.push(topic)),
+        Problem::ExportArguments { wanted: 1, given: 0, .. }
+    ));
+}
+
+#[test]
+fn entries_and_lines_are_sorted_and_inside_the_code() {
+    let entry = |offset| Entry { offset, ..Entry::default() };
+    assert_eq!(changed(|m| m.entries.swap(0, 1)), Problem::Order);
+    assert_eq!(changed(|m| m.entries.insert(0, entry(0))), Problem::Order);
+    assert!(matches!(changed(|m| m.entries.push(entry(6))), Problem::OutsideCode { offset: 6, words: 6 }));
+    let line = |offset, line| Line { offset, line };
+    assert_eq!(changed(|m| m.lines = vec![line(0, 1), line(0, 2)]), Problem::Order);
+    assert_eq!(changed(|m| m.lines = vec![line(0, 0)]), Problem::LineZero);
+    assert!(matches!(changed(|m| m.lines = vec![line(6, 1)]), Problem::OutsideCode { .. }));
+    let mut lines = valid();
+    lines.lines = vec![line(0, 7), line(3, 2)];
+    accepted(lines);
+}
+
+#[test]
+fn native_code_is_of_this_module_one_for_each_architecture() {
+    let identity = valid().identity();
+    let native = |architecture: &str, identity| NativeSection {
+        architecture: architecture.into(),
+        identity,
+        code: Vec::new(),
+    };
+    let mut both = valid();
+    both.native = vec![native("aarch64", identity), native("x86_64", identity)];
+    accepted(both);
+    assert_eq!(changed(|m| m.native = vec![native("x86_64", [0; 32])]), Problem::NativeIdentity);
+    let twice = |m: &mut Module| m.native = vec![native("x86_64", identity), native("x86_64", identity)];
+    assert_eq!(changed(twice), Problem::Order);
+}
+
+#[test]
+fn an_error_in_a_table_names_the_row() {
+    let mut module = valid();
+    module.links[2].rights = 0;
+    let error = refused(module);
+    assert_eq!(error.place, Place::Table { table: "link", row: 2 });
+    assert_eq!(error.to_string(), "link 2: rights 0 are none of 1 (read), 2 (write), 3 (both)");
+}
