@@ -1145,7 +1145,7 @@ pub enum ExprKind<'s> {
         /// The parameters.
         params: Vec<Param<'s>>,
         /// The result, if written.
-        ret: Option<Type<'s>>,
+        ret: Option<Box<Type<'s>>>,
         /// The body; `|x| e` is a block of one expression.
         body: CodeBlock<'s>,
     },

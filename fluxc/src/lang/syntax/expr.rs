@@ -371,7 +371,7 @@ impl<'s> Parser<'s, '_> {
 
     /// Expressions with commas between them, to the closing bracket; a last comma may stand.
     fn list(&mut self, close: Tok, what: &str, open: Span) -> Parsed<Vec<Expr<'s>>> {
-        let mut list = Vec::new();
+        let mut list = if self.at(close) { Vec::new() } else { Vec::with_capacity(2) };
         let mut height = 0;
         while !self.at(close) {
             list.push(self.inner()?);
@@ -576,7 +576,7 @@ impl<'s> Parser<'s, '_> {
     fn fn_expr(&mut self) -> Parsed<Expr<'s>> {
         let start = self.bump().span.start;
         let params = self.params()?;
-        let ret = if self.eat(Tok::Arrow) { Some(self.ty()?) } else { None };
+        let ret = if self.eat(Tok::Arrow) { Some(Box::new(self.ty()?)) } else { None };
         let body = self.block()?;
         self.raise(self.height)?;
         let span = self.span_from(start);

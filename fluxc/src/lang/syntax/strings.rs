@@ -60,7 +60,7 @@ impl<'s> Parser<'s, '_> {
     /// A string; the next token is its opening quote.
     pub(super) fn string(&mut self) -> Parsed<Expr<'s>> {
         let start = self.tok.span.start;
-        let mut parts = Vec::new();
+        let mut parts = Vec::with_capacity(1);
         let mut piece = Piece::new();
         let mut height = 0_usize;
         // The lexer stands directly after the quote.
