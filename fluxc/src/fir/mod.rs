@@ -25,7 +25,10 @@ mod cfg;
 mod compact;
 pub mod eval;
 mod inst;
+mod parse;
 pub mod passes;
+mod print;
+pub mod random;
 mod types;
 pub mod verify;
 
@@ -35,6 +38,7 @@ pub use inst::{
     BlockCall, Case, Effect, FloatCompare, FloatOp, FloatUnaryOp, HostShape, Inst, IntCompare, IntOp,
     IntUnaryOp, Intrinsic, Terminator, host_shape, leave_takes_word, text_operands, text_result,
 };
+pub use parse::{ParseError, ParseProblem, TEXT_BYTES, parse};
 pub use types::{Access, AccessFacts, FloatKind, IntKind, Type, TypeFacts};
 
 use alloc::string::String;

@@ -1,0 +1,669 @@
+//! The text form of FIR, read.
+//!
+//! The grammar is what [`super::print`] writes; `;` begins a comment. Functions, blocks and
+//! values are numbered from 0 in the order in which they are defined. The reader checks
+//! form, numbering and limits; `verify` checks the rest.
+//!
+//! # Invariants
+//! 1. Memory and time are linear in the text; nothing recurses.
+//! 2. For a compact module, what was printed reads back as the same module.
+
+use super::inst::{
+    BlockCall, Case, FloatCompare, FloatOp, FloatUnaryOp, Inst, IntCompare, IntOp, IntUnaryOp, Intrinsic,
+    Terminator,
+};
+use super::types::{Access, FloatKind, IntKind, Type};
+use super::{
+    Block, BlockId, FuncId, Function, InstData, InstId, Module, Signature, Value, ValueDef, ValueId,
+    ValueList, limits,
+};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use flux_abi::opcode::Opcode;
+use flux_abi::select::TextOp;
+use flux_abi::trap::TrapKind;
+
+/// Bytes of FIR text that are read.
+pub const TEXT_BYTES: usize = 64 << 20;
+
+/// Why text is not FIR.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ParseError {
+    /// Line, counted from 1.
+    pub line: u32,
+    /// Column in bytes, counted from 1.
+    pub column: u32,
+    /// What was expected there, or what is over a limit.
+    pub problem: ParseProblem,
+}
+
+/// What is wrong with the text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ParseProblem {
+    /// Something else was expected.
+    Expected(&'static str),
+    /// A definition has another number than the next one.
+    Number(&'static str, usize),
+    /// More of something than the limit.
+    Limit(&'static str, usize),
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}, column {}: ", self.line, self.column)?;
+        match self.problem {
+            ParseProblem::Expected(what) => write!(f, "expected {what}"),
+            ParseProblem::Number(what, next) => write!(f, "expected {what}{next}: numbers follow the order"),
+            ParseProblem::Limit(what, limit) => write!(f, "more than {limit} {what}"),
+        }
+    }
+}
+
+impl core::error::Error for ParseError {}
+
+/// Reads a module.
+///
+/// # Errors
+/// The first place where the text is not FIR.
+pub fn parse(text: &str) -> Result<Module, ParseError> {
+    let mut parser = Parser { text: text.as_bytes(), at: 0, line: 1, line_start: 0 };
+    if text.len() > TEXT_BYTES {
+        return Err(parser.error(ParseProblem::Limit("bytes of text", TEXT_BYTES)));
+    }
+    parser.module()
+}
+
+type Parsed<T> = Result<T, ParseError>;
+
+struct Parser<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u32,
+    line_start: usize,
+}
+
+impl<'a> Parser<'a> {
+    fn error(&self, problem: ParseProblem) -> ParseError {
+        let column = self.at.saturating_sub(self.line_start).saturating_add(1);
+        ParseError { line: self.line, column: u32::try_from(column).unwrap_or(u32::MAX), problem }
+    }
+
+    fn expected<T>(&self, what: &'static str) -> Parsed<T> {
+        Err(self.error(ParseProblem::Expected(what)))
+    }
+
+    fn within(&self, what: &'static str, count: usize, limit: usize) -> Parsed<()> {
+        if count >= limit { Err(self.error(ParseProblem::Limit(what, limit))) } else { Ok(()) }
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(&byte) = self.text.get(self.at) {
+            match byte {
+                b'\n' => {
+                    self.at += 1;
+                    self.line = self.line.saturating_add(1);
+                    self.line_start = self.at;
+                }
+                b' ' | b'\t' | b'\r' => self.at += 1,
+                b';' => {
+                    while self.text.get(self.at).is_some_and(|&byte| byte != b'\n') {
+                        self.at += 1;
+                    }
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn peek(&mut self) -> Option<u8> {
+        self.skip_space();
+        self.text.get(self.at).copied()
+    }
+
+    fn accept(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        if found {
+            self.at += 1;
+        }
+        found
+    }
+
+    fn expect(&mut self, byte: u8, what: &'static str) -> Parsed<()> {
+        if self.accept(byte) { Ok(()) } else { self.expected(what) }
+    }
+
+    /// A word of letters, digits, `_` and `.`; empty if there is none.
+    fn word(&mut self) -> &'a str {
+        self.skip_space();
+        let start = self.at;
+        while self
+            .text
+            .get(self.at)
+            .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.'))
+        {
+            self.at += 1;
+        }
+        core::str::from_utf8(&self.text[start..self.at]).unwrap_or("")
+    }
+
+    /// Goes back to the start of `word`, which was just read, and fails there.
+    fn wrong<T>(&mut self, word: &str, what: &'static str) -> Parsed<T> {
+        self.at -= word.len();
+        self.expected(what)
+    }
+
+    fn keyword(&mut self, keyword: &'static str) -> Parsed<()> {
+        let word = self.word();
+        if word == keyword { Ok(()) } else { self.wrong(word, keyword) }
+    }
+
+    /// Looks at the next word without taking it.
+    fn peek_word(&mut self) -> &'a str {
+        self.skip_space();
+        let at = self.at;
+        let word = self.word();
+        self.at = at;
+        word
+    }
+
+    fn number(&mut self) -> Parsed<u64> {
+        self.skip_space();
+        let negative = self.text.get(self.at) == Some(&b'-');
+        if negative {
+            self.at += 1;
+        }
+        let word = self.word();
+        let parsed = match word.strip_prefix("0x") {
+            Some(hex) if !negative => u64::from_str_radix(hex, 16).ok(),
+            _ if word.starts_with(|c: char| c.is_ascii_digit()) => {
+                let magnitude = word.parse::<u64>().ok();
+                if negative { magnitude.filter(|&m| m <= 1 << 63).map(u64::wrapping_neg) } else { magnitude }
+            }
+            _ => None,
+        };
+        match parsed {
+            Some(number) => Ok(number),
+            None => self.wrong(word, "a 64-bit number"),
+        }
+    }
+
+    fn number32(&mut self) -> Parsed<u32> {
+        let number = self.number()?;
+        u32::try_from(number).or_else(|_| self.expected("a number below 2^32"))
+    }
+
+    fn offset(&mut self) -> Parsed<i32> {
+        let number = self.number()?;
+        i32::try_from(number.cast_signed()).or_else(|_| self.expected("a signed 32-bit number"))
+    }
+
+    /// A word of one letter and a number.
+    fn entity(&mut self, prefix: char, what: &'static str, limit: usize) -> Parsed<usize> {
+        let word = self.word();
+        let number = word
+            .strip_prefix(prefix)
+            .filter(|digits| *digits == "0" || !digits.starts_with('0'))
+            .filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse::<usize>().ok())
+            .filter(|&number| number < limit);
+        match number {
+            Some(number) => Ok(number),
+            None => self.wrong(word, what),
+        }
+    }
+
+    fn value(&mut self) -> Parsed<ValueId> {
+        self.entity('v', "a value such as v0", 2 * limits::INSTRUCTIONS).map(ValueId::new)
+    }
+
+    fn block(&mut self) -> Parsed<BlockId> {
+        self.entity('b', "a block such as b1", limits::BLOCKS).map(BlockId::new)
+    }
+
+    fn func(&mut self) -> Parsed<FuncId> {
+        self.entity('f', "a function such as f0", limits::FUNCTIONS).map(FuncId::new)
+    }
+
+    fn ty(&mut self) -> Parsed<Type> {
+        let word = self.word();
+        match Type::from_name(word) {
+            Some(ty) => Ok(ty),
+            None => self.wrong(word, "a type"),
+        }
+    }
+
+    fn string(&mut self) -> Parsed<String> {
+        self.expect(b'"', "a name in quotes")?;
+        let mut name = String::new();
+        loop {
+            self.within("bytes of a name", name.len(), limits::NAME + 1)?;
+            match self.text.get(self.at) {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(name);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    name.push(self.escape()?);
+                }
+                Some(&byte) if (b' '..=b'~').contains(&byte) => {
+                    self.at += 1;
+                    name.push(char::from(byte));
+                }
+                _ => return self.expected("a printable character, an escape or a quote"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Parsed<char> {
+        match self.text.get(self.at) {
+            Some(&byte @ (b'"' | b'\\')) => {
+                self.at += 1;
+                Ok(char::from(byte))
+            }
+            Some(b'u') => {
+                self.at += 1;
+                if self.text.get(self.at) != Some(&b'{') {
+                    return self.expected("{");
+                }
+                self.at += 1;
+                let start = self.at;
+                while self.at - start < 6 && self.text.get(self.at).is_some_and(u8::is_ascii_hexdigit) {
+                    self.at += 1;
+                }
+                let digits = core::str::from_utf8(&self.text[start..self.at]).unwrap_or("");
+                let c = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+                match (c, self.text.get(self.at)) {
+                    (Some(c), Some(b'}')) => {
+                        self.at += 1;
+                        Ok(c)
+                    }
+                    _ => self.expected("a character's number in hexadecimal"),
+                }
+            }
+            _ => self.expected("an escape"),
+        }
+    }
+
+    fn line_mark(&mut self) -> Parsed<u32> {
+        if self.accept(b'@') { self.number32() } else { Ok(0) }
+    }
+
+    fn module(&mut self) -> Parsed<Module> {
+        self.keyword("fir")?;
+        let mut module = Module { name: self.string()?, ..Module::default() };
+        loop {
+            match self.peek_word() {
+                "data" => {
+                    self.keyword("data")?;
+                    self.data(&mut module.data)?;
+                }
+                "func" => {
+                    self.keyword("func")?;
+                    self.within("functions", module.functions.len(), limits::FUNCTIONS)?;
+                    let function = self.function(module.functions.len())?;
+                    module.functions.push(function);
+                }
+                _ if self.peek().is_none() => return Ok(module),
+                _ => return self.expected("func, data or the end"),
+            }
+        }
+    }
+
+    fn data(&mut self, data: &mut Vec<u8>) -> Parsed<()> {
+        let word = self.word();
+        if word.is_empty() || !word.len().is_multiple_of(2) {
+            return self.wrong(word, "bytes in hexadecimal");
+        }
+        self.within("bytes of data", data.len() + word.len() / 2, limits::DATA + 1)?;
+        for pair in word.as_bytes().chunks(2) {
+            let byte = core::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            match byte {
+                Some(byte) => data.push(byte),
+                None => return self.wrong(word, "bytes in hexadecimal"),
+            }
+        }
+        Ok(())
+    }
+
+    fn function(&mut self, number: usize) -> Parsed<Function> {
+        if self.func()?.index() != number {
+            return Err(self.error(ParseProblem::Number("f", number)));
+        }
+        let name = self.string()?;
+        let mut params = Vec::new();
+        self.expect(b'(', "(")?;
+        while !self.accept(b')') {
+            if !params.is_empty() {
+                self.expect(b',', ", or )")?;
+            }
+            self.within("parameters", params.len(), limits::PARAMETERS)?;
+            params.push(self.ty()?);
+        }
+        self.expect(b'-', "->")?;
+        self.expect(b'>', "->")?;
+        let result = self.ty()?;
+        self.keyword("source")?;
+        let source = self.number32()?;
+        let line = self.line_mark()?;
+        let mut function =
+            Function { name, signature: Signature { params, result }, source, line, ..Function::default() };
+        self.expect(b'{', "{")?;
+        while !self.accept(b'}') {
+            self.block_body(&mut function)?;
+        }
+        Ok(function)
+    }
+
+    fn define(&mut self, function: &mut Function, def: ValueDef) -> Parsed<ValueId> {
+        let value = self.value()?;
+        if value.index() != function.values.len() {
+            return Err(self.error(ParseProblem::Number("v", function.values.len())));
+        }
+        self.expect(b':', ": and a type")?;
+        let ty = self.ty()?;
+        function.values.push(Value { ty, def });
+        Ok(value)
+    }
+
+    fn block_body(&mut self, function: &mut Function) -> Parsed<()> {
+        let id = self.block()?;
+        if id.index() != function.blocks.len() {
+            return Err(self.error(ParseProblem::Number("b", function.blocks.len())));
+        }
+        let mut block = Block::default();
+        if self.accept(b'(') {
+            while !self.accept(b')') {
+                if !block.params.is_empty() {
+                    self.expect(b',', ", or )")?;
+                }
+                self.within("parameters", block.params.len(), limits::PARAMETERS)?;
+                let n = u32::try_from(block.params.len()).unwrap_or(u32::MAX);
+                let param = self.define(function, ValueDef::Param(id, n))?;
+                block.params.push(param);
+            }
+        }
+        self.expect(b':', ": and a line end")?;
+        loop {
+            if let Some(terminator) = self.terminator(function)? {
+                block.terminator = terminator;
+                block.line = self.line_mark()?;
+                function.blocks.push(block);
+                return Ok(());
+            }
+            self.within("instructions", function.insts.len(), limits::INSTRUCTIONS)?;
+            let id = InstId::new(function.insts.len());
+            let word = self.peek_word();
+            let is_definition =
+                word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
+            let result = if is_definition {
+                let value = self.define(function, ValueDef::Inst(id))?;
+                self.expect(b'=', "=")?;
+                Some(value)
+            } else {
+                None
+            };
+            let ty = result.map_or(Type::Void, |value| function.value_type(value));
+            let inst = self.inst(function, ty)?;
+            let line = self.line_mark()?;
+            function.insts.push(InstData { inst, result, line });
+            block.insts.push(id);
+        }
+    }
+
+    fn comma(&mut self) -> Parsed<()> {
+        self.expect(b',', ",")
+    }
+
+    fn two(&mut self) -> Parsed<[ValueId; 2]> {
+        let a = self.value()?;
+        self.comma()?;
+        Ok([a, self.value()?])
+    }
+
+    /// Values up to the closing parenthesis.
+    fn values(&mut self, function: &mut Function) -> Parsed<ValueList> {
+        self.expect(b'(', "(")?;
+        let mut values = Vec::new();
+        while !self.accept(b')') {
+            if !values.is_empty() {
+                self.expect(b',', ", or )")?;
+            }
+            self.within("arguments", values.len(), limits::PARAMETERS)?;
+            values.push(self.value()?);
+        }
+        Ok(function.make_list(&values))
+    }
+
+    fn immediate(&mut self) -> Parsed<u32> {
+        self.expect(b'[', "[")?;
+        let number = self.number32()?;
+        self.expect(b']', "]")?;
+        Ok(number)
+    }
+
+    fn inst(&mut self, function: &mut Function, ty: Type) -> Parsed<Inst> {
+        let word = self.word();
+        let mut parts = word.split('.');
+        let name = parts.next().unwrap_or("");
+        let (first, second, third) = (parts.next(), parts.next(), parts.next());
+        if third.is_some() {
+            return self.wrong(word, "an instruction");
+        }
+        let inst = match (first, second) {
+            (None, None) => self.plain(function, name, ty)?,
+            (Some(first), second) => self.kinded(name, first, second, ty)?,
+            (None, Some(_)) => None,
+        };
+        match inst {
+            Some(inst) => Ok(inst),
+            None => {
+                // The operands were not read: the position is still behind the word.
+                self.wrong(word, "an instruction")
+            }
+        }
+    }
+
+    /// Instructions without a kind.
+    fn plain(&mut self, function: &mut Function, name: &str, ty: Type) -> Parsed<Option<Inst>> {
+        if let Some(op) = IntCompare::from_name(name) {
+            return Ok(Some(Inst::IntCompare(op, self.two()?)));
+        }
+        Ok(Some(match name {
+            "const" => Inst::Const { ty, bits: self.number()? },
+            "func" => Inst::FuncAddr(self.func()?),
+            "bool_not" => Inst::BoolNot(self.value()?),
+            "select" => {
+                let [a, b] = self.two()?;
+                self.comma()?;
+                Inst::Select([a, b, self.value()?])
+            }
+            "cast" => Inst::Cast { to: ty, arg: self.value()? },
+            "ptr_add" => {
+                let [base, offset] = self.two()?;
+                Inst::PtrAdd { base, offset }
+            }
+            "expect" => Inst::Expect(self.value()?),
+            "index_check" => {
+                let [index, length] = self.two()?;
+                Inst::IndexCheck { index, length }
+            }
+            "call" => {
+                let func = self.func()?;
+                Inst::Call { func, args: self.values(function)? }
+            }
+            "call_indirect" => {
+                let callee = self.value()?;
+                Inst::CallIndirect { callee, args: self.values(function)?, result: ty }
+            }
+            "runtime" => {
+                let word = self.word();
+                let Some(op) = Intrinsic::from_name(word) else {
+                    return self.wrong(word, "an operation of the runtime");
+                };
+                let imm = self.immediate()?;
+                Inst::Intrinsic { op, imm, args: self.values(function)?, result: ty }
+            }
+            "host" => {
+                let op = self.opcode()?;
+                let imm = self.immediate()?;
+                Inst::Host { op, imm, args: self.values(function)?, result: ty }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn opcode(&mut self) -> Parsed<Opcode> {
+        let word = self.word();
+        match Opcode::from_name(word) {
+            Some(op) => Ok(op),
+            None => self.wrong(word, "an opcode"),
+        }
+    }
+
+    /// Instructions with one or two kinds behind dots.
+    fn kinded(&mut self, name: &str, first: &str, second: Option<&str>, ty: Type) -> Parsed<Option<Inst>> {
+        if let Some(second) = second {
+            let kinds = (int_kind(first), int_kind(second), float_kind(first), float_kind(second));
+            return Ok(Some(match (name, kinds) {
+                ("convert", (Some(from), Some(to), ..)) => Inst::Convert { from, to, arg: self.value()? },
+                ("to_float", (Some(from), _, _, Some(to))) => {
+                    Inst::IntToFloat { from, to, arg: self.value()? }
+                }
+                ("to_int", (_, Some(to), Some(from), _)) => Inst::FloatToInt { from, to, arg: self.value()? },
+                _ => return Ok(None),
+            }));
+        }
+        if let Some(kind) = int_kind(first) {
+            if let Some(op) = IntOp::from_name(name) {
+                return Ok(Some(Inst::Int(op, kind, self.two()?)));
+            }
+            if let Some(op) = IntUnaryOp::from_name(name) {
+                return Ok(Some(Inst::IntUnary(op, kind, self.value()?)));
+            }
+        }
+        if let Some(kind) = float_kind(first) {
+            if let Some(op) = FloatOp::from_name(name) {
+                return Ok(Some(Inst::Float(op, kind, self.two()?)));
+            }
+            if let Some(op) = FloatUnaryOp::from_name(name) {
+                return Ok(Some(Inst::FloatUnary(op, kind, self.value()?)));
+            }
+            if let Some(op) = FloatCompare::from_name(name) {
+                return Ok(Some(Inst::FloatCompare(op, kind, self.two()?)));
+            }
+            if name == "round_to" {
+                return Ok(Some(Inst::FloatToFloat { to: kind, arg: self.value()? }));
+            }
+        }
+        if name == "text" {
+            let Some(&op) = TextOp::ALL.iter().find(|op| op.name() == first) else { return Ok(None) };
+            let a = self.value()?;
+            let b = if self.accept(b',') { Some(self.value()?) } else { None };
+            return Ok(Some(Inst::Text(op, a, b)));
+        }
+        match Access::ALL.iter().find(|access| access.name() == first) {
+            Some(&access) => self.memory(name, access, ty),
+            None => Ok(None),
+        }
+    }
+
+    fn memory(&mut self, name: &str, access: Access, ty: Type) -> Parsed<Option<Inst>> {
+        Ok(Some(match name {
+            "load" => {
+                let base = self.value()?;
+                self.comma()?;
+                Inst::Load { ty, access, base, offset: self.offset()? }
+            }
+            "store" => {
+                let [value, base] = self.two()?;
+                self.comma()?;
+                Inst::Store { access, value, base, offset: self.offset()? }
+            }
+            "load_indexed" => {
+                let [base, index] = self.two()?;
+                self.comma()?;
+                Inst::LoadIndexed { ty, access, base, index, offset: self.offset()? }
+            }
+            "store_indexed" => {
+                let [value, base] = self.two()?;
+                self.comma()?;
+                let index = self.value()?;
+                self.comma()?;
+                Inst::StoreIndexed { access, value, base, index, offset: self.offset()? }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn block_call(&mut self, function: &mut Function) -> Parsed<BlockCall> {
+        let block = self.block()?;
+        let args = if self.peek() == Some(b'(') { self.values(function)? } else { ValueList::EMPTY };
+        Ok(BlockCall { block, args })
+    }
+
+    /// A terminator, if one is next.
+    fn terminator(&mut self, function: &mut Function) -> Parsed<Option<Terminator>> {
+        let word = self.peek_word();
+        if !matches!(word, "jump" | "branch" | "switch" | "return" | "trap" | "leave" | "unreachable") {
+            return Ok(None);
+        }
+        self.word();
+        let line = self.line;
+        Ok(Some(match word {
+            "jump" => Terminator::Jump(self.block_call(function)?),
+            "branch" => {
+                let condition = self.value()?;
+                self.comma()?;
+                let then = self.block_call(function)?;
+                self.comma()?;
+                Terminator::Branch { condition, then, otherwise: self.block_call(function)? }
+            }
+            "switch" => {
+                let value = self.value()?;
+                self.comma()?;
+                self.expect(b'[', "[")?;
+                let mut cases = Vec::new();
+                while !self.accept(b']') {
+                    if !cases.is_empty() {
+                        self.expect(b',', ", or ]")?;
+                    }
+                    self.within("cases", cases.len(), limits::BLOCKS)?;
+                    let number = self.number()?.cast_signed();
+                    self.expect(b':', ": and a block")?;
+                    cases.push(Case { value: number, target: self.block_call(function)? });
+                }
+                self.comma()?;
+                Terminator::Switch { value, cases, default: self.block_call(function)? }
+            }
+            "return" => Terminator::Return(self.value_on(line)?),
+            "trap" => {
+                let word = self.word();
+                match TrapKind::ALL.iter().find(|kind| kind.name() == word) {
+                    Some(&kind) => Terminator::Trap(kind),
+                    None => return self.wrong(word, "a kind of trap"),
+                }
+            }
+            "leave" => {
+                let op = self.opcode()?;
+                Terminator::Leave(op, self.value_on(line)?)
+            }
+            _ => Terminator::Unreachable,
+        }))
+    }
+
+    /// A value, if one is next on this line.
+    fn value_on(&mut self, line: u32) -> Parsed<Option<ValueId>> {
+        let word = self.peek_word();
+        if self.line == line && word.starts_with('v') { self.value().map(Some) } else { Ok(None) }
+    }
+}
+
+fn int_kind(name: &str) -> Option<IntKind> {
+    IntKind::ALL.into_iter().find(|kind| kind.name() == name)
+}
+
+fn float_kind(name: &str) -> Option<FloatKind> {
+    [FloatKind::F32, FloatKind::F64].into_iter().find(|kind| kind.name() == name)
+}

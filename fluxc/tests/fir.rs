@@ -1,0 +1,134 @@
+//! Properties of FIR: its text form, its passes, its evaluator.
+
+use flux_abi::opcode::Opcode;
+use flux_fluxc::fir::eval::{Evaluator, Outcome};
+use flux_fluxc::fir::passes::{self, Level};
+use flux_fluxc::fir::verify::verify;
+use flux_fluxc::fir::{FuncId, Module, TypeFacts, parse, random};
+use proptest::prelude::*;
+
+const GAS: u64 = 1_000_000;
+
+fn entry(module: &Module) -> FuncId {
+    FuncId::new(module.functions.len() - 1)
+}
+
+/// Arguments that fit the entry's parameters.
+fn arguments(module: &Module, seed: u64) -> Vec<u64> {
+    let params = &module.functions[entry(module).index()].signature.params;
+    params
+        .iter()
+        .zip(0..)
+        .map(|(ty, n)| if ty.size() == 1 { (seed >> n) & 1 } else { (seed >> n) & 0x7f })
+        .collect()
+}
+
+fn evaluate(module: &Module, seed: u64) -> (Outcome, Vec<u8>) {
+    let mut evaluator = Evaluator::new(module, random::WRITABLE, GAS);
+    let outcome = evaluator.run(entry(module), &arguments(module, seed));
+    (outcome, evaluator.memory().to_vec())
+}
+
+fn check(module: &Module) {
+    if let Err(error) = verify(module) {
+        panic!("{error}\n{module}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_random_module_verifies_and_ends(bytes in proptest::collection::vec(any::<u8>(), 0..900), seed: u64) {
+        let module = random::module(&bytes);
+        check(&module);
+        let (outcome, _) = evaluate(&module, seed);
+        prop_assert_ne!(outcome, Outcome::Unsupported);
+        prop_assert_ne!(outcome, Outcome::Trapped(flux_abi::trap::TrapKind::Gas));
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_module(bytes in proptest::collection::vec(any::<u8>(), 0..900)) {
+        let mut module = random::module(&bytes);
+        module.compact();
+        let text = module.to_string();
+        let read = parse(&text).map_err(|error| TestCaseError::fail(format!("{error}\n{text}")))?;
+        prop_assert_eq!(&read, &module);
+        prop_assert_eq!(read.to_string(), text);
+    }
+
+    #[test]
+    fn every_level_keeps_the_meaning(bytes in proptest::collection::vec(any::<u8>(), 0..900), seed: u64) {
+        let module = random::module(&bytes);
+        let before = evaluate(&module, seed);
+        for level in [Level::None, Level::Basic, Level::Small, Level::Full] {
+            let mut optimized = module.clone();
+            passes::optimize(&mut optimized, level);
+            check(&optimized);
+            let after = evaluate(&optimized, seed);
+            prop_assert_eq!(&before, &after, "{:?}\n{}\n{}", level, module, optimized);
+        }
+    }
+
+    #[test]
+    fn every_pass_leaves_a_verified_module(bytes in proptest::collection::vec(any::<u8>(), 0..900), seed: u64) {
+        let mut module = random::module(&bytes);
+        let before = evaluate(&module, seed);
+        type Pass = fn(&mut flux_fluxc::fir::Function);
+        let steps: [(&str, Pass); 6] = [
+            ("clean_graph", passes::clean_graph),
+            ("remove_trivial_params", passes::remove_trivial_params),
+            ("rotate_loops", |function| drop(passes::rotate_loops(function))),
+            ("simplify", passes::simplify),
+            ("remove_dead", passes::remove_dead),
+            ("lower_switches", passes::lower_switches),
+        ];
+        for (name, step) in steps {
+            let old = module.to_string();
+            module.functions.iter_mut().for_each(step);
+            if let Err(error) = verify(&module) {
+                prop_assert!(false, "{} broke it: {}\n{}\n{}", name, error, old, module);
+            }
+            prop_assert_eq!(&before, &evaluate(&module, seed), "{}\n{}\n{}", name, old, module);
+        }
+    }
+
+    #[test]
+    fn no_text_makes_the_reader_panic(text in "(fir|func|data|[a-z0-9_.@ ,:(){}\\[\\]=\"\\\\-]|\n){0,200}") {
+        let _ = parse(&text);
+    }
+
+    #[test]
+    fn a_damaged_text_is_refused_or_gives_a_module_that_can_be_checked(
+        bytes in proptest::collection::vec(any::<u8>(), 0..400), at: prop::sample::Index, with: u8,
+    ) {
+        let mut text = random::module(&bytes).to_string().into_bytes();
+        let at = at.index(text.len());
+        text[at] = with;
+        if let Ok(text) = core::str::from_utf8(&text)
+            && let Ok(mut module) = parse(text)
+            && verify(&module).is_ok()
+        {
+            let _ = evaluate(&module, 1);
+            passes::optimize(&mut module, Level::Full);
+            check(&module);
+        }
+    }
+}
+
+#[test]
+fn an_error_says_line_and_column() {
+    let error = parse("fir \"x\"\nfunc f0 \"g\"() -> void source 0 {\nb0:\n  return v0, \n}\n").unwrap_err();
+    assert_eq!((error.line, error.column), (4, 12));
+    let error = parse("fir \"x\"\nfunc f1 \"g\"() -> void source 0 {\nb0:\n  return\n}\n").unwrap_err();
+    assert_eq!(error.to_string(), "line 2, column 8: expected f0: numbers follow the order");
+}
+
+#[test]
+fn the_text_form_holds_what_the_random_modules_lack() {
+    let text = "fir \"a \\\"name\\\"\"\n\nfunc f0 \"main\"(i64, capability) -> void source 2 @7 {\nb0(v0: i64, v1: capability):\n  v2: ptr = const 0x20\n  v3: i64 = host DELEGATE[0](v1, v2, v2) @8\n  v4: i64 = runtime last_status[0]() @8\n  host YIELD_AGENT[0]() @9\n  v5: ptr = text.int v0\n  v6: ptr = text.concat v5, v5\n  host LOG[2](v6)\n  v7: f64 = runtime param[3]()\n  v8: bool = runtime pacer_due[1]()\n  branch v8, b1, b2\nb1:\n  leave EXCEPTION v4 @10\nb2:\n  leave HALT\n}\n";
+    let module = parse(text).unwrap();
+    check(&module);
+    assert_eq!(module.to_string(), text);
+    assert!(flux_fluxc::fir::host_shape(Opcode::Halt, 0).is_none());
+}
