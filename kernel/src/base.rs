@@ -115,6 +115,16 @@ impl Core {
         &self.shard
     }
 
+    /// What the hardware layer found.
+    pub const fn hardware(&self) -> Option<&HardwareInfo> {
+        self.hardware.as_ref()
+    }
+
+    /// Devices that could be opened.
+    pub fn devices(&self) -> Vec<flux_hal::DeviceInfo> {
+        self.devices.list()
+    }
+
     /// The agent that runs at the moment.
     pub const fn current(&self) -> Option<AgentId> {
         self.current

@@ -62,6 +62,8 @@ pub struct Kernel<R: AgentRuntime<Core>> {
     slice: Gas,
     /// Agents in the order of starting.
     order: Vec<AgentId>,
+    /// In simulated time, the agent that goes on first when the kernel comes back.
+    unfinished: Option<AgentId>,
 }
 
 impl<R: AgentRuntime<Core>> Kernel<R> {
@@ -78,7 +80,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     ) -> Result<Self, Status> {
         let mut core = Core::new(config);
         core.shard.processes_mut().create(None, u64::MAX).map_err(Status::from)?;
-        Ok(Self { core, runtime, imager, clock, slice, order: Vec::new() })
+        Ok(Self { core, runtime, imager, clock, slice, order: Vec::new(), unfinished: None })
     }
 
     /// The kernel without its runtime.
@@ -237,6 +239,12 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
         let mut left = slices;
         loop {
+            if let Some(agent) = self.unfinished.take() {
+                left = left.saturating_sub(self.step(agent, left));
+                if left == 0 {
+                    return Pause::Busy;
+                }
+            }
             while let Some((agent, event)) = self.core.shard.poll() {
                 self.tell(agent, event);
             }
@@ -287,14 +295,23 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
                 self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &alloc::format!("{error}"));
             }
             // In simulated time an agent runs until it waits, so that slices have no visible effect.
-            if step == Step::Ready && self.clock == ClockMode::Simulated && used < most {
-                continue;
+            if step == Step::Ready && self.clock == ClockMode::Simulated {
+                if used < most {
+                    continue;
+                }
+                self.unfinished = Some(agent);
+                return used;
             }
             if self.core.shard.agent(agent).is_some() {
                 self.core.shard.settle(agent, step);
             }
             return used;
         }
+    }
+
+    /// Sets the clock forward without telling anybody of what is due.
+    pub fn set_time(&mut self, time: Time) {
+        self.core.shard.advance(time);
     }
 
     /// When something is due next, if nobody can run now.

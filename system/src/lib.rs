@@ -1,3 +1,36 @@
 //! Joins the kernel and the agent runtime into one bootable whole.
+//!
+//! A shell (the `flux` command, a bare-metal binary, a web page) gives documents, devices and the
+//! time, and takes the log:
+//!
+//! ```text
+//! System::boot ─▶ advance, advance, … ─▶ finish ─▶ Summary
+//! ```
+//!
+//! # Invariants
+//! 1. The log stream is the same bytes on every machine for equal documents, parameters,
+//!    simulations and seed.
+//! 2. Whatever a document does, boot, run and stop end in a value, never in a panic.
 #![no_std]
 #![forbid(unsafe_code)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod bus;
+pub mod config;
+pub mod error;
+mod loader;
+pub mod summary;
+mod system;
+
+pub use config::{Config, Platform};
+pub use error::BootError;
+pub use flux_kernel::compile;
+pub use flux_kernel::kernel::ClockMode;
+pub use flux_kernel::log::{LogSink, NoSink, Record, Seconds, Stream};
+pub use flux_kcore::time::{Span, Time};
+pub use summary::Summary;
+pub use system::{Next, System};

@@ -1,0 +1,70 @@
+//! What a run is made of.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use flux_abi::select::LogLevel;
+use flux_hal::{DeviceBus, HardwareInfo, SimBus};
+use flux_kcore::sched::Gas;
+use flux_kernel::compile::CompileService;
+use flux_kernel::kernel::ClockMode;
+
+/// What the machine offers.
+pub struct Platform {
+    /// Where the kernel runs, as people call it: `hosted`, `bare x86_64`.
+    pub name: String,
+    /// Simulated devices.
+    pub simulated: SimBus,
+    /// Real devices; never used in simulated time.
+    pub devices: Option<Box<dyn DeviceBus>>,
+    /// What the hardware layer found, if it could be asked.
+    pub hardware: Option<HardwareInfo>,
+    /// The compile service.
+    pub compiler: Box<dyn CompileService>,
+}
+
+impl core::fmt::Debug for Platform {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Platform").field("name", &self.name).field("hardware", &self.hardware).finish_non_exhaustive()
+    }
+}
+
+/// What to run, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Documents in the order in which their agents start: name and bytes.
+    pub documents: Vec<(String, Vec<u8>)>,
+    /// `--set` in order: name and text. A later one of the same name wins.
+    pub parameters: Vec<(String, String)>,
+    /// What `device_id` is unless a parameter says so.
+    pub device_id: String,
+    /// What `location` is unless a parameter says so.
+    pub location: String,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Events before this time are processed, in nanoseconds; `None` is without end.
+    pub duration_ns: Option<i64>,
+    /// The clock.
+    pub clock: ClockMode,
+    /// Records above this level are dropped.
+    pub level: LogLevel,
+    /// Gas of a time slice.
+    pub slice: Gas,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            documents: Vec::new(),
+            parameters: Vec::new(),
+            device_id: String::from("flux-device"),
+            location: String::from("local"),
+            seed: 1,
+            duration_ns: None,
+            clock: ClockMode::Real,
+            level: LogLevel::Info,
+            slice: Gas::SLICE,
+        }
+    }
+}

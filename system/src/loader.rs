@@ -1,0 +1,281 @@
+//! Process 2: takes documents through COMPILE, BC_LOAD and BC_EXEC.
+//!
+//! It is started with all kinds and keeps no right over an agent beyond KILL; it ends when the
+//! agents are started.
+//!
+//! # Invariants
+//! 1. All agents are registered by name before the first step of any of them.
+//! 2. An error anywhere means that no agent runs.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use flux_abi::capability::CapabilitySet;
+use flux_abi::select::LogLevel;
+use flux_abi::status::Status;
+use flux_abi::syscall::Syscall;
+use flux_agent::Runtime;
+use flux_agent::parameters::{self, ParameterError};
+use flux_hal::Stream;
+use flux_isa::Module;
+use flux_kcore::capability::{Grant, Handle};
+use flux_kcore::id::AgentId;
+use flux_kernel::error::{KernelError, Refusal};
+use flux_kernel::kernel::Kernel;
+use flux_kernel::user_memory::{NativeMemory, UserMemory, Words, words};
+
+use crate::config::Config;
+use crate::error::{BootError, Rejected};
+
+/// A compiled agent on its way.
+struct Compiled {
+    document: String,
+    bytes: Vec<u8>,
+    module: Module,
+}
+
+struct Loader<'k> {
+    kernel: &'k mut Kernel<Runtime>,
+    agent: AgentId,
+    root: Handle,
+    memory: NativeMemory,
+}
+
+/// Output that is offered for a document at first: this many bytes for each of its own …
+const OUTPUT_FACTOR: usize = 8;
+/// … and this many more.
+const OUTPUT_BASE: usize = 64 << 10;
+
+/// Compiles, loads and executes the documents of `config`.
+///
+/// # Errors
+/// What is wrong with them, all documents together where that is possible.
+pub(crate) fn load(kernel: &mut Kernel<Runtime>, config: &Config) -> Result<(), BootError> {
+    if config.documents.is_empty() {
+        return Err(BootError::NoDocument);
+    }
+    let refused = |status| BootError::Kernel { what: "the loader", status };
+    let (_, agent, root) = kernel.native_process("loader", Grant::ROOT).map_err(refused)?;
+    let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new() };
+    let result = loader.run(config);
+    // What the loader holds goes with it; the handles of the agents stay.
+    loader.kernel.end_native(agent);
+    result
+}
+
+impl Loader<'_> {
+    fn run(&mut self, config: &Config) -> Result<(), BootError> {
+        let mut compiled = Vec::new();
+        let mut rejected = Vec::new();
+        for (name, source) in &config.documents {
+            match self.compile(name, source) {
+                Ok(modules) => compiled.extend(modules),
+                Err(one) => rejected.push(one),
+            }
+        }
+        if !rejected.is_empty() {
+            return Err(BootError::Documents(rejected));
+        }
+        self.check_parameters(config, &compiled)?;
+        for one in &compiled {
+            self.execute(config, one)
+                .map_err(|error| BootError::Agent { document: one.document.clone(), error })?;
+        }
+        // The first error names its agent; where it came from is of no more help.
+        self.kernel
+            .start_pending()
+            .map_err(|error| BootError::Agent { document: String::from("start"), error })
+    }
+
+    fn call(&mut self, call: Syscall, arguments: [u64; 4]) -> Result<u64, Refusal> {
+        self.kernel.syscall(self.agent, call.number(), arguments, &mut self.memory)
+    }
+
+    fn compile(&mut self, name: &str, source: &[u8]) -> Result<Vec<Compiled>, Rejected> {
+        let offered = source.len().saturating_mul(OUTPUT_FACTOR).saturating_add(OUTPUT_BASE);
+        let (first, needed) = self.compile_into(name, source, offered);
+        let result = match first {
+            Err(Refusal { status: Status::Overflow, error: None }) => {
+                self.kernel.take_diagnostics();
+                self.compile_into(name, source, usize::try_from(needed).unwrap_or(usize::MAX)).0
+            }
+            result => result,
+        };
+        let diagnostics: Vec<_> =
+            self.kernel.take_diagnostics().into_iter().flat_map(|(_, diagnostics)| diagnostics).collect();
+        self.memory.clear();
+        match result {
+            Ok(modules) => {
+                for diagnostic in &diagnostics {
+                    let text = alloc::format!("  {name}: {}: {}", diagnostic.code, diagnostic.message);
+                    self.kernel.record(Stream::Boot, LogLevel::Warning, &text);
+                }
+                Ok(modules)
+            }
+            Err(refusal) => {
+                let error = refusal.error.unwrap_or_else(|| KernelError::Start {
+                    agent: name.to_string(),
+                    reason: refusal.status.meaning().to_string(),
+                });
+                Err(Rejected { document: name.to_string(), diagnostics, error })
+            }
+        }
+    }
+
+    /// One COMPILE call; also how many bytes its output takes.
+    fn compile_into(
+        &mut self,
+        name: &str,
+        source: &[u8],
+        capacity: usize,
+    ) -> (Result<Vec<Compiled>, Refusal>, u64) {
+        self.memory.clear();
+        let mut needed = 0;
+        let result = self.try_compile(name, source, capacity, &mut needed);
+        (result, needed)
+    }
+
+    fn try_compile(
+        &mut self,
+        name: &str,
+        source: &[u8],
+        capacity: usize,
+        needed: &mut u64,
+    ) -> Result<Vec<Compiled>, Refusal> {
+        let source_at = self.memory.place(source)?;
+        let name_at = self.memory.place(name.as_bytes())?;
+        let output = self.memory.reserve(capacity)?;
+        let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let record = self.memory.place(&words(&[
+            source_at,
+            length(source.len()),
+            name_at,
+            length(name.len()),
+            output,
+            length(capacity),
+            0,
+            0,
+        ]))?;
+        let count = self.call(Syscall::Compile, [self.root.word(), record, 0, 0]);
+        *needed = Words::<8>::read(&self.memory, record)?.get(7);
+        let mut modules = Vec::new();
+        let mut at = output;
+        for _ in 0..count? {
+            let length = Words::<1>::read(&self.memory, at)?.get(0);
+            let bytes = self.memory.read(at.saturating_add(8), length)?.to_vec();
+            let module = Module::decode(&bytes).map_err(KernelError::Module)?;
+            modules.push(Compiled { document: name.to_string(), bytes, module });
+            at = at.saturating_add(8).saturating_add(length.next_multiple_of(8));
+        }
+        Ok(modules)
+    }
+
+    /// Every parameter has a value of its type, and every `--set` has a parameter.
+    fn check_parameters(&self, config: &Config, compiled: &[Compiled]) -> Result<(), BootError> {
+        let mut errors: Vec<ParameterError> = Vec::new();
+        let mut known: Vec<String> = Vec::new();
+        for one in compiled {
+            let agent = &one.module.meta.name;
+            for parameter in &one.module.parameters {
+                let name = &parameter.name;
+                known.push(name.clone());
+                let given = given(config, name);
+                if let Err(error) = parameters::bind(agent, parameter, given, built_in(config, name)) {
+                    errors.push(error);
+                }
+            }
+        }
+        if !errors.is_empty() {
+            return Err(BootError::Parameters(errors));
+        }
+        known.sort();
+        known.dedup();
+        let always = |name: &str| built_in(config, name).is_some();
+        let unknown = config.parameters.iter().find(|(name, _)| !known.contains(name) && !always(name));
+        match unknown {
+            Some((name, _)) => Err(BootError::UnknownParameter { name: name.clone(), known }),
+            None => Ok(()),
+        }
+    }
+
+    fn execute(&mut self, config: &Config, one: &Compiled) -> Result<(), KernelError> {
+        let name = &one.module.meta.name;
+        self.memory.clear();
+        let refused = |refusal: Refusal| {
+            refusal.error.unwrap_or_else(|| KernelError::Start {
+                agent: name.clone(),
+                reason: refusal.status.meaning().to_string(),
+            })
+        };
+        let result = self.try_execute(config, one).map_err(refused);
+        if result.is_ok() {
+            self.announce(one);
+        }
+        result
+    }
+
+    fn try_execute(&mut self, config: &Config, one: &Compiled) -> Result<(), Refusal> {
+        let length = |length: usize| u64::try_from(length).unwrap_or(u64::MAX);
+        let root = self.root.word();
+        let bytes = self.memory.place(&one.bytes)?;
+        let module = self.call(Syscall::BcLoad, [root, bytes, length(one.bytes.len()), 0])?;
+        let mut block = String::new();
+        for parameter in &one.module.parameters {
+            let name = &parameter.name;
+            let default = parameter.default.is_none().then(|| built_in(config, name)).flatten();
+            if let Some(text) = given(config, name).or(default) {
+                block.push_str(name);
+                block.push('=');
+                // A zero byte would end the piece; no type but str could hold one anyway.
+                block.extend(text.chars().filter(|c| *c != '\0'));
+                block.push('\0');
+            }
+        }
+        let document = self.memory.place(one.document.as_bytes())?;
+        let parameters = self.memory.place(block.as_bytes())?;
+        let record = self.memory.place(&words(&[
+            module,
+            root,
+            0,
+            0,
+            document,
+            length(one.document.len()),
+            parameters,
+            length(block.len()),
+        ]))?;
+        self.call(Syscall::BcExec, [root, module, record, 0]).map(drop)
+    }
+
+    /// Says on the boot stream what was loaded.
+    fn announce(&mut self, one: &Compiled) {
+        let identity = one.module.identity();
+        let hash: String = identity.iter().take(8).map(|byte| alloc::format!("{byte:02x}")).collect();
+        let text = alloc::format!(
+            "  {} → agent {}: {} bytes, sha256 {hash}…, {}",
+            one.document,
+            one.module.meta.name,
+            one.bytes.len(),
+            kinds(one.module.capabilities)
+        );
+        self.kernel.record(Stream::Boot, LogLevel::Info, &text);
+    }
+}
+
+/// Names of capability kinds, for people.
+fn kinds(set: CapabilitySet) -> String {
+    let names: Vec<&str> = set.iter().map(flux_abi::capability::CapabilityKind::name).collect();
+    if names.is_empty() { String::from("no capabilities") } else { names.join(" ") }
+}
+
+fn given<'c>(config: &'c Config, name: &str) -> Option<&'c str> {
+    let set = config.parameters.iter().rev().find(|(other, _)| other == name);
+    set.map(|(_, text)| text.as_str())
+}
+
+fn built_in<'c>(config: &'c Config, name: &str) -> Option<&'c str> {
+    match name {
+        "device_id" => Some(&config.device_id),
+        "location" => Some(&config.location),
+        _ => None,
+    }
+}
