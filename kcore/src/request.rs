@@ -483,6 +483,17 @@ mod tests {
     }
 
     #[test]
+    fn the_end_of_a_delegation_does_not_end_the_wait_in_an_ask() {
+        let mut requests = Requests::new();
+        let delegation = requests.open(agent(1), agent(3), RequestKind::Delegate, Time::NEVER).unwrap();
+        let asked = requests.open(agent(1), agent(2), RequestKind::Ask, Time::NEVER).unwrap();
+        requests.answer(agent(3), delegation, None, value()).unwrap();
+        assert_eq!(requests.waits_for(agent(1)), Some(asked));
+        let closing = requests.open(agent(2), agent(1), RequestKind::Ask, Time::NEVER);
+        assert_eq!(closing, Err(OpenError::Deadlock));
+    }
+
+    #[test]
     fn completion_slots_are_bounded_and_come_back_when_taken() {
         let mut requests = Requests::new();
         let open =

@@ -382,6 +382,17 @@ mod tests {
     }
 
     #[test]
+    fn an_event_of_an_earlier_slice_does_not_wake_twice() {
+        let mut scheduler = with(&[5]);
+        let d = scheduler.next().unwrap();
+        scheduler.ready(d.agent, Boost::Message);
+        scheduler.preempted(d.agent);
+        let d = scheduler.next().unwrap();
+        scheduler.blocked(d.agent);
+        assert_eq!(scheduler.state(d.agent), Some(RunState::Blocked));
+    }
+
+    #[test]
     fn a_retired_agent_never_runs_and_its_successor_is_not_confused_with_it() {
         let mut scheduler = with(&[5, 5]);
         scheduler.retire(agent(1));

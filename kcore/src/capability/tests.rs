@@ -203,6 +203,28 @@ fn revoking_what_was_derived_keeps_the_handle_and_lets_it_derive_again() {
 }
 
 #[test]
+fn what_an_ended_agent_derived_stays_usable_and_hangs_from_the_grant_above() {
+    // Each child goes first once, so that every place in the list of siblings is taken out.
+    for first in 0..3 {
+        for minted in [false, true] {
+            let mut caps = with_agents(3);
+            let root = caps.mint(a(1), full(1)).unwrap();
+            let middle = match minted {
+                true => caps.mint(a(2), full(1)).unwrap(),
+                false => caps.derive(a(1), root, a(2), full(1)).unwrap(),
+            };
+            let given: Vec<_> = (0..3).map(|_| caps.derive(a(2), middle, a(3), full(1)).unwrap()).collect();
+            caps.close(a(2));
+            assert!(given.iter().all(|handle| caps.inspect(a(3), *handle).is_ok()));
+            assert_eq!(caps.revoke(a(3), given[first], Extent::Whole), Ok(1));
+            let expected = if minted { 1 } else { 3 };
+            assert_eq!(caps.revoke(a(1), root, Extent::Whole), Ok(expected));
+            assert_eq!(caps.len(), if minted { 2 } else { 0 });
+        }
+    }
+}
+
+#[test]
 fn attack_29_authority_that_goes_round_comes_back_no_wider() {
     let mut caps = with_agents(3);
     let mut grant = full(1);
