@@ -57,7 +57,11 @@ fn int_op(op: IntOp, kind: IntKind, a: u64, b: u64) -> Result<u64, TrapKind> {
     let word = match op {
         IntOp::Add => return in_range(kind, x + y, TrapKind::Overflow),
         IntOp::Sub => return in_range(kind, x - y, TrapKind::Overflow),
-        IntOp::Mul => return in_range(kind, x * y, TrapKind::Overflow),
+        // The product of two u64 may pass i128; then it is no number of any kind.
+        IntOp::Mul => match x.checked_mul(y) {
+            Some(product) => return in_range(kind, product, TrapKind::Overflow),
+            None => return Err(TrapKind::Overflow),
+        },
         IntOp::Div | IntOp::Rem => {
             let quotient = x.checked_div(y).ok_or(TrapKind::DivideByZero)?;
             let quotient = in_range(kind, quotient, TrapKind::Overflow)?;

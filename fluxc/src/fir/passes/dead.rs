@@ -1,6 +1,7 @@
 //! Removes what nothing needs: pure instructions, block parameters.
 
 use super::Replacements;
+use super::graph::drop_unreachable;
 use crate::fir::{BlockId, Cfg, Effect, Function, ValueDef, ValueId};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,6 +12,7 @@ const ROUNDS: usize = 8;
 /// Removes instructions without effect whose results nothing needs, and block parameters
 /// that only feed themselves. Marks from what has an effect; linear.
 pub fn remove_dead(function: &mut Function) {
+    drop_unreachable(function);
     let cfg = Cfg::new(function);
     let mut live = vec![false; function.values.len()];
     let mut work: Vec<ValueId> = Vec::new();

@@ -18,7 +18,8 @@ pub fn clean_graph(function: &mut Function) {
     drop_unreachable(function);
 }
 
-fn drop_unreachable(function: &mut Function) {
+/// Removes blocks that the entry does not reach.
+pub(super) fn drop_unreachable(function: &mut Function) {
     let cfg = Cfg::new(function);
     if cfg.order.len() == function.blocks.len() {
         return;
