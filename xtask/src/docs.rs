@@ -1,5 +1,7 @@
 //! Writes the pages that are derived from tables, or checks that they are up to date.
 
+mod isa;
+
 use std::fs;
 use std::path::Path;
 
@@ -18,7 +20,7 @@ pub(crate) enum Mode {
 type Page = (&'static str, fn() -> String);
 
 /// Every derived page.
-const PAGES: &[Page] = &[];
+const PAGES: &[Page] = &[("docs/ISA.md", isa::isa_markdown)];
 
 /// Writes or checks every page.
 ///
