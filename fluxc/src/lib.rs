@@ -7,8 +7,13 @@ extern crate alloc;
 extern crate std;
 
 pub mod backend;
+mod compile;
 pub mod diag;
 pub mod fir;
 pub mod lang;
+pub mod lower;
 pub mod md;
 pub mod span;
+
+pub use compile::{Analysis, Compiled, Options, Stats, analyse, check, compile, emit};
+pub use fir::passes::Level;

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Checker;
-use super::tree::{ExprId, ExprKind, Sign, Value};
+use super::tree::{ExprId, ExprKind, Program, Sign, Value};
 use super::types::{Type, TypeId};
 use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, IntKind};
@@ -14,12 +14,13 @@ use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
 /// Most elements and fields of one constant.
 const MOST_PARTS: usize = 1 << 20;
 
-impl Checker<'_, '_> {
+impl Program<'_> {
     /// The value of an expression, if it is known when compiling. Operations that would
     /// trap have none.
-    pub(super) fn constant(&self, id: ExprId) -> Option<Value> {
-        let expr = self.program.expr(id);
-        let ty = self.program.types.settled(expr.ty);
+    #[must_use]
+    pub fn constant(&self, id: ExprId) -> Option<Value> {
+        let expr = self.expr(id);
+        let ty = self.types.settled(expr.ty);
         match expr.kind {
             ExprKind::Int(sign, magnitude) => {
                 let value = match sign {
@@ -39,8 +40,8 @@ impl Checker<'_, '_> {
             },
             ExprKind::Bool(value) => Some(Value::Bool(value)),
             ExprKind::Duration(value) => Some(Value::Duration(value)),
-            ExprKind::Text(text) => Some(Value::Text(self.program.text(text).into())),
-            ExprKind::Const(id) => self.program.consts.get(id.index())?.value.clone(),
+            ExprKind::Text(text) => Some(Value::Text(self.text(text).into())),
+            ExprKind::Const(id) => self.consts.get(id.index())?.value.clone(),
             ExprKind::Variant(_, tag) => Some(Value::Int(i128::from(tag))),
             ExprKind::Unary(op, operand) => match (op, self.constant(operand)?, ty) {
                 (UnaryOp::Neg, Value::Int(value), Type::Int(kind)) => in_range(kind, value.checked_neg()?),
@@ -50,13 +51,13 @@ impl Checker<'_, '_> {
                 _ => None,
             },
             ExprKind::Binary(op, left, right) => {
-                fold(op, self.constant(left)?, self.constant(right)?, self.program.types.settled(
-                    self.program.expr(left).ty,
+                fold(op, self.constant(left)?, self.constant(right)?, self.types.settled(
+                    self.expr(left).ty,
                 ))
             }
             ExprKind::Convert(operand) => convert(self.constant(operand)?, ty),
             ExprKind::Array(list) | ExprKind::Struct(list) => {
-                let ids = self.program.list(list);
+                let ids = self.list(list);
                 if ids.len() > MOST_PARTS {
                     return None;
                 }
@@ -71,6 +72,13 @@ impl Checker<'_, '_> {
             },
             _ => None,
         }
+    }
+}
+
+impl Checker<'_, '_> {
+    /// The value of an expression, if it is known when compiling.
+    pub(super) fn constant(&self, id: ExprId) -> Option<Value> {
+        self.program.constant(id)
     }
 
     /// The value of an expression that must be known when compiling.

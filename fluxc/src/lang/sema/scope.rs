@@ -67,10 +67,6 @@ impl<'s> Names<'s> {
         symbol
     }
 
-    pub(super) fn text(&self, symbol: Symbol) -> &'s str {
-        self.infos.get(symbol.0 as usize).map_or("", |info| info.text)
-    }
-
     pub(super) fn binding(&self, symbol: Symbol) -> Binding {
         self.infos.get(symbol.0 as usize).map_or(Binding::None, |info| info.binding)
     }

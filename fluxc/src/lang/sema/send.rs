@@ -147,7 +147,15 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn bind_answer(&mut self, kind: SendKind, name: Ident<'s>, answer: TypeId) -> super::tree::LocalId {
-        let local = if kind == SendKind::Delegate {
+        let symbol = self.names.symbol(name.text);
+        let local = if let Binding::Local(known) = self.names.binding(symbol)
+            && kind != SendKind::Delegate
+            && self.local_use(known) == Use::Variable
+            && self.program.types.unify(self.local_ty(known), answer)
+        {
+            // The Otherwise, or a step before, gave the name a value: it is one variable.
+            known
+        } else if kind == SendKind::Delegate {
             let result = self.new_local(name, answer, Use::Variable);
             self.declare_local(name, TypeId::TICKET, Use::Ticket(result))
         } else {

@@ -1,0 +1,239 @@
+//! From a document to modules, in one call or stage by stage.
+//!
+//! # Invariants
+//! 1. The result depends on the bytes, the name and the options alone: no clock, no
+//!    environment, no hash order.
+//! 2. There is a module for each agent (or one for a library) if and only if no diagnostic
+//!    is an error.
+//!
+//! ```
+//! use flux_fluxc::{compile, Options};
+//! let source = b"## Agent\nname: hello\n## Loop\n1. Log \"hello\"\n2. YIELD\n";
+//! let compiled = compile(source, "hello.flux.md", &Options::default());
+//! assert!(compiled.diagnostics.is_empty());
+//! assert_eq!(compiled.modules[0].meta.name, "hello");
+//! ```
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::backend::bytecode;
+use crate::diag::{Diagnostic, Severity, Sink, codes};
+use crate::fir;
+use crate::fir::passes::Level;
+use crate::lang::sema;
+use crate::lang::sema::tree::Program;
+use crate::lang::syntax;
+use crate::lang::syntax::ast::Document;
+use crate::lower::{Lowered, lower};
+use crate::span::{LineTable, SourceId, Span};
+use flux_isa::Module;
+
+/// How a document is compiled.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How hard FIR is optimised.
+    pub level: Level,
+    /// Number of the document, for diagnostics.
+    pub source: SourceId,
+}
+
+/// What one compilation did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Stats {
+    /// Lines of the document.
+    pub lines: u32,
+    /// Agents of the document.
+    pub agents: u32,
+    /// Functions and sections in all modules.
+    pub functions: u32,
+    /// FIR instructions before the passes.
+    pub instructions: u64,
+    /// FIR instructions after the passes.
+    pub optimized: u64,
+    /// Words of code in all modules.
+    pub words: u64,
+}
+
+/// A document, compiled.
+#[derive(Clone, Debug, Default)]
+pub struct Compiled {
+    /// One module for each agent in the order of the document, or one for a library; none
+    /// after an error.
+    pub modules: Vec<Module>,
+    /// What there is to say, by place.
+    pub diagnostics: Vec<Diagnostic>,
+    /// Errors in all, those over the limit of diagnostics included.
+    pub errors: u32,
+    /// Diagnostics that were only counted.
+    pub dropped: u32,
+    /// Figures.
+    pub stats: Stats,
+}
+
+impl Compiled {
+    /// Tells whether the document has errors.
+    #[must_use]
+    pub const fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+}
+
+/// FIR instructions that all modules of a document may take: per byte of the document …
+const INSTRUCTIONS_PER_BYTE: usize = 16;
+/// … and on top. Only many agents that share large functions come near it.
+const INSTRUCTIONS_BASE: usize = 1_000_000;
+
+/// A document whose names and types are known.
+#[derive(Debug)]
+pub struct Analysis<'s> {
+    /// The text.
+    pub source: &'s str,
+    /// The syntax tree.
+    pub document: Document<'s>,
+    /// The typed tree; may be lowered if there are no errors.
+    pub program: Program<'s>,
+    /// Name of the document without its endings.
+    pub stem: String,
+}
+
+/// Reads a document and finds out what it means. `None` if the bytes are no text within the
+/// limits; what is wrong goes to `sink`.
+#[must_use]
+pub fn analyse<'s>(source: &'s [u8], name: &str, sink: &mut Sink) -> Option<Analysis<'s>> {
+    let document = syntax::parse(source, sink)?;
+    let stem = stem(name).to_string();
+    let program = sema::analyse(&document, &stem, sink);
+    Some(Analysis { source: document.source, document, program, stem })
+}
+
+impl Analysis<'_> {
+    /// Lowers each agent, or the library, to FIR. What passes a limit goes to `sink`.
+    #[must_use]
+    pub fn lower(&self, sink: &mut Sink) -> Vec<Lowered> {
+        let lines = LineTable::new(self.source);
+        let agents: Vec<Option<usize>> = match self.program.agents.len() {
+            0 => alloc::vec![None],
+            count => (0..count).map(Some).collect(),
+        };
+        let budget = self.source.len() * INSTRUCTIONS_PER_BYTE + INSTRUCTIONS_BASE;
+        let mut used = 0usize;
+        let mut all = Vec::with_capacity(agents.len());
+        for agent in agents {
+            match lower(&self.program, agent, self.source, &lines, &self.stem) {
+                Ok(lowered) => {
+                    let added = lowered.fir.functions.iter().map(|function| function.insts.len() + 8);
+                    used += added.sum::<usize>();
+                    all.push(lowered);
+                }
+                Err(error) => {
+                    sink.push(
+                        Diagnostic::new(codes::LIMIT_PASSED, error.span, error.message).label("here"),
+                    );
+                }
+            }
+            if used > budget {
+                let span = agent
+                    .and_then(|agent| self.program.agents.get(agent))
+                    .map_or(Span::empty(0), |agent| agent.span);
+                sink.push(
+                    Diagnostic::new(
+                        codes::LIMIT_PASSED,
+                        span,
+                        format!("the modules of this document take more than {budget} instructions together"),
+                    )
+                    .label("up to this agent")
+                    .hint("put agents that share large functions into documents of their own"),
+                );
+                break;
+            }
+        }
+        all
+    }
+}
+
+/// Makes the module of optimised FIR.
+///
+/// # Errors
+/// A limit of the instruction set that the code passes.
+pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
+    let code = bytecode::generate(&mut lowered.fir)?;
+    let mut module = lowered.shell;
+    module.constants = lowered.fir.data;
+    module.signatures = code.signatures;
+    module.functions = code.functions;
+    module.code = code.code;
+    module.entries = code.entries;
+    module.lines = code.lines;
+    Ok(module)
+}
+
+/// Compiles a document. `name` is its file name; an agent without a name takes its stem.
+#[must_use]
+pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
+    let mut sink = Sink::new(options.source);
+    let mut compiled = Compiled::default();
+    if let Some(analysis) = analyse(source, name, &mut sink) {
+        compiled.stats.agents = number(analysis.program.agents.len());
+        compiled.stats.lines = number(analysis.source.lines().count());
+        if !sink.has_errors() {
+            let lowered = analysis.lower(&mut sink);
+            drop(analysis);
+            if !sink.has_errors() {
+                generate(lowered, options, &mut sink, &mut compiled);
+            }
+        }
+    }
+    finish(sink, compiled)
+}
+
+/// Looks a document over without making modules.
+#[must_use]
+pub fn check(source: &[u8], name: &str, options: &Options) -> Compiled {
+    let mut compiled = compile(source, name, options);
+    compiled.modules = Vec::new();
+    compiled
+}
+
+fn generate(lowered: Vec<Lowered>, options: &Options, sink: &mut Sink, compiled: &mut Compiled) {
+    let count = |module: &fir::Module| -> u64 {
+        module.functions.iter().map(|function| function.instruction_count() as u64).sum()
+    };
+    for mut lowered in lowered {
+        compiled.stats.functions += number(lowered.fir.functions.len());
+        compiled.stats.instructions += count(&lowered.fir);
+        fir::passes::optimize(&mut lowered.fir, options.level);
+        compiled.stats.optimized += count(&lowered.fir);
+        match emit(lowered) {
+            Ok(module) => {
+                compiled.stats.words += module.code.len() as u64;
+                compiled.modules.push(module);
+            }
+            Err(error) => {
+                sink.push(Diagnostic::new(codes::LIMIT_PASSED, Span::empty(0), format!("{error}")));
+            }
+        }
+    }
+}
+
+fn finish(sink: Sink, mut compiled: Compiled) -> Compiled {
+    compiled.errors = sink.errors();
+    compiled.dropped = sink.dropped();
+    compiled.diagnostics = sink.into_sorted();
+    if compiled.errors > 0 || compiled.diagnostics.iter().any(|row| row.severity() == Severity::Error) {
+        compiled.modules = Vec::new();
+    }
+    compiled
+}
+
+fn number(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+/// The file name without folders and endings: `apps/sensor.flux.md` → `sensor`.
+fn stem(name: &str) -> &str {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    let stem = file.split('.').next().unwrap_or(file);
+    if stem.is_empty() { "agent" } else { stem }
+}

@@ -1,0 +1,570 @@
+//! Expressions: operators, conversions, calls, choices with a value, texts.
+
+use alloc::vec::Vec;
+
+use super::function::{Lowering, Slot};
+use super::memory::Address;
+use super::{data, fir_type};
+use crate::fir::{
+    BlockId, FloatCompare, FloatKind, FloatOp, FloatUnaryOp, IntCompare, IntKind, IntOp, IntUnaryOp, Truth,
+    Type as FirType, ValueId,
+};
+use crate::lang::sema::tree::{
+    Block, BlockId as TreeBlock, Builtin, ExprId, ExprKind, FnId, List, MatchId, Pattern, Sign,
+};
+use crate::lang::sema::types::{Type, TypeId};
+use crate::lang::syntax::ast::{BinaryOp, Bound, UnaryOp};
+use flux_abi::select::TextOp;
+
+/// What is done with the value of a branch.
+type Sink<'f, 'x, 'p, 's> = &'f mut dyn FnMut(&mut Lowering<'x, 'p, 's>, ExprId);
+
+impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
+    fn settled_of(&self, id: ExprId) -> Type {
+        self.shared.program.types.settled(self.shared.program.expr(id).ty)
+    }
+
+    /// An expression for what it does.
+    pub(super) fn effect(&mut self, id: ExprId) {
+        let expr = self.shared.program.expr(id);
+        match expr.kind {
+            ExprKind::Call(function, list) => {
+                self.call(function, list, expr.ty);
+            }
+            ExprKind::If(cond, then, rest) => {
+                self.if_value(cond, then, rest, &mut |lowering, value| lowering.effect(value));
+            }
+            ExprKind::Match(subject, arms) => {
+                self.match_value(subject, arms, &mut |lowering, value| lowering.effect(value));
+            }
+            _ => {
+                self.expr(id);
+            }
+        }
+    }
+
+    /// The value of an expression: a word, or the address of an aggregate.
+    pub(super) fn expr(&mut self, id: ExprId) -> ValueId {
+        let expr = self.shared.program.expr(id);
+        let ty = self.shared.program.types.settled(expr.ty);
+        match expr.kind {
+            ExprKind::Int(sign, magnitude) => match ty {
+                Type::Float(kind) => {
+                    #[expect(clippy::cast_precision_loss, reason = "literals are rounded to nearest")]
+                    let value = magnitude as f64;
+                    self.float(kind, if sign == Sign::Minus { -value } else { value })
+                }
+                Type::Int(kind) => {
+                    let word = if sign == Sign::Minus { magnitude.wrapping_neg() } else { magnitude };
+                    self.b.constant(kind.ty(), kind.wrap(word))
+                }
+                _ => self.b.constant(fir_type(ty), magnitude),
+            },
+            ExprKind::Float(value) => {
+                let kind = if let Type::Float(kind) = ty { kind } else { FloatKind::F64 };
+                self.float(kind, value)
+            }
+            ExprKind::Bool(value) => self.b.boolean(Truth::from(value)),
+            ExprKind::Duration(value) => self.b.i64(value),
+            ExprKind::Text(text) => {
+                let program = self.shared.program;
+                let offset = self.shared.data.text(&mut self.shared.module, program.text(text));
+                self.b.address(offset)
+            }
+            ExprKind::Interpolate(list) => self.interpolate(list),
+            ExprKind::Local(local) => match self.slot(local) {
+                Slot::Variable(variable) => self.b.read(variable),
+                Slot::Frame(offset) => {
+                    let at = self.frame_address(offset);
+                    self.pointer(at)
+                }
+                Slot::None => self.b.i64(0),
+            },
+            ExprKind::State(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
+                let element = self.element(id);
+                self.load_element(&element)
+            }
+            ExprKind::Param(param) => self.b.deploy_param(param.0, fir_type(ty)),
+            ExprKind::Const(constant) => self.const_value(constant.index(), expr.ty),
+            ExprKind::Variant(_, tag) => self.b.constant(FirType::I32, u64::from(tag)),
+            ExprKind::Call(function, list) => {
+                self.call(function, list, expr.ty).unwrap_or_else(|| self.b.i64(0))
+            }
+            ExprKind::Builtin(builtin, list) => self.builtin(builtin, list, ty),
+            ExprKind::Unary(op, operand) => self.unary(op, operand, ty),
+            ExprKind::Binary(BinaryOp::And | BinaryOp::Or, ..) => self.truth(id),
+            ExprKind::Binary(op, left, right) => {
+                let operand = self.shared.program.expr(left).ty;
+                let left = self.expr(left);
+                let right = self.expr(right);
+                self.operate(op, operand, left, right)
+            }
+            ExprKind::Convert(operand) => {
+                let from = self.settled_of(operand);
+                let value = self.expr(operand);
+                self.convert(value, from, ty)
+            }
+            ExprKind::If(cond, then, rest) if !matches!(ty, Type::Struct(_) | Type::Array(..)) => {
+                let result = self.b.declare(word_type(ty));
+                self.if_value(cond, then, rest, &mut |lowering, value| {
+                    let value = lowering.expr(value);
+                    lowering.b.assign(result, value);
+                });
+                self.b.read(result)
+            }
+            ExprKind::Match(subject, arms) if !matches!(ty, Type::Struct(_) | Type::Array(..)) => {
+                let result = self.b.declare(word_type(ty));
+                self.match_value(subject, arms, &mut |lowering, value| {
+                    let value = lowering.expr(value);
+                    lowering.b.assign(result, value);
+                });
+                self.b.read(result)
+            }
+            ExprKind::If(..)
+            | ExprKind::Match(..)
+            | ExprKind::Array(_)
+            | ExprKind::Repeat(_)
+            | ExprKind::Struct(_) => {
+                let offset = self.reserve(expr.ty);
+                let to = self.frame_address(offset);
+                self.store_into(id, to);
+                let to = self.frame_address(offset);
+                self.pointer(to)
+            }
+            ExprKind::Invalid => self.b.i64(0),
+        }
+    }
+
+    fn float(&mut self, kind: FloatKind, value: f64) -> ValueId {
+        use crate::lang::sema::tree::Value;
+        let bits = data::scalar_bits(Type::Float(kind), &Value::Float(value)).unwrap_or(0);
+        self.b.constant(kind.ty(), bits)
+    }
+
+    fn const_value(&mut self, index: usize, ty: TypeId) -> ValueId {
+        let program = self.shared.program;
+        let Some(value) = program.consts.get(index).and_then(|row| row.value.as_ref()) else {
+            return self.b.i64(0);
+        };
+        let settled = program.types.settled(ty);
+        if let Some(bits) = data::scalar_bits(settled, value) {
+            return self.b.constant(fir_type(settled), bits);
+        }
+        if let crate::lang::sema::tree::Value::Text(text) = value {
+            let offset = self.shared.data.text(&mut self.shared.module, text);
+            return self.b.address(offset);
+        }
+        let offset = match self.shared.constants.get(index).copied().flatten() {
+            Some(offset) => offset,
+            None => {
+                let shared = &mut *self.shared;
+                let offset =
+                    shared.data.aggregate(&mut shared.module, &program.types, ty, value).unwrap_or(0);
+                if let Some(slot) = shared.constants.get_mut(index) {
+                    *slot = Some(offset);
+                }
+                offset
+            }
+        };
+        self.b.address(offset)
+    }
+
+    // ------------------------------------------------------------ conditions
+
+    /// Goes to `then` if the condition holds, else to `otherwise`.
+    pub(super) fn condition(&mut self, id: ExprId, then: BlockId, otherwise: BlockId) {
+        match self.shared.program.expr(id).kind {
+            ExprKind::Unary(UnaryOp::Not, operand) => self.condition(operand, otherwise, then),
+            ExprKind::Binary(op @ (BinaryOp::And | BinaryOp::Or), left, right) => {
+                let middle = self.b.create_block();
+                if op == BinaryOp::And {
+                    self.condition(left, middle, otherwise);
+                } else {
+                    self.condition(left, then, middle);
+                }
+                self.b.seal_block(middle);
+                self.b.switch_to(middle);
+                self.condition(right, then, otherwise);
+            }
+            _ => {
+                let value = self.expr(id);
+                self.b.branch(value, then, otherwise);
+            }
+        }
+    }
+
+    /// `&&` and `||` as a value.
+    fn truth(&mut self, id: ExprId) -> ValueId {
+        let result = self.b.declare(FirType::Bool);
+        let then = self.b.create_block();
+        let otherwise = self.b.create_block();
+        let end = self.b.create_block();
+        self.condition(id, then, otherwise);
+        for (block, truth) in [(then, Truth::True), (otherwise, Truth::False)] {
+            self.b.seal_block(block);
+            self.b.switch_to(block);
+            let value = self.b.boolean(truth);
+            self.b.assign(result, value);
+            self.b.jump(end, &[]);
+        }
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+        self.b.read(result)
+    }
+
+    fn branch_block(&mut self, block: &'p Block, sink: Sink<'_, 'x, 'p, 's>, end: BlockId) {
+        self.block(block);
+        if self.b.is_filled() {
+            return;
+        }
+        if let Some(value) = block.value {
+            sink(self, value);
+        }
+        self.go_on(end);
+    }
+
+    pub(super) fn if_value(
+        &mut self,
+        cond: ExprId,
+        then: TreeBlock,
+        rest: Option<TreeBlock>,
+        sink: Sink<'_, 'x, 'p, 's>,
+    ) {
+        let program = self.shared.program;
+        let yes = self.b.create_block();
+        let no = self.b.create_block();
+        let end = self.b.create_block();
+        self.condition(cond, yes, no);
+        self.b.seal_block(yes);
+        self.b.seal_block(no);
+        self.b.switch_to(yes);
+        if let Some(block) = program.blocks.get(then.index()) {
+            self.branch_block(block, sink, end);
+        }
+        self.b.switch_to(no);
+        match rest.and_then(|rest| program.blocks.get(rest.index())) {
+            Some(block) => self.branch_block(block, sink, end),
+            None => self.go_on(end),
+        }
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    pub(super) fn match_value(&mut self, subject: ExprId, arms: MatchId, sink: Sink<'_, 'x, 'p, 's>) {
+        let program = self.shared.program;
+        let ty = program.expr(subject).ty;
+        let value = self.expr(subject);
+        let end = self.b.create_block();
+        for arm in program.matches.get(arms.index()).map_or(&[][..], Vec::as_slice) {
+            let body = self.b.create_block();
+            let next = self.b.create_block();
+            let guard = arm.guard.map(|guard| (guard, self.b.create_block()));
+            let hit = guard.map_or(body, |(_, block)| block);
+            if let Some(local) = arm.bind {
+                self.bind(local, value);
+            }
+            let mut open = true;
+            for pattern in &arm.patterns {
+                if matches!(pattern, Pattern::All) {
+                    self.b.jump(hit, &[]);
+                    open = false;
+                    break;
+                }
+                let other = self.b.create_block();
+                let fits = self.pattern(*pattern, ty, value);
+                self.b.branch(fits, hit, other);
+                self.b.seal_block(other);
+                self.b.switch_to(other);
+            }
+            if open {
+                self.b.jump(next, &[]);
+            }
+            if let Some((guard, block)) = guard {
+                self.b.seal_block(block);
+                self.b.switch_to(block);
+                self.condition(guard, body, next);
+            }
+            self.b.seal_block(body);
+            self.b.seal_block(next);
+            self.b.switch_to(body);
+            self.branch_block(&arm.body, sink, end);
+            self.b.switch_to(next);
+        }
+        // Every value is taken.
+        if !self.b.is_filled() {
+            self.b.unreachable();
+        }
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    fn pattern(&mut self, pattern: Pattern, ty: TypeId, value: ValueId) -> ValueId {
+        match pattern {
+            Pattern::All => self.b.boolean(Truth::True),
+            Pattern::Equal(expected) => {
+                let expected = self.expr(expected);
+                self.operate(BinaryOp::Eq, ty, value, expected)
+            }
+            Pattern::Range(start, end, bound) => {
+                let start = self.expr(start);
+                let end = self.expr(end);
+                let above = self.operate(BinaryOp::Ge, ty, value, start);
+                let op = if bound == Bound::Inclusive { BinaryOp::Le } else { BinaryOp::Lt };
+                let below = self.operate(op, ty, value, end);
+                let no = self.b.boolean(Truth::False);
+                self.b.select(above, below, no)
+            }
+        }
+    }
+
+    // ------------------------------------------------------------ operators
+
+    fn unary(&mut self, op: UnaryOp, operand: ExprId, ty: Type) -> ValueId {
+        let value = self.expr(operand);
+        match (op, ty) {
+            (UnaryOp::Not, _) => self.b.bool_not(value),
+            (UnaryOp::Neg, Type::Float(kind)) => self.b.float_unary(FloatUnaryOp::Neg, kind, value),
+            (UnaryOp::Neg, Type::Int(kind)) => self.b.int_unary(IntUnaryOp::Neg, kind, value),
+            (UnaryOp::Neg, _) => self.b.int_unary(IntUnaryOp::Neg, IntKind::I64, value),
+            (UnaryOp::BitNot, Type::Int(kind)) => self.b.int_unary(IntUnaryOp::Not, kind, value),
+            (UnaryOp::BitNot, _) => self.b.int_unary(IntUnaryOp::Not, IntKind::I64, value),
+        }
+    }
+
+    /// An operator on two values of type `ty`.
+    pub(super) fn operate(&mut self, op: BinaryOp, ty: TypeId, a: ValueId, b: ValueId) -> ValueId {
+        match self.shared.program.types.settled(ty) {
+            Type::Float(kind) => self.float_operate(op, kind, a, b),
+            Type::Str => self.text_operate(op, a, b),
+            Type::Int(kind) => self.int_operate(op, kind, a, b),
+            Type::Enum(_) => self.int_operate(op, IntKind::I32, a, b),
+            Type::Bool => {
+                let op = if op == BinaryOp::Ne { IntCompare::Ne } else { IntCompare::Eq };
+                self.b.compare(op, a, b)
+            }
+            _ => self.int_operate(op, IntKind::I64, a, b),
+        }
+    }
+
+    fn int_operate(&mut self, op: BinaryOp, kind: IntKind, a: ValueId, b: ValueId) -> ValueId {
+        let signed = kind.is_signed();
+        let pick = |yes, no| if signed { yes } else { no };
+        let op = match op {
+            BinaryOp::Add => IntOp::Add,
+            BinaryOp::Sub => IntOp::Sub,
+            BinaryOp::Mul => IntOp::Mul,
+            BinaryOp::Div => IntOp::Div,
+            BinaryOp::Rem => IntOp::Rem,
+            BinaryOp::Shl => IntOp::Shl,
+            BinaryOp::Shr => IntOp::Shr,
+            BinaryOp::BitAnd => IntOp::And,
+            BinaryOp::BitXor => IntOp::Xor,
+            BinaryOp::BitOr => IntOp::Or,
+            BinaryOp::Lt => return self.b.compare(pick(IntCompare::Slt, IntCompare::Ult), a, b),
+            BinaryOp::Le => return self.b.compare(pick(IntCompare::Sle, IntCompare::Ule), a, b),
+            BinaryOp::Gt => return self.b.compare(pick(IntCompare::Sgt, IntCompare::Ugt), a, b),
+            BinaryOp::Ge => return self.b.compare(pick(IntCompare::Sge, IntCompare::Uge), a, b),
+            BinaryOp::Ne => return self.b.compare(IntCompare::Ne, a, b),
+            BinaryOp::Eq | BinaryOp::Coalesce | BinaryOp::And | BinaryOp::Or => {
+                return self.b.compare(IntCompare::Eq, a, b);
+            }
+        };
+        self.b.int_op(op, kind, a, b)
+    }
+
+    fn float_operate(&mut self, op: BinaryOp, kind: FloatKind, a: ValueId, b: ValueId) -> ValueId {
+        let compare = match op {
+            BinaryOp::Add => return self.b.float_op(FloatOp::Add, kind, a, b),
+            BinaryOp::Sub => return self.b.float_op(FloatOp::Sub, kind, a, b),
+            BinaryOp::Mul => return self.b.float_op(FloatOp::Mul, kind, a, b),
+            BinaryOp::Div => return self.b.float_op(FloatOp::Div, kind, a, b),
+            BinaryOp::Rem => return self.b.float_op(FloatOp::Rem, kind, a, b),
+            BinaryOp::Ne => FloatCompare::Ne,
+            BinaryOp::Lt => FloatCompare::Lt,
+            BinaryOp::Le => FloatCompare::Le,
+            BinaryOp::Gt => FloatCompare::Gt,
+            BinaryOp::Ge => FloatCompare::Ge,
+            _ => FloatCompare::Eq,
+        };
+        self.b.float_compare(compare, kind, a, b)
+    }
+
+    fn text_operate(&mut self, op: BinaryOp, a: ValueId, b: ValueId) -> ValueId {
+        let order = match op {
+            BinaryOp::Add => return self.b.text2(TextOp::Concat, a, b),
+            BinaryOp::Ne => {
+                let equal = self.b.text2(TextOp::Equal, a, b);
+                return self.b.bool_not(equal);
+            }
+            BinaryOp::Lt => IntCompare::Slt,
+            BinaryOp::Le => IntCompare::Sle,
+            BinaryOp::Gt => IntCompare::Sgt,
+            BinaryOp::Ge => IntCompare::Sge,
+            _ => return self.b.text2(TextOp::Equal, a, b),
+        };
+        let ordering = self.b.text2(TextOp::Compare, a, b);
+        let zero = self.b.i64(0);
+        self.b.compare(order, ordering, zero)
+    }
+
+    fn convert(&mut self, value: ValueId, from: Type, to: Type) -> ValueId {
+        match (from, to) {
+            (Type::Int(from), Type::Int(to)) => self.b.convert(from, to, value),
+            (Type::Int(from), Type::Float(to)) => self.b.int_to_float(from, to, value),
+            (Type::Float(from), Type::Int(to)) => self.b.float_to_int(from, to, value),
+            (Type::Float(from), Type::Float(to)) if from != to => self.b.float_to_float(to, value),
+            (Type::Int(from), Type::Duration) => self.b.convert(from, IntKind::I64, value),
+            (Type::Duration, Type::Int(to)) => self.b.convert(IntKind::I64, to, value),
+            (Type::Bool, Type::Int(to)) => self.b.cast(to.ty(), value),
+            _ => value,
+        }
+    }
+
+    fn builtin(&mut self, builtin: Builtin, list: List, ty: Type) -> ValueId {
+        let program = self.shared.program;
+        let ids = program.list(list);
+        let first = ids.first().copied().unwrap_or(ExprId(u32::MAX));
+        if builtin == Builtin::ArrayLength {
+            // The array itself is needed only for what it does.
+            if !matches!(
+                program.expr(first).kind,
+                ExprKind::Local(_) | ExprKind::State(_) | ExprKind::Const(_) | ExprKind::Field(..)
+            ) {
+                self.effect(first);
+            }
+            return match self.settled_of(first) {
+                Type::Array(_, length) => self.b.i64(i64::from(length)),
+                _ => self.b.i64(0),
+            };
+        }
+        let args: Vec<ValueId> = ids.iter().map(|id| self.expr(*id)).collect();
+        let nth = |index: usize| args.get(index).copied();
+        let (Some(a), b) = (nth(0), nth(1)) else { return self.b.i64(0) };
+        let (int, float) = match ty {
+            Type::Int(kind) => (kind, None),
+            Type::Float(kind) => (IntKind::I64, Some(kind)),
+            _ => (IntKind::I64, None),
+        };
+        match (builtin, b, nth(2)) {
+            (Builtin::TextLength, ..) => self.b.text(TextOp::Length, a),
+            (Builtin::Min, Some(b), _) => self.least(a, b, int, float),
+            (Builtin::Max, Some(b), _) => self.greatest(a, b, int, float),
+            (Builtin::Clamp, Some(low), Some(high)) => {
+                let value = self.greatest(a, low, int, float);
+                self.least(value, high, int, float)
+            }
+            (Builtin::Abs, ..) => match float {
+                Some(kind) => self.b.float_unary(FloatUnaryOp::Abs, kind, a),
+                // An unsigned number is its own magnitude.
+                None if !int.is_signed() => a,
+                None => self.b.int_unary(IntUnaryOp::Abs, int, a),
+            },
+            (Builtin::IntUnary(op), ..) => self.b.int_unary(op, int, a),
+            (Builtin::Int(op), Some(b), _) => self.b.int_op(op, int, a, b),
+            (Builtin::FloatUnary(op), ..) => self.b.float_unary(op, float.unwrap_or(FloatKind::F64), a),
+            (Builtin::Float(op), Some(b), _) => self.b.float_op(op, float.unwrap_or(FloatKind::F64), a, b),
+            _ => a,
+        }
+    }
+
+    fn least(&mut self, a: ValueId, b: ValueId, int: IntKind, float: Option<FloatKind>) -> ValueId {
+        match float {
+            Some(kind) => self.b.float_op(FloatOp::Min, kind, a, b),
+            None => self.b.int_op(IntOp::Min, int, a, b),
+        }
+    }
+
+    fn greatest(&mut self, a: ValueId, b: ValueId, int: IntKind, float: Option<FloatKind>) -> ValueId {
+        match float {
+            Some(kind) => self.b.float_op(FloatOp::Max, kind, a, b),
+            None => self.b.int_op(IntOp::Max, int, a, b),
+        }
+    }
+
+    // ------------------------------------------------------------ calls
+
+    fn call(&mut self, function: FnId, list: List, ty: TypeId) -> Option<ValueId> {
+        if !self.shared.program.types.is_aggregate(ty) {
+            return self.call_function(function, list, None);
+        }
+        let offset = self.reserve(ty);
+        let at = self.frame_address(offset);
+        let address = self.pointer(at);
+        self.call_function(function, list, Some(address));
+        Some(address)
+    }
+
+    /// Calls a function; an aggregate result goes to the address.
+    pub(super) fn call_function(
+        &mut self,
+        function: FnId,
+        list: List,
+        result: Option<ValueId>,
+    ) -> Option<ValueId> {
+        let program = self.shared.program;
+        let func = self.shared.numbers.get(function.index()).copied().flatten()?;
+        let ret = program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
+        let mut args: Vec<ValueId> = Vec::new();
+        args.extend(result);
+        for arg in program.list(list) {
+            let value = if program.types.is_aggregate(program.expr(*arg).ty) {
+                let at: Address = self.address_of_value(*arg);
+                self.pointer(at)
+            } else {
+                self.expr(*arg)
+            };
+            args.push(value);
+        }
+        let ty = if result.is_some() { FirType::Void } else { self.shared.fir_type(ret) };
+        self.b.call(func, ty, &args)
+    }
+
+    // ------------------------------------------------------------ texts
+
+    fn interpolate(&mut self, list: List) -> ValueId {
+        let program = self.shared.program;
+        let mut result: Option<ValueId> = None;
+        for part in program.list(list) {
+            let text = self.shown(*part);
+            result = Some(match result {
+                None => text,
+                Some(before) => self.b.text2(TextOp::Concat, before, text),
+            });
+        }
+        result.unwrap_or_else(|| self.b.address(0))
+    }
+
+    /// A value in its text form.
+    fn shown(&mut self, id: ExprId) -> ValueId {
+        let ty = self.settled_of(id);
+        let value = self.expr(id);
+        match ty {
+            Type::Str => value,
+            Type::Bool => self.b.text(TextOp::FromBool, value),
+            Type::Float(FloatKind::F64) => self.b.text(TextOp::FromFloat, value),
+            Type::Float(FloatKind::F32) => self.b.text(TextOp::FromF32, value),
+            Type::Duration => self.b.text(TextOp::FromDuration, value),
+            Type::Int(kind) => {
+                let word = self.word(value);
+                self.b.text(if kind.is_signed() { TextOp::FromInt } else { TextOp::FromUint }, word)
+            }
+            Type::Enum(id) => {
+                let program = self.shared.program;
+                let names = program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
+                let table = self.shared.data.text_table(&mut self.shared.module, names);
+                let base = self.b.address(table);
+                let index = self.word(value);
+                self.b.load_indexed(FirType::Ptr, crate::fir::Access::Z32, base, index, 0)
+            }
+            _ => self.b.address(0),
+        }
+    }
+}
+
+/// The FIR type of a word that holds a value; a value of no type is a word too.
+fn word_type(ty: Type) -> FirType {
+    match fir_type(ty) {
+        FirType::Void => FirType::I64,
+        ty => ty,
+    }
+}

@@ -1,0 +1,570 @@
+//! One function: locals, statements, control flow.
+
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::memory::Address;
+use super::{FRAME_MARK, LowerError, Recursion, Role, SIZE_MARK, Shared, Unit};
+use crate::fir::{
+    BlockId, Function, FunctionBuilder, Inst, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType,
+    ValueDef, ValueId, Variable,
+};
+use crate::lang::sema::tree::{Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
+use crate::lang::sema::types::{Type, TypeId};
+use crate::lang::syntax::ast::{BinaryOp, Bound};
+use crate::span::Span;
+
+/// Where a local lives.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Slot {
+    /// Nowhere yet.
+    None,
+    /// In a FIR variable: scalars, texts, and the address of an aggregate parameter.
+    Variable(Variable),
+    /// In the frame, at this offset.
+    Frame(u32),
+}
+
+/// A loop around the statement.
+#[derive(Clone, Copy, Debug)]
+struct Loop {
+    next: BlockId,
+    end: BlockId,
+}
+
+/// The function being lowered.
+pub(super) struct Lowering<'x, 'p, 's> {
+    pub(super) shared: &'x mut Shared<'p, 's>,
+    pub(super) b: FunctionBuilder,
+    pub(super) role: Role,
+    body: &'p crate::lang::sema::tree::Body<'s>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) frame: u32,
+    /// Address of the frame of a recursive function.
+    base: Option<ValueId>,
+    /// Address that takes an aggregate result.
+    result_address: Option<ValueId>,
+    loops: Vec<Loop>,
+    span: Span,
+    /// The line that `span.start` is on, and where it ends: most statements stay on it.
+    line_start: u32,
+    line_end: u32,
+    pub(super) error: Option<LowerError>,
+}
+
+impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
+    pub(super) fn new(shared: &'x mut Shared<'p, 's>, unit: &Unit<'p, 's>) -> Result<Self, LowerError> {
+        let Some(b) = shared.module.build(unit.func) else {
+            return Err(LowerError { span: unit.span, message: "a function was not declared".into() });
+        };
+        let slots = vec![Slot::None; unit.body.locals.len()];
+        let mut lowering = Self {
+            shared,
+            b,
+            role: unit.role,
+            body: unit.body,
+            slots,
+            frame: 0,
+            base: None,
+            result_address: None,
+            loops: Vec::new(),
+            span: unit.span,
+            line_start: 0,
+            line_end: 0,
+            error: None,
+        };
+        lowering.enter();
+        Ok(lowering)
+    }
+
+    fn enter(&mut self) {
+        self.at(self.span);
+        let mut first = 0;
+        if let Role::Function(ret, recursion) = self.role {
+            if self.shared.program.types.is_aggregate(ret) {
+                self.result_address = Some(self.b.param(0));
+                first = 1;
+            }
+            if recursion == Recursion::Possible {
+                let size = self.b.constant(FirType::Ptr, SIZE_MARK);
+                let size = self.b.cast(FirType::I64, size);
+                self.base = self.b.intrinsic(Intrinsic::ArenaAlloc, 0, &[size]);
+            }
+        }
+        for index in 0..self.body.params as usize {
+            let value = self.b.param(first + index);
+            let ty = self.b.value_type(value);
+            let variable = self.b.declare(ty);
+            self.b.assign(variable, value);
+            if let Some(slot) = self.slots.get_mut(index) {
+                *slot = Slot::Variable(variable);
+            }
+        }
+    }
+
+    /// Lowers the body; gives the function and the bytes of its frame.
+    pub(super) fn run(mut self) -> Result<(Function, u32), LowerError> {
+        if self.role == Role::StateInit {
+            self.initial_state();
+        }
+        let body = self.body;
+        self.block(&body.block);
+        if !self.b.is_filled() {
+            match self.role {
+                Role::Function(ret, _)
+                    if ret != TypeId::UNIT && self.result_address.is_none() =>
+                {
+                    self.b.unreachable();
+                }
+                _ => self.b.ret(None),
+            }
+        }
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let (base, frame, span) = (self.base, self.frame, self.span);
+        let mut function = self
+            .b
+            .finish()
+            .map_err(|error| LowerError { span, message: format!("{error}") })?;
+        if let Some(base) = base.filter(|_| frame == 0) {
+            drop_frame(&mut function, base);
+        }
+        Ok((function, frame))
+    }
+
+    fn initial_state(&mut self) {
+        let Some(agent) = self.shared.agent else { return };
+        for (index, variable) in agent.state.iter().enumerate() {
+            let Some(initial) = variable.initial else { continue };
+            let Some(offset) = self.shared.state.get(index).copied() else { continue };
+            self.at(variable.span);
+            let address = self.state_address(offset);
+            self.store_state(initial, variable.ty, address, super::memory::Old::None);
+        }
+    }
+
+    /// The place in the document of what follows.
+    pub(super) fn at(&mut self, span: Span) {
+        self.span = span;
+        if span.start >= self.line_start && span.start < self.line_end {
+            return;
+        }
+        let line = self.shared.line(span);
+        self.b.set_line(line);
+        let rest = self.shared.source.get(span.start as usize..).unwrap_or("");
+        let length = rest.bytes().position(|byte| byte == b'\n').unwrap_or(rest.len());
+        self.line_start = span.start;
+        self.line_end = span.start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
+    }
+
+    pub(super) fn fail(&mut self, message: impl Into<alloc::string::String>) {
+        let span = self.span;
+        self.error.get_or_insert_with(|| LowerError { span, message: message.into() });
+    }
+
+    // ------------------------------------------------------------ locals
+
+    pub(super) fn local_ty(&self, local: LocalId) -> TypeId {
+        self.body.locals.get(local.index()).map_or(TypeId::ERROR, |local| local.ty)
+    }
+
+    /// Where a local lives; decided at its first use.
+    pub(super) fn slot(&mut self, local: LocalId) -> Slot {
+        if let Some(slot @ (Slot::Variable(_) | Slot::Frame(_))) = self.slots.get(local.index()) {
+            return *slot;
+        }
+        let ty = self.local_ty(local);
+        let slot = if self.shared.program.types.is_aggregate(ty) {
+            Slot::Frame(self.reserve(ty))
+        } else {
+            let ty = match self.shared.fir_type(ty) {
+                FirType::Void => FirType::I64,
+                ty => ty,
+            };
+            Slot::Variable(self.b.declare(ty))
+        };
+        if let Some(place) = self.slots.get_mut(local.index()) {
+            *place = slot;
+        }
+        slot
+    }
+
+    /// Bytes of the frame for a value.
+    pub(super) fn reserve(&mut self, ty: TypeId) -> u32 {
+        let layout = self.shared.program.types.layout(ty);
+        let place = layout.and_then(|layout| {
+            let offset = self.frame.checked_next_multiple_of(layout.align.max(8))?;
+            Some((offset, offset.checked_add(layout.size)?))
+        });
+        match place {
+            Some((offset, end)) if end <= crate::lang::sema::types::AGGREGATE_BYTES => {
+                self.frame = end;
+                offset
+            }
+            _ => {
+                self.fail(format!(
+                    "the arrays and structs of this function take over {} bytes",
+                    crate::lang::sema::types::AGGREGATE_BYTES
+                ));
+                0
+            }
+        }
+    }
+
+    /// An address in the frame.
+    pub(super) fn frame_address(&mut self, offset: u32) -> Address {
+        match self.base {
+            Some(base) => Address { base, offset },
+            None => {
+                let base = self.b.constant(FirType::Ptr, FRAME_MARK);
+                Address { base, offset }
+            }
+        }
+    }
+
+    fn set_local(&mut self, local: LocalId, value: ValueId) {
+        if let Slot::Variable(variable) = self.slot(local) {
+            self.b.assign(variable, value);
+        }
+    }
+
+    /// Gives a local a value from elsewhere, as from a message.
+    pub(super) fn bind(&mut self, local: LocalId, value: ValueId) {
+        if let Slot::Frame(offset) = self.slot(local) {
+            let to = self.frame_address(offset);
+            let ty = self.local_ty(local);
+            self.copy(ty, Address { base: value, offset: 0 }, to);
+        } else {
+            self.set_local(local, value);
+        }
+    }
+
+    // ------------------------------------------------------------ statements
+
+    pub(super) fn block(&mut self, block: &'p Block) {
+        for stmt in &block.stmts {
+            if self.error.is_some() {
+                return;
+            }
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &'p Stmt) {
+        self.at(stmt.span);
+        match &stmt.kind {
+            StmtKind::Let(local, value) => {
+                let Some(value) = *value else {
+                    self.slot(*local);
+                    return;
+                };
+                match self.slot(*local) {
+                    Slot::Frame(offset) => {
+                        let to = self.frame_address(offset);
+                        self.store_into(value, to);
+                    }
+                    _ => {
+                        let value = self.owned(value);
+                        self.set_local(*local, value);
+                    }
+                }
+            }
+            StmtKind::Assign(place, value) => self.assign(*place, *value),
+            StmtKind::Update(place, op, value) => self.update(*place, *op, *value),
+            StmtKind::Eval(expr) => {
+                self.effect(*expr);
+            }
+            StmtKind::If(arms, rest) => self.if_stmt(arms, rest.as_ref()),
+            StmtKind::While(cond, body) => self.while_stmt(*cond, body),
+            StmtKind::Repeat(count, body) => self.repeat(*count, body),
+            StmtKind::ForRange(local, start, end, bound, body) => {
+                self.for_range(*local, *start, *end, *bound, body);
+            }
+            StmtKind::ForEach(local, array, body) => self.for_each(*local, *array, body),
+            StmtKind::Break => {
+                if let Some(around) = self.loops.last().copied() {
+                    self.b.jump(around.end, &[]);
+                }
+            }
+            StmtKind::Continue => {
+                if let Some(around) = self.loops.last().copied() {
+                    self.b.jump(around.next, &[]);
+                }
+            }
+            StmtKind::Return(value) => self.return_stmt(*value),
+            StmtKind::Expect(cond, message) => self.expect(*cond, *message),
+            _ => self.runtime(stmt),
+        }
+    }
+
+    fn return_stmt(&mut self, value: Option<ExprId>) {
+        match (self.role, value) {
+            (Role::Function(ret, _), Some(value)) => {
+                if let Some(address) = self.result_address {
+                    self.store_into(value, Address { base: address, offset: 0 });
+                    self.b.ret(None);
+                } else if ret == TypeId::UNIT {
+                    self.effect(value);
+                    self.b.ret(None);
+                } else {
+                    let value = self.expr(value);
+                    self.b.ret(Some(value));
+                }
+            }
+            (Role::Section(ret), Some(value)) => {
+                self.reply(ret, Some(value));
+                self.b.ret(None);
+            }
+            _ => self.b.ret(None),
+        }
+    }
+
+    fn assign(&mut self, place: ExprId, value: ExprId) {
+        let expr = self.shared.program.expr(place);
+        if let ExprKind::Local(local) = expr.kind
+            && let Slot::Variable(_) = self.slot(local)
+        {
+            let value = self.owned(value);
+            self.set_local(local, value);
+            return;
+        }
+        if self.is_state(place) {
+            if self.shared.program.types.is_aggregate(expr.ty) || self.shared.program.types.holds_text(expr.ty) {
+                let to = self.address(place);
+                self.store_state(value, expr.ty, to, super::memory::Old::Free);
+                return;
+            }
+        } else if self.shared.program.types.is_aggregate(expr.ty) {
+            // The value may read the place: it is complete before the place changes.
+            let from = self.address_of_value(value);
+            let to = self.address(place);
+            self.copy_owned(value, expr.ty, from, to);
+            return;
+        }
+        let value = self.owned(value);
+        self.store_place(place, value);
+    }
+
+    fn update(&mut self, place: ExprId, op: BinaryOp, value: ExprId) {
+        let expr = self.shared.program.expr(place);
+        if let ExprKind::Local(local) = expr.kind
+            && let Slot::Variable(variable) = self.slot(local)
+        {
+            let right = self.expr(value);
+            let left = self.b.read(variable);
+            let result = self.operate(op, expr.ty, left, right);
+            self.b.assign(variable, result);
+            return;
+        }
+        let element = self.element(place);
+        let left = self.load_element(&element);
+        let right = self.expr(value);
+        let result = self.operate(op, expr.ty, left, right);
+        if expr.ty == TypeId::STR && self.is_state(place) {
+            let kept = self.keep(result);
+            self.store_element(&element, kept);
+            self.b.intrinsic(Intrinsic::StateFree, 0, &[left]);
+            return;
+        }
+        self.store_element(&element, result);
+    }
+
+    // ------------------------------------------------------------ choices and loops
+
+    fn if_stmt(&mut self, arms: &'p [(ExprId, Block)], rest: Option<&'p Block>) {
+        let end = self.b.create_block();
+        for (cond, body) in arms {
+            let then = self.b.create_block();
+            let next = self.b.create_block();
+            self.condition(*cond, then, next);
+            self.b.seal_block(then);
+            self.b.seal_block(next);
+            self.b.switch_to(then);
+            self.block(body);
+            self.go_on(end);
+            self.b.switch_to(next);
+        }
+        if let Some(rest) = rest {
+            self.block(rest);
+        }
+        self.go_on(end);
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// Jumps there unless the block has ended already.
+    pub(super) fn go_on(&mut self, to: BlockId) {
+        if !self.b.is_filled() {
+            self.b.jump(to, &[]);
+        }
+    }
+
+    fn loop_body(&mut self, body: &'p Block, next: BlockId, end: BlockId) {
+        self.loops.push(Loop { next, end });
+        self.block(body);
+        self.go_on(next);
+        self.loops.pop();
+    }
+
+    fn while_stmt(&mut self, cond: ExprId, body: &'p Block) {
+        let head = self.b.create_block();
+        let inside = self.b.create_block();
+        let end = self.b.create_block();
+        self.b.jump(head, &[]);
+        self.b.switch_to(head);
+        self.condition(cond, inside, end);
+        self.b.seal_block(inside);
+        self.b.switch_to(inside);
+        self.loop_body(body, head, end);
+        self.b.seal_block(head);
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    fn repeat(&mut self, count: ExprId, body: &'p Block) {
+        let count = self.expr(count);
+        let zero = self.b.i64(0);
+        self.counted(zero, count, IntKind::I64, Bound::Exclusive, |_, _| {}, body);
+    }
+
+    fn for_range(&mut self, local: LocalId, start: ExprId, end: ExprId, bound: Bound, body: &'p Block) {
+        let kind = match self.shared.program.types.settled(self.local_ty(local)) {
+            Type::Int(kind) => kind,
+            _ => IntKind::I64,
+        };
+        let start = self.expr(start);
+        let end = self.expr(end);
+        let slot = self.slot(local);
+        self.counted(
+            start,
+            end,
+            kind,
+            bound,
+            |lowering, value| {
+                if let Slot::Variable(variable) = slot {
+                    lowering.b.assign(variable, value);
+                }
+            },
+            body,
+        );
+    }
+
+    /// A loop over `start..end`; the counter cannot pass `end`, so that adding 1 never overflows.
+    fn counted(
+        &mut self,
+        start: ValueId,
+        end: ValueId,
+        kind: IntKind,
+        bound: Bound,
+        each: impl FnOnce(&mut Self, ValueId),
+        body: &'p Block,
+    ) {
+        let (below, upto) = if kind.is_signed() {
+            (IntCompare::Slt, IntCompare::Sle)
+        } else {
+            (IntCompare::Ult, IntCompare::Ule)
+        };
+        let counter = self.b.declare(kind.ty());
+        self.b.assign(counter, start);
+        let head = self.b.create_block();
+        let inside = self.b.create_block();
+        let next = self.b.create_block();
+        let out = self.b.create_block();
+        match bound {
+            Bound::Exclusive => {
+                self.b.jump(head, &[]);
+                self.b.switch_to(head);
+                let value = self.b.read(counter);
+                let more = self.b.compare(below, value, end);
+                self.b.branch(more, inside, out);
+            }
+            Bound::Inclusive => {
+                let any = self.b.compare(upto, start, end);
+                self.b.branch(any, head, out);
+                self.b.switch_to(head);
+                self.b.jump(inside, &[]);
+            }
+        }
+        self.b.seal_block(inside);
+        self.b.switch_to(inside);
+        let value = self.b.read(counter);
+        each(self, value);
+        self.loop_body(body, next, out);
+        self.b.seal_block(next);
+        self.b.switch_to(next);
+        let value = self.b.read(counter);
+        if bound == Bound::Inclusive {
+            let step = self.b.create_block();
+            let last = self.b.compare(IntCompare::Eq, value, end);
+            self.b.branch(last, out, step);
+            self.b.seal_block(step);
+            self.b.switch_to(step);
+        }
+        let one = self.b.int(kind, 1);
+        let value = self.b.int_op(IntOp::WrappingAdd, kind, value, one);
+        self.b.assign(counter, value);
+        self.b.jump(head, &[]);
+        self.b.seal_block(head);
+        self.b.seal_block(out);
+        self.b.switch_to(out);
+    }
+
+    fn for_each(&mut self, local: LocalId, array: ExprId, body: &'p Block) {
+        let ty = self.shared.program.expr(array).ty;
+        let Type::Array(element, length) = self.shared.program.types.settled(ty) else { return };
+        let from = self.address_of_value(array);
+        let borrowed = self.borrows_state(array);
+        let slot = self.slot(local);
+        let zero = self.b.i64(0);
+        let end = self.b.i64(i64::from(length));
+        self.counted(
+            zero,
+            end,
+            IntKind::I64,
+            Bound::Exclusive,
+            |lowering, index| {
+                let element = lowering.indexed(element, from, index);
+                match slot {
+                    Slot::Frame(offset) => {
+                        let to = lowering.frame_address(offset);
+                        let at = lowering.plain(&element);
+                        lowering.copy_texts(element.ty, at, to, borrowed);
+                    }
+                    Slot::Variable(variable) => {
+                        let mut value = lowering.load_element(&element);
+                        if borrowed && element.ty == TypeId::STR {
+                            value = lowering.b.text(flux_abi::select::TextOp::Copy, value);
+                        }
+                        lowering.b.assign(variable, value);
+                    }
+                    Slot::None => {}
+                }
+            },
+            body,
+        );
+    }
+}
+
+/// Takes the allocation of an empty frame out of a function.
+fn drop_frame(function: &mut Function, base: ValueId) {
+    let mut unused = vec![base];
+    while let Some(value) = unused.pop() {
+        let Some(ValueDef::Inst(id)) = function.values.get(value.index()).map(|value| value.def) else {
+            continue;
+        };
+        if let Some(entry) = function.blocks.first_mut() {
+            entry.insts.retain(|inst| *inst != id);
+        }
+        if let Some(row) = function.values.get_mut(value.index()) {
+            row.def = ValueDef::None;
+        }
+        let operands = match function.insts.get(id.index()).map(|data| &data.inst) {
+            Some(Inst::Intrinsic { args, .. }) => function.list(*args).to_vec(),
+            Some(Inst::Cast { arg, .. }) => vec![*arg],
+            _ => Vec::new(),
+        };
+        unused.extend(operands);
+    }
+}

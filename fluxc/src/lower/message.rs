@@ -1,0 +1,317 @@
+//! Statements that reach the runtime: devices, messages, time, log, end.
+
+use alloc::string::String;
+
+use super::SEND_MARK;
+use super::function::Lowering;
+use crate::fir::{Access, IntCompare, Intrinsic, Type as FirType, ValueId};
+use crate::lang::sema::tree::{
+    Block, ExprId, Form, LinkId, List, LocalId, SendKind, Stmt, StmtKind, TextId, YieldUntil,
+};
+use crate::lang::sema::types::TypeId;
+use crate::lang::syntax::ast::LogLevel as Level;
+use flux_abi::opcode::Opcode;
+use flux_abi::select::{LogLevel, YieldKind};
+use flux_abi::trap::TrapKind;
+
+/// What happens when a host call failed and the document says nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Failure {
+    /// The rest of this run is skipped.
+    Skip,
+    /// The agent traps.
+    Trap,
+}
+
+impl<'p> Lowering<'_, 'p, '_> {
+    /// A statement that reaches the runtime.
+    pub(super) fn runtime(&mut self, stmt: &'p Stmt) {
+        match &stmt.kind {
+            StmtKind::Read(place, link, otherwise) => self.read(*place, *link, otherwise.as_ref()),
+            StmtKind::Write(link, value) => {
+                let value = self.expr(*value);
+                let handle = self.link(*link);
+                self.b.host(Opcode::IoWrite, 0, FirType::Void, &[handle, value]);
+                let status = self.b.last_status();
+                let end = self.b.create_block();
+                self.check(status, end, None, Failure::Skip, &mut |_| {});
+                self.b.seal_block(end);
+                self.b.switch_to(end);
+            }
+            StmtKind::Every(timer, body) => {
+                let due = self.b.intrinsic(Intrinsic::PacerDue, timer.0, &[]);
+                let then = self.b.create_block();
+                let end = self.b.create_block();
+                if let Some(due) = due {
+                    self.b.branch(due, then, end);
+                }
+                self.b.seal_block(then);
+                self.b.switch_to(then);
+                self.block(body);
+                self.go_on(end);
+                self.b.seal_block(end);
+                self.b.switch_to(end);
+            }
+            StmtKind::Wait(duration) => {
+                let duration = self.expr(*duration);
+                self.b.host(Opcode::Sleep, 0, FirType::Void, &[duration]);
+            }
+            StmtKind::Yield(until) => match until {
+                YieldUntil::Event => {
+                    self.b.host(Opcode::YieldAgent, YieldKind::Event as u32, FirType::Void, &[]);
+                }
+                YieldUntil::Message => {
+                    self.b.host(Opcode::YieldAgent, YieldKind::Message as u32, FirType::Void, &[]);
+                }
+                YieldUntil::Duration(duration) => {
+                    let duration = self.expr(*duration);
+                    self.b.host(Opcode::TimedWait, 0, FirType::I64, &[duration]);
+                }
+            },
+            StmtKind::Send { kind, link, form, args, bind, otherwise } => {
+                self.send(*kind, *link, form, *args, *bind, otherwise.as_ref());
+            }
+            StmtKind::WaitFor { ticket, form, bind, otherwise } => {
+                let ticket = self.expr(*ticket);
+                let form = self.form(form, "");
+                let ty = self.word_type(self.local_ty(*bind));
+                let value = self.b.host(Opcode::AgentWait, 0, ty, &[ticket, form]);
+                self.answer(value, Some(*bind), otherwise.as_ref(), Failure::Trap);
+            }
+            StmtKind::Barrier { name, count, within_ns, otherwise } => {
+                let name = self.constant_text(*name);
+                let count = self.expr(*count);
+                let within = self.b.i64(*within_ns);
+                self.b.host(Opcode::Barrier, 0, FirType::Void, &[name, count, within]);
+                self.answer(None, None, otherwise.as_ref(), Failure::Trap);
+            }
+            StmtKind::Reply(_, value) => {
+                let ty = value.map_or(TypeId::UNIT, |value| self.shared.program.expr(value).ty);
+                self.reply(ty, *value);
+            }
+            StmtKind::Subscribe(link) => {
+                let handle = self.link(*link);
+                self.b.host(Opcode::Subscribe, 0, FirType::Void, &[handle]);
+            }
+            StmtKind::Log(level, text) => {
+                let text = self.expr(*text);
+                self.log(*level, text);
+            }
+            StmtKind::Record(name, value) => {
+                let name = self.constant_text(*name);
+                let value = self.expr(*value);
+                self.b.host(Opcode::Metric, 0, FirType::Void, &[name, value]);
+            }
+            StmtKind::Stop => self.b.leave(Opcode::Halt, None),
+            StmtKind::Fail(text) => {
+                let text = self.expr(*text);
+                self.b.leave(Opcode::Panic, Some(text));
+            }
+            _ => {}
+        }
+    }
+
+    fn link(&mut self, link: LinkId) -> ValueId {
+        let handle = self.b.intrinsic(Intrinsic::Link, link.0, &[]);
+        handle.unwrap_or_else(|| self.b.i64(0))
+    }
+
+    fn constant_text(&mut self, text: TextId) -> ValueId {
+        let program = self.shared.program;
+        let offset = self.shared.data.text(&mut self.shared.module, program.text(text));
+        self.b.address(offset)
+    }
+
+    fn log(&mut self, level: Level, text: ValueId) {
+        let level = match level {
+            Level::Debug => LogLevel::Debug,
+            Level::Info => LogLevel::Info,
+            Level::Warning => LogLevel::Warning,
+            Level::Error => LogLevel::Error,
+        };
+        self.b.host(Opcode::Log, level as u32, FirType::Void, &[text]);
+    }
+
+    fn word_type(&self, ty: TypeId) -> FirType {
+        match self.shared.fir_type(ty) {
+            FirType::Void => FirType::I64,
+            ty => ty,
+        }
+    }
+
+    /// Goes to `end` with `success` done if the status is 0, else through `otherwise` or the failure.
+    fn check(
+        &mut self,
+        status: ValueId,
+        end: crate::fir::BlockId,
+        otherwise: Option<&'p Block>,
+        failure: Failure,
+        success: &mut dyn FnMut(&mut Self),
+    ) {
+        let fine = self.b.create_block();
+        let failed = self.b.create_block();
+        let zero = self.b.i64(0);
+        let ok = self.b.compare(IntCompare::Eq, status, zero);
+        self.b.branch(ok, fine, failed);
+        self.b.seal_block(fine);
+        self.b.seal_block(failed);
+        self.b.switch_to(failed);
+        match (otherwise, failure) {
+            (Some(block), _) => {
+                self.block(block);
+                self.go_on(end);
+            }
+            (None, Failure::Skip) => self.b.leave(Opcode::Exception, Some(status)),
+            (None, Failure::Trap) => self.b.trap(TrapKind::Message),
+        }
+        self.b.switch_to(fine);
+        success(self);
+        self.go_on(end);
+    }
+
+    fn read(&mut self, place: ExprId, link: LinkId, otherwise: Option<&'p Block>) {
+        let ty = self.word_type(self.shared.program.expr(place).ty);
+        let handle = self.link(link);
+        let value = self.b.host(Opcode::IoRead, 0, ty, &[handle]);
+        let status = self.b.last_status();
+        let end = self.b.create_block();
+        self.check(status, end, otherwise, Failure::Skip, &mut |lowering| {
+            if let Some(value) = value {
+                lowering.store_place(place, value);
+            }
+        });
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    // ------------------------------------------------------------ messages
+
+    /// The address of a form whose values have the types `arguments`.
+    fn form(&mut self, form: &Form, arguments: &str) -> ValueId {
+        let program = self.shared.program;
+        let mut result = String::new();
+        program.types.write_descriptor(form.result, &mut result);
+        let name = program.text(form.name);
+        let offset =
+            self.shared.data.form(&mut self.shared.module, name, arguments, &result, form.deadline_ns);
+        self.b.address(offset)
+    }
+
+    /// Writes values to the send area; gives its address and their types.
+    fn values(&mut self, args: &[ExprId]) -> (ValueId, String) {
+        let program = self.shared.program;
+        let mut types = String::new();
+        let mut words = alloc::vec::Vec::with_capacity(args.len());
+        for arg in args {
+            let ty = program.expr(*arg).ty;
+            program.types.write_descriptor(ty, &mut types);
+            let value = if program.types.is_aggregate(ty) {
+                let at = self.address_of_value(*arg);
+                self.pointer(at)
+            } else {
+                self.expr(*arg)
+            };
+            words.push(self.word(value));
+        }
+        let area = self.b.constant(FirType::Ptr, SEND_MARK);
+        for (index, word) in words.iter().enumerate() {
+            let offset = i32::try_from(index.saturating_mul(8)).unwrap_or(i32::MAX);
+            self.b.store(Access::W64, *word, area, offset);
+        }
+        let count = super::number(words.len());
+        self.shared.send_words = self.shared.send_words.max(count);
+        (area, types)
+    }
+
+    fn send(
+        &mut self,
+        kind: SendKind,
+        link: LinkId,
+        form: &Form,
+        args: List,
+        bind: Option<LocalId>,
+        otherwise: Option<&'p Block>,
+    ) {
+        let program = self.shared.program;
+        let (area, types) = self.values(program.list(args));
+        let form_at = self.form(form, &types);
+        let handle = self.link(link);
+        let operands = [handle, form_at, area];
+        match kind {
+            SendKind::Tell => {
+                self.b.host(Opcode::Tell, 0, FirType::Void, &operands);
+                self.delivered(None, None, otherwise);
+            }
+            SendKind::Publish => {
+                self.b.host(Opcode::Broadcast, 0, FirType::I64, &operands);
+                self.delivered(None, None, otherwise);
+            }
+            SendKind::Delegate => {
+                let ticket = self.b.host(Opcode::Delegate, 0, FirType::I64, &operands);
+                self.delivered(ticket, bind, otherwise);
+            }
+            SendKind::Ask => {
+                let ty = self.word_type(form.result);
+                let value = self.b.host(Opcode::Ask, 0, ty, &operands);
+                self.answer(value, bind, otherwise, Failure::Trap);
+            }
+        }
+    }
+
+    /// After a send that does not wait: the sender goes on, or takes its Otherwise.
+    fn delivered(&mut self, value: Option<ValueId>, bind: Option<LocalId>, otherwise: Option<&'p Block>) {
+        if otherwise.is_some() {
+            self.answer(value, bind, otherwise, Failure::Trap);
+        } else if let (Some(value), Some(local)) = (value, bind) {
+            self.bind(local, value);
+        }
+    }
+
+    fn answer(
+        &mut self,
+        value: Option<ValueId>,
+        bind: Option<LocalId>,
+        otherwise: Option<&'p Block>,
+        failure: Failure,
+    ) {
+        let status = self.b.last_status();
+        let end = self.b.create_block();
+        self.check(status, end, otherwise, failure, &mut |lowering| {
+            if let (Some(value), Some(local)) = (value, bind) {
+                lowering.bind(local, value);
+            }
+        });
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// Answers the request that started the run.
+    pub(super) fn reply(&mut self, ty: TypeId, value: Option<ExprId>) {
+        let values: &[ExprId] = match &value {
+            Some(value) if ty != TypeId::UNIT => core::slice::from_ref(value),
+            _ => &[],
+        };
+        let (area, types) = self.values(values);
+        let offset = self.shared.data.form(&mut self.shared.module, "", &types, "", 0);
+        let form = self.b.address(offset);
+        self.b.host(Opcode::Reply, 0, FirType::Void, &[form, area]);
+    }
+
+    pub(super) fn expect(&mut self, cond: ExprId, message: Option<ExprId>) {
+        let Some(message) = message else {
+            let cond = self.expr(cond);
+            self.b.expect_true(cond);
+            return;
+        };
+        let fine = self.b.create_block();
+        let failed = self.b.create_block();
+        self.condition(cond, fine, failed);
+        self.b.seal_block(fine);
+        self.b.seal_block(failed);
+        self.b.switch_to(failed);
+        let text = self.expr(message);
+        self.log(Level::Error, text);
+        self.b.trap(TrapKind::Assertion);
+        self.b.switch_to(fine);
+    }
+}

@@ -1,0 +1,522 @@
+//! From the typed tree to FIR and to the tables of a module.
+//!
+//! # Invariants
+//! 1. The program comes from a document without errors; only limits can fail here.
+//! 2. Every FIR instruction has the document line of the statement it comes from.
+//! 3. Addresses of state and frames are known when all constants are: until then they are
+//!    written as constants above 2^40 and replaced at the end.
+//!
+//! Region 0 of an agent: constants · state · send area and frames · heap.
+
+mod data;
+mod expr;
+mod function;
+mod graph;
+mod memory;
+mod message;
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use crate::fir;
+use crate::fir::{FuncId, Inst, Signature, Type as FirType};
+use crate::lang::sema::tree::{Agent, Body, FnId, Program};
+use crate::lang::sema::types::{Type, TypeId};
+use crate::span::{LineTable, Span};
+use data::Data;
+use flux_isa::{Export, ExportKind, Meta, Parameter, StateField, StateLayout, Timer};
+use function::Lowering;
+
+/// Why a correct document cannot be lowered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LowerError {
+    /// Where.
+    pub span: Span,
+    /// What limit it passes: lower case, with the numbers.
+    pub message: String,
+}
+
+impl fmt::Display for LowerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl core::error::Error for LowerError {}
+
+/// One agent (or the functions of a library) in FIR, with the tables of its module.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// Functions and constants.
+    pub fir: fir::Module,
+    /// Everything of the module but code, constants and what belongs to code.
+    pub shell: flux_isa::Module,
+}
+
+/// Address of the state, until it is known.
+const STATE_MARK: u64 = 1 << 40;
+/// Address of the frame of the function at hand, until it is known.
+const FRAME_MARK: u64 = 2 << 40;
+/// Address of the send area, until it is known.
+const SEND_MARK: u64 = 3 << 40;
+/// Size of the frame of the function at hand, until it is known; written as an address.
+const SIZE_MARK: u64 = 4 << 40;
+const MARK_BITS: u32 = 40;
+
+/// What one module shares among its functions.
+struct Shared<'p, 's> {
+    program: &'p Program<'s>,
+    agent: Option<&'p Agent<'s>>,
+    lines: &'p LineTable,
+    source: &'s str,
+    module: fir::Module,
+    data: Data,
+    /// FIR number of each function of the document that the module holds.
+    numbers: Vec<Option<FuncId>>,
+    recursive: Vec<bool>,
+    /// Offset of each state variable.
+    state: Vec<u32>,
+    /// Words of the largest message.
+    send_words: u32,
+    /// Offsets of constants that are aggregates.
+    constants: Vec<Option<u32>>,
+}
+
+/// One function of the module.
+struct Unit<'p, 's> {
+    func: FuncId,
+    body: &'p Body<'s>,
+    role: Role,
+    span: Span,
+    frame: u32,
+    loop_section: bool,
+    callee: Option<FnId>,
+}
+
+/// What a function of a module is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Role {
+    /// Writes the initial state.
+    StateInit,
+    /// A section; a handler answers with values of the type.
+    Section(TypeId),
+    /// A function with a result of the type.
+    Function(TypeId, Recursion),
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Recursion {
+    /// It cannot be active twice.
+    None,
+    /// It can call itself.
+    Possible,
+}
+
+/// Lowers one agent of a program, or (`None`) all its functions as a library.
+///
+/// `name` is the module's name if there is no agent.
+///
+/// # Errors
+/// A limit of FIR or of the module that the document passes.
+pub fn lower<'s>(
+    program: &Program<'s>,
+    agent: Option<usize>,
+    source: &'s str,
+    lines: &LineTable,
+    name: &str,
+) -> Result<Lowered, LowerError> {
+    let agent = agent.and_then(|index| program.agents.get(index));
+    let roots: Vec<FnId> = match agent {
+        None => (0..program.functions.len()).map(|index| FnId(number(index))).collect(),
+        Some(agent) => {
+            let bodies = agent.sections.iter().map(|section| &section.body);
+            let calls = bodies.chain([&agent.state_body]).flat_map(|body| body.calls.iter().copied());
+            calls.chain(program.exports.iter().copied()).collect()
+        }
+    };
+    let graph = graph::graph(program, roots.iter().copied());
+    let name = agent.map_or(name, |agent| agent.name.as_str());
+    let mut module = fir::Module::new(name);
+    let data = Data::begin(&mut module);
+    let mut shared = Shared {
+        program,
+        agent,
+        lines,
+        source,
+        module,
+        data,
+        numbers: alloc::vec![None; program.functions.len()],
+        recursive: graph.recursive,
+        state: Vec::new(),
+        send_words: 0,
+        constants: alloc::vec![None; program.consts.len()],
+    };
+    let state = shared.state_layout()?;
+    let mut units = shared.declare(&graph.order)?;
+    let mut defined = Vec::with_capacity(units.len());
+    for unit in &mut units {
+        let (function, frame) = Lowering::new(&mut shared, unit)?.run()?;
+        unit.frame = frame;
+        defined.push(function);
+    }
+    for (unit, function) in units.iter().zip(defined) {
+        shared.module.define(unit.func, function);
+    }
+    shared.finish(&units, &graph.callers_first, state)
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
+}
+
+/// The FIR type of a value.
+fn fir_type(ty: Type) -> FirType {
+    match ty {
+        Type::Error | Type::Unit => FirType::Void,
+        Type::Bool => FirType::Bool,
+        Type::Int(kind) => kind.ty(),
+        Type::Float(kind) => kind.ty(),
+        Type::Str | Type::Array(..) | Type::Struct(_) => FirType::Ptr,
+        Type::Duration | Type::Ticket => FirType::I64,
+        Type::Enum(_) => FirType::I32,
+    }
+}
+
+impl<'p, 's> Shared<'p, 's> {
+    fn line(&self, span: Span) -> u32 {
+        self.lines.locate(self.source, span.start).line
+    }
+
+    fn fir_type(&self, ty: TypeId) -> FirType {
+        fir_type(self.program.types.settled(ty))
+    }
+
+    fn state_layout(&mut self) -> Result<StateLayout, LowerError> {
+        let mut layout = StateLayout::default();
+        let Some(agent) = self.agent else { return Ok(layout) };
+        for variable in &agent.state {
+            let place = self.program.types.layout(variable.ty).and_then(|place| {
+                let offset = layout.size.checked_next_multiple_of(place.align)?;
+                let end = offset.checked_add(place.size)?;
+                (end <= crate::lang::sema::types::AGGREGATE_BYTES).then_some((offset, end))
+            });
+            let Some((offset, end)) = place else {
+                return Err(LowerError {
+                    span: variable.span,
+                    message: format!(
+                        "the state is larger than {} bytes",
+                        crate::lang::sema::types::AGGREGATE_BYTES
+                    ),
+                });
+            };
+            let mut desc = String::new();
+            self.program.types.write_descriptor(variable.ty, &mut desc);
+            layout.fields.push(StateField { name: variable.name.to_owned(), offset, desc });
+            layout.size = end;
+            self.state.push(offset);
+        }
+        layout.size = layout.size.checked_next_multiple_of(8).unwrap_or(layout.size);
+        Ok(layout)
+    }
+
+    /// Declares all functions of the module, sections first.
+    fn declare(&mut self, functions: &[FnId]) -> Result<Vec<Unit<'p, 's>>, LowerError> {
+        let mut units = Vec::new();
+        if let Some(agent) = self.agent {
+            if agent.state.iter().any(|variable| variable.initial.is_some()) {
+                let line = self.line(agent.span);
+                let func = self.module.declare("State", Signature::default(), 0, line);
+                units.push(Unit {
+                    func,
+                    body: &agent.state_body,
+                    role: Role::StateInit,
+                    span: agent.span,
+                    frame: 0,
+                    loop_section: false,
+                    callee: None,
+                });
+            }
+            for section in &agent.sections {
+                let params = self.param_types(&section.body);
+                let line = self.line(section.span);
+                let signature = Signature { params, result: FirType::Void };
+                let func = self.module.declare(&section.title, signature, 0, line);
+                units.push(Unit {
+                    func,
+                    body: &section.body,
+                    role: Role::Section(section.ret),
+                    span: section.span,
+                    frame: 0,
+                    loop_section: section.kind == ExportKind::Loop,
+                    callee: None,
+                });
+            }
+        }
+        for id in functions {
+            let Some(function) = self.program.functions.get(id.index()) else { continue };
+            let mut params = self.param_types(&function.body);
+            let mut result = self.fir_type(function.ret);
+            if self.program.types.is_aggregate(function.ret) {
+                params.insert(0, FirType::Ptr);
+                result = FirType::Void;
+            }
+            let recursion = if self.recursive.get(id.index()) == Some(&true) {
+                Recursion::Possible
+            } else {
+                Recursion::None
+            };
+            let line = self.line(function.span);
+            let func = self.module.declare(function.name, Signature { params, result }, 0, line);
+            if let Some(slot) = self.numbers.get_mut(id.index()) {
+                *slot = Some(func);
+            }
+            units.push(Unit {
+                func,
+                body: &function.body,
+                role: Role::Function(function.ret, recursion),
+                span: function.span,
+                frame: 0,
+                loop_section: false,
+                callee: Some(*id),
+            });
+        }
+        if units.len() > fir::limits::FUNCTIONS {
+            return Err(LowerError {
+                span: Span::empty(0),
+                message: format!("{} functions and sections, at most 65535 are possible", units.len()),
+            });
+        }
+        Ok(units)
+    }
+
+    fn param_types(&self, body: &Body<'s>) -> Vec<FirType> {
+        let params = body.locals.iter().take(body.params as usize);
+        params
+            .map(|local| match self.fir_type(local.ty) {
+                // A parameter of which nothing is known is passed as a word.
+                FirType::Void => FirType::I64,
+                ty => ty,
+            })
+            .collect()
+    }
+
+    /// Gives frames, state and constants their places, and fills the tables.
+    fn finish(
+        mut self,
+        units: &[Unit<'p, 's>],
+        callers_first: &[FnId],
+        mut state: StateLayout,
+    ) -> Result<Lowered, LowerError> {
+        let data = self.module.data.len().next_multiple_of(16);
+        self.module.data.resize(data, 0);
+        let state_base = data as u64;
+        let send_base = state_base + u64::from(state.size).next_multiple_of(16);
+        let send_bytes = u64::from(self.send_words) * 8;
+        let (frames, end) = self.frames(units, callers_first, send_bytes.next_multiple_of(16));
+        let Ok(scratch) = u32::try_from(end) else {
+            return Err(LowerError {
+                span: Span::empty(0),
+                message: format!("arrays and structs of functions take {end} bytes together, too many"),
+            });
+        };
+        state.scratch = scratch;
+        for (unit, frame) in units.iter().zip(&frames) {
+            let Some(function) = self.module.functions.get_mut(unit.func.index()) else { continue };
+            for data in &mut function.insts {
+                let Inst::Const { bits, .. } = &mut data.inst else { continue };
+                let offset = *bits & ((1 << MARK_BITS) - 1);
+                match *bits & (0xff << MARK_BITS) {
+                    // Negative numbers and floats have higher bits too.
+                    _ if *bits >> (MARK_BITS + 8) != 0 => {}
+                    STATE_MARK if is_address(data.result, &function.values) => *bits = state_base + offset,
+                    FRAME_MARK if is_address(data.result, &function.values) => {
+                        *bits = send_base + frame + offset;
+                    }
+                    SEND_MARK if is_address(data.result, &function.values) => *bits = send_base + offset,
+                    SIZE_MARK if is_address(data.result, &function.values) => *bits = u64::from(unit.frame),
+                    _ => {}
+                }
+            }
+        }
+        let shell = self.shell(units, state);
+        Ok(Lowered { fir: self.module, shell })
+    }
+
+    /// Offset of each unit's frame behind the send area, and the end of the last.
+    fn frames(&self, units: &[Unit<'p, 's>], callers_first: &[FnId], start: u64) -> (Vec<u64>, u64) {
+        let align = |bytes: u64| bytes.next_multiple_of(16);
+        let mut bases = alloc::vec![start; self.numbers.len()];
+        let mut by_function: Vec<Option<usize>> = alloc::vec![None; self.numbers.len()];
+        let mut end = start;
+        // The Loop may stand suspended while another section runs: its frame is its own.
+        let loop_end = units
+            .iter()
+            .filter(|unit| unit.loop_section)
+            .fold(start, |end, unit| end.max(start + align(u64::from(unit.frame))));
+        let mut frames = Vec::with_capacity(units.len());
+        for (index, unit) in units.iter().enumerate() {
+            let base = if unit.loop_section { start } else { loop_end };
+            frames.push(base);
+            if let Some(id) = unit.callee {
+                if let Some(slot) = by_function.get_mut(id.index()) {
+                    *slot = Some(index);
+                }
+                continue;
+            }
+            let below = (base + align(u64::from(unit.frame))).max(loop_end);
+            end = end.max(below);
+            for callee in &unit.body.calls {
+                if let Some(slot) = bases.get_mut(callee.index()) {
+                    *slot = (*slot).max(below);
+                }
+            }
+        }
+        for id in callers_first {
+            let Some(unit) = by_function.get(id.index()).copied().flatten().and_then(|index| {
+                let base = bases.get(id.index()).copied().unwrap_or(start).max(loop_end);
+                let slot = frames.get_mut(index)?;
+                *slot = base;
+                units.get(index)
+            }) else {
+                continue;
+            };
+            let base = bases.get(id.index()).copied().unwrap_or(start).max(loop_end);
+            let own = match unit.role {
+                // Its frame is in the arena.
+                Role::Function(_, Recursion::Possible) => 0,
+                _ => align(u64::from(unit.frame)),
+            };
+            let below = base + own;
+            end = end.max(below);
+            for callee in &unit.body.calls {
+                if let Some(slot) = bases.get_mut(callee.index()) {
+                    *slot = (*slot).max(below);
+                }
+            }
+        }
+        (frames, end)
+    }
+
+    fn shell(&self, units: &[Unit<'p, 's>], state: StateLayout) -> flux_isa::Module {
+        let types = &self.program.types;
+        let descriptor = |ty: TypeId| {
+            let mut text = String::new();
+            types.write_descriptor(ty, &mut text);
+            text
+        };
+        let mut shell = flux_isa::Module { state, ..flux_isa::Module::default() };
+        shell.meta.name.clone_from(&self.module.name);
+        self.program.title.clone_into(&mut shell.meta.title);
+        let export = |kind, name: &str, func: FuncId, arguments: String, result: String, interval_ns| Export {
+            kind,
+            name: name.to_owned(),
+            function: number(func.index()),
+            arguments,
+            result,
+            interval_ns,
+        };
+        let arguments = |body: &Body<'s>| {
+            let mut text = String::new();
+            for local in body.locals.iter().take(body.params as usize) {
+                types.write_descriptor(local.ty, &mut text);
+            }
+            text
+        };
+        let Some(agent) = self.agent else {
+            shell.meta = Meta {
+                name: self.module.name.clone(),
+                title: self.program.title.to_owned(),
+                period_ns: flux_abi::limits::DEFAULT_PERIOD_NS,
+                memory: flux_abi::limits::DEFAULT_QUOTA,
+                gas: flux_abi::limits::DEFAULT_GAS,
+                ..Meta::default()
+            };
+            for unit in units {
+                if let Some(function) = unit.callee.and_then(|id| self.program.functions.get(id.index())) {
+                    shell.exports.push(export(
+                        ExportKind::Function,
+                        function.name,
+                        unit.func,
+                        arguments(&function.body),
+                        descriptor(function.ret),
+                        0,
+                    ));
+                }
+            }
+            return shell;
+        };
+        shell.capabilities = agent.capabilities;
+        shell.meta = Meta {
+            name: agent.name.clone(),
+            version: agent.version.to_owned(),
+            title: self.program.title.to_owned(),
+            period_ns: agent.period_ns,
+            heartbeat_ns: agent.heartbeat_ns,
+            priority: agent.priority,
+            memory: agent.memory,
+            gas: agent.gas,
+            subscribe: agent.subscribe.clone(),
+        };
+        for param in &agent.params {
+            shell.parameters.push(Parameter {
+                name: param.name.to_owned(),
+                desc: descriptor(param.ty),
+                default: param.default.as_ref().map(|text| text.as_bytes().to_vec()),
+                help: param.help.clone(),
+            });
+        }
+        shell.links.extend(agent.links.iter().map(|link| link.link.clone()));
+        shell.timers.extend(agent.timers.iter().map(|timer| Timer {
+            section: timer.section.clone(),
+            interval_ns: timer.interval_ns,
+            ordinal: timer.ordinal,
+        }));
+        let mut sections = agent.sections.iter();
+        for unit in units {
+            match unit.role {
+                Role::StateInit => {
+                    shell.exports.push(export(
+                        ExportKind::StateInit,
+                        "",
+                        unit.func,
+                        String::new(),
+                        String::new(),
+                        0,
+                    ));
+                }
+                Role::Section(_) => {
+                    let Some(section) = sections.next() else { continue };
+                    shell.exports.push(export(
+                        section.kind,
+                        section.name,
+                        unit.func,
+                        arguments(&section.body),
+                        descriptor(section.ret),
+                        section.interval_ns,
+                    ));
+                }
+                Role::Function(..) => {
+                    let Some(id) = unit.callee.filter(|id| self.program.exports.contains(id)) else { continue };
+                    let Some(function) = self.program.functions.get(id.index()) else { continue };
+                    shell.exports.push(export(
+                        ExportKind::Function,
+                        function.name,
+                        unit.func,
+                        arguments(&function.body),
+                        descriptor(function.ret),
+                        0,
+                    ));
+                }
+            }
+        }
+        shell
+    }
+}
+
+/// Tells whether a constant is an address, so that its high bits are a mark.
+fn is_address(result: Option<fir::ValueId>, values: &[fir::Value]) -> bool {
+    result.and_then(|value| values.get(value.index())).is_some_and(|value| value.ty == FirType::Ptr)
+}
