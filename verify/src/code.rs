@@ -65,6 +65,7 @@ pub(crate) fn check(module: &Module) -> Result<Facts, VerifyError> {
             deepest: 0,
             handler_depth: 0,
             least_active: u32::MAX,
+            least_active_at: function.offset,
             steps: 0,
             at: function.offset,
             opcode: None,
@@ -110,8 +111,9 @@ struct Pass<'a> {
     deepest: u32,
     /// Greatest depth at which a handler record is pushed.
     handler_depth: u32,
-    /// Least depth while a handler record is active.
+    /// Least depth while a handler record is active, and where.
     least_active: u32,
+    least_active_at: u32,
     steps: u64,
     /// Instruction that is looked at, for errors.
     at: u32,
@@ -177,6 +179,7 @@ impl Pass<'_> {
             return Err(Problem::FallsOff);
         }
         if self.least_active < self.handler_depth {
+            (self.at, self.opcode) = (self.least_active_at, None);
             return Err(Problem::HandlerStack { handler: self.handler_depth, least: self.least_active });
         }
         Ok(())
@@ -198,7 +201,7 @@ impl Pass<'_> {
                 return Err(Problem::EntryMask { mask: entry.written });
             }
             if entry.handlers > 0 {
-                self.least_active = self.least_active.min(u32::from(entry.stack));
+                self.note_active(u32::from(entry.stack));
             }
             self.deepest = self.deepest.max(u32::from(entry.stack));
             let word = usize::try_from(entry.offset.saturating_sub(self.function.offset));
@@ -248,7 +251,7 @@ impl Pass<'_> {
         let before = *state;
         state.apply(instruction, &self.context)?;
         if before.handlers() > 0 {
-            self.least_active = self.least_active.min(before.depth()).min(state.depth());
+            self.note_active(before.depth().min(state.depth()));
         }
         if let (Flow::Jump | Flow::Branch, Some(target)) = (info.flow, instruction.target()) {
             state.flows_into(self.entry(target)?)?;
@@ -322,6 +325,13 @@ impl Pass<'_> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Notes a depth at which a handler record is active.
+    fn note_active(&mut self, depth: u32) {
+        if depth < self.least_active {
+            (self.least_active, self.least_active_at) = (depth, self.at);
+        }
     }
 
     fn mark(&mut self, function: usize, mark: impl FnOnce(&mut Leaving)) {

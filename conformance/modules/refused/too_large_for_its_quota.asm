@@ -1,0 +1,4 @@
+.exact
+.name "large"
+.memory 1000
+.state 1008
