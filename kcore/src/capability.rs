@@ -25,237 +25,22 @@
 
 use alloc::vec::Vec;
 
-use flux_abi::capability::{CapabilityKind, CapabilitySet};
-use flux_abi::status::Status;
+use flux_abi::capability::CapabilityKind;
 
-use crate::id::{AgentId, Id, Table, TopicId, index};
+use crate::id::{AgentId, Id, Table, index};
+
+mod error;
+mod grant;
+mod holder;
+
+pub use error::CapabilityError;
+pub use grant::{Grant, Handle, Object, Rights};
+use holder::{Holder, PlaceContent};
 
 /// Derivations between a minted grant and the last one derived from it.
 pub const MAX_DEPTH: u8 = 64;
 /// Handles of an agent, unless it is given another limit.
 pub const HANDLES: u16 = 1_024;
-
-const GENERATION_BITS: u32 = 24;
-const LAST_GENERATION: u32 = (1 << GENERATION_BITS) - 1;
-
-/// What a handle allows on its object, as a bit set; widening is not expressible.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Rights(u8);
-
-impl Rights {
-    /// Nothing.
-    pub const NONE: Self = Self(0);
-    /// Read a device, inspect, subscribe to a topic.
-    pub const READ: Self = Self(1);
-    /// Write a device, send to an agent, publish on a topic.
-    pub const WRITE: Self = Self(2);
-    /// Run a module; use a kind that has no object.
-    pub const USE: Self = Self(4);
-    /// Derive for, or move to, another agent.
-    pub const GRANT: Self = Self(8);
-    /// End, restart, swap, limit.
-    pub const MANAGE: Self = Self(16);
-    /// Every right.
-    pub const ALL: Self = Self(31);
-
-    /// The rights with these bits; unknown bits make none.
-    pub const fn from_bits(bits: u8) -> Option<Self> {
-        if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
-    }
-
-    /// One bit for each right.
-    pub const fn bits(self) -> u8 {
-        self.0
-    }
-
-    /// The rights of both.
-    #[must_use]
-    pub const fn with(self, other: Self) -> Self {
-        Self(self.0 | other.0)
-    }
-
-    /// Keeps only the rights also present in `mask`.
-    #[must_use]
-    pub const fn attenuate(self, mask: Self) -> Self {
-        Self(self.0 & mask.0)
-    }
-
-    /// Tells whether every right in `needed` is held.
-    pub const fn covers(self, needed: Self) -> bool {
-        self.0 & needed.0 == needed.0
-    }
-}
-
-/// What a handle reaches.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub enum Object {
-    /// Every object of the handle's kinds; only the kernel mints it.
-    Any,
-    /// The kind itself, for calls that need no object.
-    Kind,
-    /// A device, by its number at the kernel.
-    Device(u32),
-    /// An agent as receiver of messages.
-    Endpoint(AgentId),
-    /// A topic.
-    Topic(TopicId),
-    /// A loaded module, by its number at the kernel.
-    Module(u32),
-    /// A memory region, by its number at the kernel.
-    Region(u32),
-}
-
-impl Object {
-    /// Tells whether a handle for this object may be narrowed to `other`.
-    pub fn covers(self, other: Self) -> bool {
-        self == Self::Any || self == other
-    }
-}
-
-/// What a handle stands for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Grant {
-    /// Kinds of calls it may be used for.
-    pub kinds: CapabilitySet,
-    /// What it reaches.
-    pub object: Object,
-    /// What it allows there.
-    pub rights: Rights,
-    /// A number that the object's owner sees with every use; 0 is none.
-    pub badge: u16,
-}
-
-impl Grant {
-    /// Every kind, object and right: the root from which a kernel derives all others.
-    pub const ROOT: Self =
-        Self { kinds: CapabilitySet::ALL, object: Object::Any, rights: Rights::ALL, badge: 0 };
-
-    /// A grant of one kind on one object.
-    pub const fn new(kind: CapabilityKind, object: Object, rights: Rights) -> Self {
-        Self { kinds: CapabilitySet::EMPTY.with(kind), object, rights, badge: 0 }
-    }
-
-    /// Tells whether `other` is no wider than this grant.
-    pub fn covers(self, other: Self) -> bool {
-        other.kinds.iter().all(|kind| self.kinds.allows(kind))
-            && self.object.covers(other.object)
-            && self.rights.covers(other.rights)
-            && (self.badge == 0 || self.badge == other.badge)
-    }
-}
-
-/// An agent's claim to a grant; proves nothing until [`Capabilities::check`].
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-pub struct Handle(u64);
-
-impl Handle {
-    /// No handle.
-    pub const NONE: Self = Self(0);
-
-    /// The claim that a word makes.
-    pub const fn from_word(word: u64) -> Self {
-        Self(word)
-    }
-
-    /// The word for registers.
-    pub const fn word(self) -> u64 {
-        self.0
-    }
-
-    fn new(slot: u16, generation: u32, rights: Rights, badge: u16) -> Self {
-        Self(
-            u64::from(slot)
-                | u64::from(generation & LAST_GENERATION) << 16
-                | u64::from(rights.0) << 40
-                | u64::from(badge) << 48,
-        )
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the field is the low 16 bits")]
-    const fn slot(self) -> u16 {
-        self.0 as u16
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "masked to 24 bits")]
-    const fn generation(self) -> u32 {
-        (self.0 >> 16) as u32 & LAST_GENERATION
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the field is 8 bits wide")]
-    const fn rights(self) -> u8 {
-        (self.0 >> 40) as u8
-    }
-
-    const fn badge(self) -> u16 {
-        (self.0 >> 48) as u16
-    }
-}
-
-/// Why an operation on a handle was refused.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum CapabilityError {
-    /// The agent has no table: it does not live.
-    #[error("the agent has no handles: it has ended or never started")]
-    NoAgent,
-    /// No such place in the table, or the word does not fit what is there.
-    #[error("no such handle")]
-    NoSuchHandle,
-    /// The grant was revoked or moved away.
-    #[error("the handle is stale: its grant was revoked or moved")]
-    Stale,
-    /// The capability is real but of another kind.
-    #[error("the handle is not for {}", .0.name())]
-    WrongKind(CapabilityKind),
-    /// The capability is real but lacks a right.
-    #[error("the handle has the rights {held:#04x}, {needed:#04x} are needed")]
-    MissingRight {
-        /// Rights that it has, as bits.
-        held: u8,
-        /// Rights that are needed, as bits.
-        needed: u8,
-    },
-    /// The derived grant would be wider than its parent.
-    #[error("a derived handle can't allow more than the one it comes from")]
-    Wider,
-    /// The chain of derivations is too long.
-    #[error("{MAX_DEPTH} derivations in a row are the limit")]
-    TooDeep,
-    /// The grant, or one above it, is being revoked.
-    #[error("the handle is being revoked")]
-    Revoking,
-    /// The table of the receiver is full.
-    #[error("the receiver's table of {limit} handles is full")]
-    Full {
-        /// Handles that it may hold.
-        limit: u16,
-    },
-    /// The giver used up its share of the receiver's table.
-    #[error("one agent may fill at most {share} places of another one's table")]
-    Share {
-        /// A quarter of the receiver's table.
-        share: u16,
-    },
-    /// The allocator gave no memory.
-    #[error("no memory for a handle")]
-    NoMemory,
-}
-
-impl From<CapabilityError> for Status {
-    fn from(error: CapabilityError) -> Self {
-        match error {
-            CapabilityError::NoAgent => Self::NotFound,
-            CapabilityError::NoSuchHandle
-            | CapabilityError::Stale
-            | CapabilityError::WrongKind(_)
-            | CapabilityError::MissingRight { .. }
-            | CapabilityError::Wider
-            | CapabilityError::Revoking => Self::Denied,
-            CapabilityError::TooDeep => Self::Overflow,
-            CapabilityError::Full { .. } | CapabilityError::Share { .. } => Self::Busy,
-            CapabilityError::NoMemory => Self::NoMemory,
-        }
-    }
-}
 
 /// How far a revocation reaches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -325,82 +110,6 @@ struct Node {
     next: Option<NodeId>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    generation: u32,
-    content: PlaceContent,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum PlaceContent {
-    Held(NodeId),
-    Vacant { next: u16 },
-    Retired,
-}
-
-#[derive(Clone, Debug)]
-struct Holder {
-    agent: AgentId,
-    places: Vec<Place>,
-    free: u16,
-    used: u16,
-    limit: u16,
-}
-
-impl Holder {
-    fn place(&self, slot: u16) -> Option<&Place> {
-        self.places.get(usize::from(slot).checked_sub(1)?)
-    }
-
-    fn place_mut(&mut self, slot: u16) -> Option<&mut Place> {
-        self.places.get_mut(usize::from(slot).checked_sub(1)?)
-    }
-
-    /// Makes sure that the next [`Holder::hold`] succeeds.
-    fn make_room(&mut self) -> Result<(), CapabilityError> {
-        if self.free != 0 {
-            return Ok(());
-        }
-        if self.places.len() >= usize::from(self.limit) {
-            return Err(CapabilityError::Full { limit: self.limit });
-        }
-        self.places.try_reserve(1).map_err(|_| CapabilityError::NoMemory)?;
-        let slot = u16::try_from(self.places.len().saturating_add(1))
-            .map_err(|_| CapabilityError::Full { limit: self.limit })?;
-        self.places.push(Place { generation: 1, content: PlaceContent::Vacant { next: 0 } });
-        self.free = slot;
-        Ok(())
-    }
-
-    /// Puts a node into the free place that [`Holder::make_room`] made; its slot and generation.
-    fn hold(&mut self, node: NodeId) -> Option<(u16, u32)> {
-        let slot = self.free;
-        let place = self.place_mut(slot)?;
-        let PlaceContent::Vacant { next } = place.content else { return None };
-        place.content = PlaceContent::Held(node);
-        let generation = place.generation;
-        self.free = next;
-        self.used = self.used.saturating_add(1);
-        Some((slot, generation))
-    }
-
-    fn let_go(&mut self, slot: u16) {
-        let free = self.free;
-        let Some(place) = self.place_mut(slot) else { return };
-        if !matches!(place.content, PlaceContent::Held(_)) {
-            return;
-        }
-        if place.generation < LAST_GENERATION {
-            place.generation = place.generation.saturating_add(1);
-            place.content = PlaceContent::Vacant { next: free };
-            self.free = slot;
-        } else {
-            place.content = PlaceContent::Retired;
-        }
-        self.used = self.used.saturating_sub(1);
-    }
-}
-
 /// All handles of a shard: one table for each agent, one graph over all.
 #[derive(Clone, Debug)]
 pub struct Capabilities {
@@ -433,7 +142,7 @@ impl Capabilities {
         }
         match self.holders.get_mut(at) {
             Some(place @ None) => {
-                *place = Some(Holder { agent, places: Vec::new(), free: 0, used: 0, limit });
+                *place = Some(Holder::new(agent, limit));
                 Ok(())
             }
             _ => Err(CapabilityError::NoAgent),

@@ -3,6 +3,10 @@ use alloc::vec;
 
 use proptest::prelude::*;
 
+use flux_abi::capability::CapabilitySet;
+use flux_abi::status::Status;
+
+use super::grant::LAST_GENERATION;
 use super::*;
 
 fn agent(slot: u32, generation: u32) -> AgentId {
