@@ -23,6 +23,8 @@
 
 extern crate alloc;
 
+#[cfg(feature = "checked")]
+pub mod checked;
 mod debug;
 mod decode;
 mod execute;
@@ -39,6 +41,8 @@ mod op;
 mod program;
 pub mod region;
 mod run;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod text;
 
 pub use debug::{Profile, TraceRecord};

@@ -22,6 +22,8 @@ use crate::text::{self, Made};
 
 /// Bytes that a bulk operation moves for one unit of gas beyond its block's.
 pub const BULK_BYTES_PER_GAS: u64 = 64;
+/// Reason of a PANIC whose text lies outside the memory.
+const UNREADABLE: &str = "the reason is not readable";
 /// Place of the register that holds a system call's number.
 const SYSCALL: R = R(flux_abi::register::SYSCALL_NUMBER);
 /// Lanes of a vector group.
@@ -633,7 +635,7 @@ impl Instance {
     fn reason(&self, ptr: u64) -> alloc::string::String {
         match self.memory.str(ptr) {
             Ok(bytes) => alloc::string::String::from_utf8_lossy(bytes).into_owned(),
-            Err(error) => alloc::format!("(the reason is not readable: {error})"),
+            Err(_) => alloc::string::String::from(UNREADABLE),
         }
     }
 

@@ -1,0 +1,139 @@
+//! Runs a module on the machine and on the model and compares everything that can be seen.
+#![allow(dead_code, reason = "each test file uses its own part")]
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use flux_abi::capability::CapabilitySet;
+use flux_abi::opcode::Opcode;
+use flux_abi::trap::TrapKind;
+use flux_isa::{Module, asm};
+use flux_vm::checked::{Model, Outcome, Settings};
+use flux_vm::testing::TestHost;
+use flux_vm::{Config, Exit, FunctionIndex, Gas, Instance, Program};
+
+/// What the model saw over many runs.
+#[derive(Default)]
+pub struct Coverage {
+    pub executed: BTreeSet<Opcode>,
+    pub trapped: BTreeSet<(Opcode, TrapKind)>,
+}
+
+/// A small generator (xorshift64*, Vigna 2016), so that cases are the same everywhere.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn next(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.next() % limit
+    }
+
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len() as u64) as usize]
+    }
+}
+
+pub fn settings() -> Settings {
+    Settings {
+        gas: 100_000,
+        quota: 4 << 20,
+        steps: 1_000_000,
+        links: vec![1, 10, 20],
+        parameters: vec![77, u64::MAX],
+        capabilities: CapabilitySet::ALL,
+    }
+}
+
+pub fn assemble(text: &str) -> Module {
+    asm::assemble(text).unwrap_or_else(|errors| {
+        let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        panic!("{}\n{text}", errors.join("\n"))
+    })
+}
+
+pub fn verified(module: &Module) -> flux_verify::VerifiedModule {
+    flux_verify::verify(module.clone())
+        .unwrap_or_else(|error| panic!("{error}\n{}", asm::disassemble(module)))
+}
+
+pub fn program(text: &str) -> Arc<Program> {
+    Arc::new(Program::load(verified(&assemble(text))).unwrap())
+}
+
+pub fn instance(program: &Arc<Program>, settings: &Settings) -> Instance {
+    let config = Config { quota: settings.quota, capabilities: settings.capabilities };
+    let mut instance = Instance::new(Arc::clone(program), config).unwrap();
+    for (index, word) in settings.links.iter().enumerate() {
+        let _ = instance.set_link(index, *word);
+    }
+    for (index, word) in settings.parameters.iter().enumerate() {
+        let _ = instance.set_parameter(index, *word);
+    }
+    instance.set_gas(Gas(settings.gas));
+    instance
+}
+
+/// Runs function 0 of the text with `arguments` on both, in slices as `slice` says.
+pub fn both(
+    text: &str,
+    arguments: &[u64],
+    settings: &Settings,
+    slice: impl FnMut() -> u64,
+    coverage: &mut Coverage,
+) -> Outcome {
+    both_modules(&assemble(text), arguments, settings, slice, coverage)
+}
+
+pub fn both_modules(
+    module: &Module,
+    arguments: &[u64],
+    settings: &Settings,
+    mut slice: impl FnMut() -> u64,
+    coverage: &mut Coverage,
+) -> Outcome {
+    let verified = verified(module);
+    let mut model = Model::new(module, settings.clone()).expect("the quota holds the state");
+    let mut model_host = TestHost::default();
+    let expected = model.run(0, arguments, &mut model_host);
+    let listing = || asm::disassemble(module);
+    assert!(!matches!(expected, Outcome::Violation(_) | Outcome::OutOfSteps), "{expected:?}\n{}", listing());
+    coverage.executed.extend(model.executed());
+    coverage.trapped.extend(model.trapped());
+
+    let program = Arc::new(Program::load(verified).unwrap());
+    let mut instance = instance(&program, settings);
+    let mut host = TestHost::default();
+    let mut run = instance.begin(FunctionIndex(0), arguments).unwrap();
+    let outcome = loop {
+        match instance.resume(&mut run, &mut host, Gas(slice().max(1))) {
+            Exit::Preempted => {}
+            Exit::Finished(word) => break Outcome::Finished(word),
+            Exit::Suspended => break Outcome::Suspended,
+            Exit::Stopped(stop) => break Outcome::Stopped(stop),
+            Exit::Trapped(trap) => break Outcome::Trapped(trap.kind, trap.pc.0, trap.value),
+            Exit::Breakpoint(_) => panic!("no breakpoint was set"),
+        }
+    };
+    assert_eq!(outcome, expected, "outcome\n{}", listing());
+    for register in (7..=55).chain([60]) {
+        let (is, should) = (run.register(register), model.register(usize::from(register)));
+        assert_eq!(is, should, "R{register}\n{}", listing());
+    }
+    assert_eq!(run.register(61) as i64, model.status(), "R61\n{}", listing());
+    let memory = instance.memory_ref();
+    let base = memory.writable_base();
+    let bytes: Vec<u8> =
+        [memory.bytes(0, base).unwrap(), memory.bytes(base, memory.size() - base).unwrap()].concat();
+    assert!(bytes == model.memory().all(), "memory differs\n{}", listing());
+    assert_eq!(memory.charged(), model.memory().charged(), "bytes charged\n{}", listing());
+    assert_eq!(instance.gas_used().0, model.gas_used(), "gas\n{}", listing());
+    assert_eq!((host.events, host.now, host.calls), (model_host.events, model_host.now, model_host.calls));
+    instance.end(run);
+    outcome
+}
