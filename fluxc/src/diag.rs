@@ -239,7 +239,7 @@ pub struct Sink {
 
 impl Sink {
     /// Diagnostics kept per document; further ones are only counted.
-    pub const LIMIT: usize = 200;
+    pub const LIMIT: usize = flux_abi::limits::DIAGNOSTICS;
 
     /// An empty sink for one document.
     #[must_use]

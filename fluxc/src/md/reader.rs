@@ -6,18 +6,17 @@
 //! 1. `open` holds containers, then at most one leaf; each names its block in `table`.
 //! 2. A list in `open` is followed by one of its items, or is the last entry.
 
-use alloc::format;
-use alloc::string::String;
-use alloc::vec::Vec;
+mod marks;
+mod opening;
 
-use flux_abi::limits;
+use alloc::vec::Vec;
 
 use super::html::{self, HtmlKind};
 use super::line::Line;
-use super::links;
-use super::{Block, BlockKind, Blocks, Closing, ListStyle};
-use crate::diag::{Diagnostic, Sink, codes};
+use super::{Block, BlockKind, Blocks, Closing};
+use crate::diag::Sink;
 use crate::span::{Span, clamp};
+use marks::{atx_level, closes_fence, is_setext_underline, is_thematic_break, list_marker, opens_fence};
 
 /// Columns of indentation that make code.
 const CODE_INDENT: usize = 4;
@@ -59,7 +58,6 @@ pub(super) fn read(source: &str, body: usize, sink: &mut Sink) -> Blocks {
         table: Vec::new(),
         open: Vec::new(),
         paragraph: Vec::new(),
-        last_end: clamp(body),
         containers: 0,
         sink,
         nesting_reported: false,
@@ -85,8 +83,6 @@ struct Reader<'s, 'k> {
     open: Vec<Open>,
     /// Text of each line of the open paragraph.
     paragraph: Vec<Span>,
-    /// End of the last line that was read.
-    last_end: u32,
     /// Lists and quotes in `open`.
     containers: usize,
     sink: &'k mut Sink,
@@ -133,7 +129,6 @@ impl Reader<'_, '_> {
                         self.close_fence(entry.block, line);
                         self.open.truncate(matched);
                         self.note_end(line.trimmed_end());
-                        self.last_end = line.end();
                         return Continued::Done;
                     }
                     line.skip_columns(indent.min(line.indent()));
@@ -187,7 +182,6 @@ impl Reader<'_, '_> {
             match self.start(&mut line, matched, in_paragraph, may_be_lazy) {
                 Start::None => break,
                 Start::Leaf => {
-                    self.last_end = line.end();
                     return;
                 }
                 Start::Container => {
@@ -202,7 +196,6 @@ impl Reader<'_, '_> {
             }
         }
         self.text(&line, matched, opened);
-        self.last_end = line.end();
     }
 
     /// Opens the block that the text of the line begins, if it begins one.
@@ -343,167 +336,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn heading(&mut self, line: &Line<'_>, level: u8) {
-        let start = line.text_start();
-        let span = Span::new(start, line.trimmed_end());
-        let text = line.text();
-        let inside = text.get(usize::from(level)..).unwrap_or(&[]);
-        let inside_start = start.saturating_add(u32::from(level));
-        let content = heading_content(inside, inside_start);
-        self.leaf(BlockKind::Heading { level }, span, content);
-    }
-
-    fn fence(&mut self, line: &Line<'_>, byte: u8, len: usize) {
-        let start = line.text_start();
-        let info = line.text().get(len..).unwrap_or(&[]);
-        let lead = info.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let info_start = start.saturating_add(clamp(len)).saturating_add(clamp(lead));
-        let info = Span::new(info_start.min(line.trimmed_end()), line.trimmed_end());
-        let kind = BlockKind::Fence { info, closing: Closing::End };
-        self.push(kind, start, What::Fence { byte, len, indent: line.indent() });
-        self.set_end(line.trimmed_end());
-        // The lines inside begin after this line's ending.
-        let next = self.after_line_ending(line.end());
-        if let Some(block) = self.table.last_mut() {
-            block.content = Span::empty(next);
-        }
-    }
-
-    fn after_line_ending(&self, end: u32) -> u32 {
-        let rest = self.source.as_bytes().get(end as usize..).unwrap_or(&[]);
-        let len = match rest {
-            [b'\r', b'\n', ..] => 2,
-            [b'\r' | b'\n', ..] => 1,
-            _ => 0,
-        };
-        end.saturating_add(len)
-    }
-
-    fn html(&mut self, line: &Line<'_>, kind: HtmlKind) {
-        let span = Span::new(line.text_start(), line.trimmed_end());
-        if html::ends(kind, line.text()) {
-            self.leaf(BlockKind::Html, span, span);
-        } else {
-            self.push(BlockKind::Html, span.start, What::Html(kind));
-            self.set_end(span.end);
-        }
-    }
-
-    /// Turns the open paragraph into a heading, unless it holds nothing but link definitions.
-    fn setext(&mut self, line: &Line<'_>, first: u8) -> bool {
-        self.take_definitions();
-        let (Some(start), Some(last)) = (self.paragraph.first(), self.paragraph.last()) else {
-            // The paragraph is gone; this line is a thematic break or begins the next one.
-            return self.reopen_paragraph(line, first);
-        };
-        let content = Span::new(start.start, last.end);
-        let level = if first == b'=' { 1 } else { 2 };
-        let next = clamp(self.table.len());
-        if let Some(block) = self.table.last_mut() {
-            block.kind = BlockKind::SetextHeading { level };
-            block.span = Span::new(content.start, line.trimmed_end());
-            block.content = content;
-            block.next = next;
-        }
-        self.paragraph.clear();
-        self.open.pop();
-        self.note_end(line.trimmed_end());
-        true
-    }
-
-    /// After all lines of the open paragraph were link definitions: the underline is its text,
-    /// unless it is a thematic break (`false`).
-    fn reopen_paragraph(&mut self, line: &Line<'_>, first: u8) -> bool {
-        self.open.pop();
-        self.table.pop();
-        let text = !is_thematic_break(line.text(), first);
-        if text {
-            self.push(BlockKind::Paragraph, line.text_start(), What::Paragraph);
-            self.add_to_paragraph(line);
-        }
-        text
-    }
-
-    /// Takes link reference definitions off the open paragraph.
-    fn take_definitions(&mut self) {
-        let Some(first) = self.paragraph.first() else { return };
-        if self.source.as_bytes().get(first.start as usize) != Some(&b'[') {
-            return;
-        }
-        let mut joined = String::new();
-        for (number, span) in self.paragraph.iter().enumerate() {
-            if number > 0 {
-                joined.push('\n');
-            }
-            joined.push_str(span.text(self.source));
-        }
-        let lines = links::definition_lines(&joined).min(self.paragraph.len());
-        self.paragraph.drain(..lines);
-    }
-
-    fn item(&mut self, line: &mut Line<'_>, matched: usize, marker: Marker) {
-        let at = line.text_start();
-        let indent = line.indent();
-        line.skip_text(marker.len);
-        let marker_end = line.position();
-        let gap = line.indent();
-        let blank = line.is_blank();
-        let padding = if blank || gap > CODE_INDENT || gap == 0 {
-            line.skip_columns(1);
-            1
-        } else {
-            line.skip_columns(gap);
-            gap
-        };
-        let columns = indent.saturating_add(marker.len).saturating_add(padding);
-        if self.goes_on(matched, marker) {
-            self.close_to(matched);
-        } else {
-            self.close_for_child(matched);
-            let style = if marker.ordered() { ListStyle::Ordered } else { ListStyle::Bullet };
-            self.push(BlockKind::List { style }, at, What::List { marker: marker.byte });
-            self.containers = self.containers.saturating_add(1);
-        }
-        let content = if blank { Content::Empty } else { Content::Some };
-        self.push(BlockKind::Item, at, What::Item { columns, content });
-        self.set_end(marker_end);
-    }
-
-    /// Tells whether an item with this marker goes on with the last list that is still open.
-    fn goes_on(&self, matched: usize, marker: Marker) -> bool {
-        matched
-            .checked_sub(1)
-            .and_then(|tip| self.open.get(tip))
-            .is_some_and(|o| matches!(o.what, What::List { marker: m } if m == marker.byte))
-    }
-
-    /// Tells, and reports once, that no further container may be opened after the first
-    /// `matched` open blocks.
-    fn too_deep(&mut self, line: &Line<'_>, matched: usize) -> bool {
-        if self.containers < limits::LIST_NESTING {
-            return false;
-        }
-        let kept = self.open.iter().take(matched);
-        let kept = kept.filter(|o| matches!(o.what, What::Quote | What::List { .. })).count();
-        if kept < limits::LIST_NESTING {
-            return false;
-        }
-        if !self.nesting_reported {
-            self.nesting_reported = true;
-            let start = line.text_start();
-            self.sink.push(
-                Diagnostic::new(
-                    codes::NESTING_TOO_DEEP,
-                    Span::new(start, start.saturating_add(1)),
-                    format!("lists and quotes are nested more than {} deep", limits::LIST_NESTING),
-                )
-                .label("one level too many")
-                .hint("move the inner steps into a function or a handler"),
-            );
-        }
-        true
-    }
-
     // ------------------------------------------------------------ the table
 
     fn push(&mut self, kind: BlockKind, start: u32, what: What) {
@@ -600,95 +432,4 @@ enum Start {
     Container,
     /// It began a block that the rest of the line is the text of.
     Text,
-}
-
-#[derive(Clone, Copy)]
-struct Marker {
-    /// `-`, `*`, `+`, `.` or `)`: items of one list have the same.
-    byte: u8,
-    /// Bytes of the marker.
-    len: usize,
-}
-
-impl Marker {
-    const fn ordered(self) -> bool {
-        matches!(self.byte, b'.' | b')')
-    }
-}
-
-fn list_marker(text: &[u8], interrupts_paragraph: bool) -> Option<Marker> {
-    let first = *text.first()?;
-    let (marker, number) = match first {
-        b'-' | b'*' | b'+' => (Marker { byte: first, len: 1 }, None),
-        b'0'..=b'9' => {
-            let digits = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            let byte = *text.get(digits)?;
-            if digits > 9 || !matches!(byte, b'.' | b')') {
-                return None;
-            }
-            (Marker { byte, len: digits.saturating_add(1) }, text.get(..digits))
-        }
-        _ => return None,
-    };
-    let after = text.get(marker.len..)?;
-    if !matches!(after.first(), None | Some(b' ' | b'\t')) {
-        return None;
-    }
-    if interrupts_paragraph {
-        let one = number.is_none_or(
-            |digits| matches!(digits.split_last(), Some((b'1', rest)) if rest.iter().all(|d| *d == b'0')),
-        );
-        if !one || after.iter().all(|byte| byte.is_ascii_whitespace()) {
-            return None;
-        }
-    }
-    Some(marker)
-}
-
-fn atx_level(text: &[u8]) -> Option<u8> {
-    let level = text.iter().take_while(|byte| **byte == b'#').count();
-    let ends = matches!(text.get(level), None | Some(b' ' | b'\t'));
-    if ends && (1..=6).contains(&level) { u8::try_from(level).ok() } else { None }
-}
-
-/// The text of a heading: white space and a closing run of `#` taken off.
-fn heading_content(inside: &[u8], start: u32) -> Span {
-    let lead = inside.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-    let mut text = inside.trim_ascii_end();
-    let hashes = text.iter().rev().take_while(|byte| **byte == b'#').count();
-    let before = text.get(..text.len().saturating_sub(hashes)).unwrap_or(&[]);
-    if before.is_empty() || before.last().is_some_and(|byte| matches!(byte, b' ' | b'\t')) {
-        text = before.trim_ascii_end();
-    }
-    let end = start.saturating_add(clamp(text.len()));
-    let start = start.saturating_add(clamp(lead));
-    Span::new(start.min(end), end)
-}
-
-fn opens_fence(text: &[u8], byte: u8) -> Option<usize> {
-    let len = text.iter().take_while(|b| **b == byte).count();
-    let info = text.get(len..).unwrap_or(&[]);
-    if len < 3 || (byte == b'`' && info.contains(&b'`')) { None } else { Some(len) }
-}
-
-fn closes_fence(text: &[u8], byte: u8, len: usize) -> bool {
-    let run = text.iter().take_while(|b| **b == byte).count();
-    run >= len && text.get(run..).unwrap_or(&[]).iter().all(|byte| matches!(byte, b' ' | b'\t'))
-}
-
-fn is_setext_underline(text: &[u8], byte: u8) -> bool {
-    let run = text.iter().take_while(|b| **b == byte).count();
-    text.get(run..).unwrap_or(&[]).iter().all(|byte| matches!(byte, b' ' | b'\t'))
-}
-
-fn is_thematic_break(text: &[u8], byte: u8) -> bool {
-    let mut count = 0_usize;
-    for b in text {
-        if *b == byte {
-            count = count.saturating_add(1);
-        } else if !matches!(b, b' ' | b'\t') {
-            return false;
-        }
-    }
-    count >= 3
 }

@@ -151,9 +151,38 @@ fn the_block_examples_of_commonmark_give_the_tree_of_the_oracle() {
     assert_eq!(count, 296);
 }
 
+/// All `.flux.md` files under a folder of the repository.
+fn documents_under(folder: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let mut found = vec![];
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(".flux.md") {
+                let bytes = std::fs::read(&path).unwrap();
+                found.push((path, bytes));
+            }
+        }
+    }
+    found
+}
+
 #[test]
-fn the_first_program_gives_the_tree_of_the_oracle() {
-    agree(include_str!("../../../apps/sensor.flux.md"));
+fn all_programs_and_golden_documents_give_the_tree_of_the_oracle() {
+    let mut documents = documents_under("apps");
+    assert!(documents.len() >= 3, "the example programs are in apps/");
+    documents.append(&mut documents_under("tests/golden"));
+    for (path, bytes) in documents {
+        // What is no text, too deep or has frontmatter is not the oracle's to judge.
+        let Ok(source) = std::str::from_utf8(&bytes) else { continue };
+        let mut sink = Sink::new(SourceId(0));
+        let blocks = read(source, &mut sink);
+        if blocks.frontmatter.is_none() && !sink.has_errors() {
+            assert_eq!(ours(source), oracle(source), "{}", path.display());
+        }
+    }
 }
 
 /// Pieces that open, continue and close every kind of block.

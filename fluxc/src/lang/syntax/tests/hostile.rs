@@ -203,6 +203,37 @@ fn attack_22_nesting_ten_thousand_deep_gives_errors() {
     assert_eq!(sink.diagnostics()[0].code.to_string(), "E0003");
 }
 
+/// A kernel has little stack: the deepest trees that are allowed must fit.
+#[test]
+fn the_deepest_document_needs_little_stack() {
+    let nested =
+        |open: &str, inner: &str, close: &str| format!("{}{inner}{}", open.repeat(62), close.repeat(62));
+    let steps: String = (0..31).map(|n| format!("{}- If a:\n", "  ".repeat(n))).collect();
+    let source = format!(
+        "## Loop\n{steps}{}- Set x to {}\n```fluxfn\nfn f() {{ {} }}\nfn g() {{ let x = {} }}\n```\n",
+        "  ".repeat(31),
+        nested("(1 + ", "1", ")"),
+        nested("while a { ", "b", " }"),
+        nested("\"{", "1", "}\""),
+    );
+    let parse_in = |stack: usize| {
+        let source = source.clone();
+        std::thread::Builder::new()
+            .stack_size(stack)
+            .spawn(move || {
+                let mut sink = Sink::new(SourceId(0));
+                let document = parse(source.as_bytes(), &mut sink).unwrap();
+                let found: Vec<String> = sink.diagnostics().iter().map(|d| d.message.clone()).collect();
+                assert!(found.is_empty(), "{found:?}");
+                assert_eq!(document.items.len(), 2);
+            })
+            .unwrap()
+            .join()
+    };
+    // Without optimisation; optimised code takes a fraction.
+    assert!(parse_in(1 << 20).is_ok());
+}
+
 #[test]
 fn attack_24_errors_by_the_hundred_thousand_stay_bounded() {
     let source = "## Loop\n".to_string() + &"- Raed x form GPIO\n".repeat(100_000);

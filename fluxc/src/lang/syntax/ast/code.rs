@@ -1,0 +1,488 @@
+//! The code language: declarations, statements, expressions, types.
+
+use alloc::borrow::Cow;
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Ident, Param};
+use crate::span::Span;
+
+/// The statements of a code span, fence or braces.
+#[derive(Clone, Debug, Default)]
+pub struct CodeBlock<'s> {
+    /// From the first character to the last, braces included if there are any.
+    pub span: Span,
+    /// The statements. Where a value is wanted, the last one must be [`StmtKind::Expr`].
+    pub stmts: Vec<Stmt<'s>>,
+}
+
+/// A declaration.
+#[derive(Clone, Debug)]
+pub struct Item<'s> {
+    /// The whole declaration.
+    pub span: Span,
+    /// What it declares.
+    pub kind: ItemKind<'s>,
+}
+
+/// Declarations.
+#[derive(Clone, Debug)]
+pub enum ItemKind<'s> {
+    /// `const NAME: T = v`.
+    Const {
+        /// The name.
+        name: Ident<'s>,
+        /// The type.
+        ty: Option<Type<'s>>,
+        /// The value.
+        value: Expr<'s>,
+    },
+    /// `struct S { a: int }`.
+    Struct {
+        /// The name.
+        name: Ident<'s>,
+        /// The fields.
+        fields: Vec<Field<'s>>,
+    },
+    /// `enum E { A, B(f64) }`.
+    Enum {
+        /// The name.
+        name: Ident<'s>,
+        /// The variants.
+        variants: Vec<Variant<'s>>,
+    },
+    /// `fn f(a: int) -> int { … }` or a `## fn:` section.
+    Fn(FnDecl<'s>),
+}
+
+/// A field of a struct.
+#[derive(Clone, Debug)]
+pub struct Field<'s> {
+    /// The name.
+    pub name: Ident<'s>,
+    /// The type.
+    pub ty: Type<'s>,
+}
+
+/// A variant of an enum.
+#[derive(Clone, Debug)]
+pub struct Variant<'s> {
+    /// The name.
+    pub name: Ident<'s>,
+    /// The payload; empty if there is none.
+    pub payload: Vec<Type<'s>>,
+}
+
+/// A function.
+#[derive(Clone, Debug)]
+pub struct FnDecl<'s> {
+    /// The name.
+    pub name: Ident<'s>,
+    /// Name to return type.
+    pub signature: Span,
+    /// At most 256; each has a type.
+    pub params: Vec<Param<'s>>,
+    /// The result; nothing if left out.
+    pub ret: Option<Type<'s>>,
+    /// The body.
+    pub body: CodeBlock<'s>,
+}
+
+/// A type as written.
+#[derive(Clone, Debug)]
+pub struct Type<'s> {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: TypeKind<'s>,
+}
+
+/// Types as written.
+#[derive(Clone, Debug)]
+pub enum TypeKind<'s> {
+    /// A built-in or declared type; `duration` is one of the built-in names.
+    Name(&'s str),
+    /// `[T; n]`.
+    Array(Box<Type<'s>>, Box<Expr<'s>>),
+    /// `[T]`.
+    List(Box<Type<'s>>),
+    /// `map[K]V`.
+    Map(Box<Type<'s>>, Box<Type<'s>>),
+    /// `T?`.
+    Optional(Box<Type<'s>>),
+    /// `fn(A) -> B`.
+    Fn(Vec<Type<'s>>, Option<Box<Type<'s>>>),
+}
+
+/// A statement.
+#[derive(Clone, Debug)]
+pub struct Stmt<'s> {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: StmtKind<'s>,
+}
+
+/// Statements.
+#[derive(Clone, Debug)]
+pub enum StmtKind<'s> {
+    /// `let x: T = v`, `var x: T = v`.
+    Let {
+        /// `let` or `var`.
+        mutability: Mutability,
+        /// The name.
+        name: Ident<'s>,
+        /// The type, if written.
+        ty: Option<Type<'s>>,
+        /// The value; only a `var` with a type may be without.
+        value: Option<Expr<'s>>,
+    },
+    /// `place = v`, `place += v`.
+    Assign {
+        /// A name, field or element.
+        place: Expr<'s>,
+        /// The operator of a compound assignment.
+        op: Option<BinaryOp>,
+        /// The value.
+        value: Expr<'s>,
+    },
+    /// An expression; `if` and `match` are expressions.
+    Expr(Expr<'s>),
+    /// `while c { … }`.
+    While {
+        /// The condition.
+        cond: Expr<'s>,
+        /// The body.
+        body: CodeBlock<'s>,
+    },
+    /// `for x in xs { … }`, `for i in 0..n { … }`.
+    For {
+        /// The variable.
+        name: Ident<'s>,
+        /// An [`ExprKind::Range`] or a collection.
+        iter: Expr<'s>,
+        /// The body.
+        body: CodeBlock<'s>,
+    },
+    /// `break`.
+    Break,
+    /// `continue`.
+    Continue,
+    /// `return v`.
+    Return(Option<Expr<'s>>),
+    /// `expect c`, `expect c, "message"`.
+    Expect {
+        /// The condition.
+        cond: Expr<'s>,
+        /// What to say when it does not hold.
+        message: Option<Expr<'s>>,
+    },
+}
+
+/// Whether a local may be assigned again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mutability {
+    /// `let`.
+    Let,
+    /// `var`.
+    Var,
+}
+
+/// An expression.
+#[derive(Clone, Debug)]
+pub struct Expr<'s> {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: ExprKind<'s>,
+}
+
+/// Expressions. Those of steps and of code are the same; `x is above 3` is `x > 3`.
+#[derive(Clone, Debug)]
+pub enum ExprKind<'s> {
+    /// `12`, `0x48`, `0b101`, `1_000`, `512KB`.
+    Int(u64),
+    /// `1.5`, `1e9`, `10%`.
+    Float(f64),
+    /// `true`, `false`; in steps also `on`, `off`.
+    Bool(bool),
+    /// `none`.
+    None,
+    /// `30s`, `500ms`: nanoseconds.
+    Duration(i64),
+    /// `"text {x}"`.
+    Str(Vec<StrPart<'s>>),
+    /// A name.
+    Name(&'s str),
+    /// `a.b`, `a?.b`.
+    Field {
+        /// What has the field.
+        base: Box<Expr<'s>>,
+        /// Its name.
+        name: Ident<'s>,
+        /// `.` or `?.`.
+        access: Access,
+    },
+    /// `a[i]`.
+    Index {
+        /// Array, map, string or bytes.
+        base: Box<Expr<'s>>,
+        /// Where in it.
+        index: Box<Expr<'s>>,
+    },
+    /// `f(x)`.
+    Call {
+        /// A name, or any value that is a function.
+        callee: Box<Expr<'s>>,
+        /// The arguments.
+        args: Vec<Expr<'s>>,
+    },
+    /// `a.f(x)`, `a?.f(x)`; also `Level.High(x)`.
+    Method {
+        /// What the method is called on, or the enum.
+        base: Box<Expr<'s>>,
+        /// The method or variant.
+        name: Ident<'s>,
+        /// The arguments.
+        args: Vec<Expr<'s>>,
+        /// `.` or `?.`.
+        access: Access,
+    },
+    /// `-a`, `!a`, `~a`, `not a`.
+    Unary {
+        /// The operator.
+        op: UnaryOp,
+        /// The operand.
+        operand: Box<Expr<'s>>,
+    },
+    /// `a + b`.
+    Binary {
+        /// The operator.
+        op: BinaryOp,
+        /// Where the operator stands.
+        op_span: Span,
+        /// The left operand.
+        left: Box<Expr<'s>>,
+        /// The right operand.
+        right: Box<Expr<'s>>,
+    },
+    /// `a as T`.
+    Cast {
+        /// What is converted.
+        value: Box<Expr<'s>>,
+        /// To what.
+        ty: Type<'s>,
+    },
+    /// `a..b`, `a..=b`.
+    Range {
+        /// The first value.
+        start: Box<Expr<'s>>,
+        /// The last value, or the one after it.
+        end: Box<Expr<'s>>,
+        /// Whether `end` belongs to it.
+        bound: Bound,
+    },
+    /// `if c { … } else { … }`.
+    If {
+        /// The condition.
+        cond: Box<Expr<'s>>,
+        /// When it holds.
+        then: CodeBlock<'s>,
+        /// When not; `else if` is a block of one [`ExprKind::If`].
+        otherwise: Option<CodeBlock<'s>>,
+    },
+    /// `match v { … }`.
+    Match {
+        /// What is looked at.
+        value: Box<Expr<'s>>,
+        /// The arms.
+        arms: Vec<MatchArm<'s>>,
+    },
+    /// `[a, b]`.
+    Array(Vec<Expr<'s>>),
+    /// `[a; n]`.
+    ArrayRepeat {
+        /// Each element.
+        value: Box<Expr<'s>>,
+        /// How many.
+        count: Box<Expr<'s>>,
+    },
+    /// `{}`, `{"a": 1}`.
+    Map(Vec<(Expr<'s>, Expr<'s>)>),
+    /// `Reading { at: 1, value: 2.0 }`.
+    Struct {
+        /// The type.
+        name: Ident<'s>,
+        /// The fields as given.
+        fields: Vec<FieldInit<'s>>,
+    },
+    /// `|x| x + 1`, `fn(x: int) -> int { … }`.
+    Lambda {
+        /// The parameters.
+        params: Vec<Param<'s>>,
+        /// The result, if written.
+        ret: Option<Box<Type<'s>>>,
+        /// The body; `|x| e` is a block of one expression.
+        body: CodeBlock<'s>,
+    },
+    /// An expression that has an error.
+    Invalid,
+}
+
+/// `name: value` in a struct literal; `name` alone stands for `name: name`.
+#[derive(Clone, Debug)]
+pub struct FieldInit<'s> {
+    /// The field.
+    pub name: Ident<'s>,
+    /// Its value.
+    pub value: Expr<'s>,
+}
+
+/// A piece of a string.
+#[derive(Clone, Debug)]
+pub enum StrPart<'s> {
+    /// Text, escapes resolved.
+    Text(Cow<'s, str>),
+    /// `{expression}`.
+    Expr(Expr<'s>),
+}
+
+/// How a field or method is reached.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Access {
+    /// `.`
+    Plain,
+    /// `?.`: none if the base is none.
+    Optional,
+}
+
+/// Whether a range holds its end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bound {
+    /// `..`
+    Exclusive,
+    /// `..=`
+    Inclusive,
+}
+
+/// Operators before an operand.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum UnaryOp {
+    /// `-`
+    Neg,
+    /// `!`, `not`
+    Not,
+    /// `~`
+    BitNot,
+}
+
+/// Operators between operands, weakest groups last.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BinaryOp {
+    /// `*`
+    Mul,
+    /// `/`
+    Div,
+    /// `%`
+    Rem,
+    /// `+`
+    Add,
+    /// `-`
+    Sub,
+    /// `<<`
+    Shl,
+    /// `>>`
+    Shr,
+    /// `&`
+    BitAnd,
+    /// `^`
+    BitXor,
+    /// `|`
+    BitOr,
+    /// `??`
+    Coalesce,
+    /// `==`, `is`
+    Eq,
+    /// `!=`, `is not`
+    Ne,
+    /// `<`, `is below`
+    Lt,
+    /// `<=`, `is at most`
+    Le,
+    /// `>`, `is above`
+    Gt,
+    /// `>=`, `is at least`
+    Ge,
+    /// `&&`, `and`
+    And,
+    /// `||`, `or`
+    Or,
+}
+
+/// An arm of a match.
+#[derive(Clone, Debug)]
+pub struct MatchArm<'s> {
+    /// Pattern to body.
+    pub span: Span,
+    /// One or more patterns, `A | B`.
+    pub patterns: Vec<MatchPattern<'s>>,
+    /// `if c` after the patterns.
+    pub guard: Option<Expr<'s>>,
+    /// The body; `=> e` is a block of one statement.
+    pub body: CodeBlock<'s>,
+}
+
+/// A pattern of a match.
+#[derive(Clone, Debug)]
+pub struct MatchPattern<'s> {
+    /// Where.
+    pub span: Span,
+    /// What.
+    pub kind: MatchPatternKind<'s>,
+}
+
+/// Patterns.
+#[derive(Clone, Debug)]
+pub enum MatchPatternKind<'s> {
+    /// `_`.
+    Wildcard,
+    /// `none`.
+    None,
+    /// `High`, `Level.High`, `High(over)`; also a lone lower-case name, which binds the value
+    /// if no variant has that name. `some(x)` is the variant of an optional.
+    Variant {
+        /// The enum, if written.
+        of: Option<Ident<'s>>,
+        /// The variant.
+        name: Ident<'s>,
+        /// Names for the payload, `_` included as written; `None` if there is no parenthesis.
+        binds: Option<Vec<Ident<'s>>>,
+    },
+    /// A literal, possibly negative.
+    Literal(Expr<'s>),
+    /// `1..5`, `1..=5` of literals.
+    Range(Expr<'s>, Expr<'s>, Bound),
+}
+
+impl Expr<'_> {
+    /// Tells whether something can be assigned to it: a name, a field or an element.
+    #[must_use]
+    pub const fn is_place(&self) -> bool {
+        matches!(
+            self.kind,
+            ExprKind::Name(_)
+                | ExprKind::Field { access: Access::Plain, .. }
+                | ExprKind::Index { .. }
+                | ExprKind::Invalid
+        )
+    }
+}
+
+impl<'s> StrPart<'s> {
+    /// A piece of owned text.
+    #[must_use]
+    pub const fn owned(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}

@@ -1,0 +1,174 @@
+//! Sections with a heading of their own form: timers, handlers, functions, tests, migrations.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::super::ast::{
+    Direction, FnDecl, Handler, Ident, Item, ItemKind, Migration, Test, Timer, TopicHandler,
+};
+use super::super::fence::{Fence, Language};
+use super::super::lexer::{Mode, Tok};
+use super::super::parser::{Failed, Parsed, Parser};
+use super::super::step::Place;
+use super::super::steps::Siblings;
+use super::{Part, Reader};
+use crate::diag::{Code, Diagnostic, codes};
+use crate::span::Span;
+
+impl<'s> Reader<'s, '_> {
+    /// A parser of what follows a heading's keyword.
+    pub(super) fn heading_parser(&mut self, span: Span, mode: Mode) -> Parser<'s, '_> {
+        Parser::new(self.source, span, mode, self.sink)
+    }
+
+    pub(super) fn timer(&mut self, part: Part, rest: Span) {
+        let mut parser = self.heading_parser(rest, Mode::Step);
+        let period = parser.expr().and_then(|period| {
+            heading_ends(&mut parser)?;
+            Ok(period)
+        });
+        let body = self.steps(part, Place::Program);
+        if let (Ok(period), Some(agent)) = (period, self.agents.get_mut(part.agent)) {
+            agent.doc.timers.push(Timer { heading: part.heading, period, body });
+        }
+    }
+
+    pub(super) fn handler(&mut self, part: Part, rest: Span) {
+        let mut parser = self.heading_parser(rest, Mode::Code);
+        let read = |parser: &mut Parser<'s, '_>| -> Parsed<_> {
+            let name = parser.name("the name of the request")?;
+            let params = parser.params()?;
+            let ret = if parser.eat(Tok::Arrow) { Some(parser.ty()?) } else { None };
+            heading_ends(parser)?;
+            Ok((name, params, ret))
+        };
+        let head = read(&mut parser);
+        let body = self.steps(part, Place::Program);
+        if let (Ok((name, params, ret)), Some(agent)) = (head, self.agents.get_mut(part.agent)) {
+            agent.doc.handlers.push(Handler { heading: part.heading, name, params, ret, body });
+        }
+    }
+
+    pub(super) fn topic(&mut self, part: Part, rest: Span) {
+        let mut parser = self.heading_parser(rest, Mode::Code);
+        let read = |parser: &mut Parser<'s, '_>| -> Parsed<_> {
+            let topic = parser.plain_string("the topic in quotes")?;
+            let params = if parser.at(Tok::LParen) { parser.params()? } else { Vec::new() };
+            heading_ends(parser)?;
+            Ok((topic, params))
+        };
+        let head = read(&mut parser);
+        let body = self.steps(part, Place::Program);
+        if let (Ok((topic, params)), Some(agent)) = (head, self.agents.get_mut(part.agent)) {
+            agent.doc.topics.push(TopicHandler { heading: part.heading, topic, params, body });
+        }
+    }
+
+    pub(super) fn test(&mut self, part: Part, rest: Span) {
+        let mut parser = self.heading_parser(rest, Mode::Code);
+        let name = parser.plain_string("the name of the test in quotes").and_then(|name| {
+            heading_ends(&mut parser)?;
+            Ok(name)
+        });
+        let body = self.steps(part, Place::Test);
+        if let Ok(name) = name {
+            self.document.tests.push(Test { heading: part.heading, name, body });
+        }
+    }
+
+    pub(super) fn migration(&mut self, part: Part, direction: Direction, rest: Span) {
+        let version = Ident { text: rest.text(self.source), span: rest };
+        let body = self.steps(part, Place::Program);
+        if version.text.is_empty() || version.text.contains(char::is_whitespace) {
+            self.bad_heading(rest, "expected the number of the other version", "a version such as 1");
+            return;
+        }
+        if let Some(agent) = self.agents.get_mut(part.agent) {
+            agent.doc.migrations.push(Migration { heading: part.heading, direction, version, body });
+        }
+    }
+
+    pub(super) fn bad_heading(&mut self, span: Span, message: &str, expected: &str) {
+        self.sink.push(Diagnostic::new(codes::BAD_HEADING, span, message).expected(expected));
+    }
+
+    /// `## fn: name(a: T) -> R`: the first fence is the inside of its braces.
+    pub(super) fn function(&mut self, part: Part, rest: Span) {
+        let mut parser = self.heading_parser(rest, Mode::Code);
+        let decl = parser.signature().and_then(|decl| {
+            heading_ends(&mut parser)?;
+            Ok(decl)
+        });
+        let body = self.first_fence(part.body);
+        let Some((index, content)) = body else {
+            self.sink.push(
+                Diagnostic::new(codes::NO_BODY, part.heading, "the function has no body")
+                    .expected("a fence of code under the heading")
+                    .hint("```flux\nreturn 0\n```"),
+            );
+            return;
+        };
+        let code = Parser::new(self.source, content, Mode::Code, self.sink).statements();
+        let after = self.blocks.get(index).map_or(part.body.to, |block| block.next);
+        self.declarations(Siblings { from: after, to: part.body.to });
+        if let Ok(decl) = decl {
+            let span = part.heading.to(code.span);
+            let decl = FnDecl { body: code, ..decl };
+            self.document.items.push(Item { span, kind: ItemKind::Fn(decl) });
+        }
+    }
+
+    pub(super) fn first_fence(&self, body: Siblings) -> Option<(u32, Span)> {
+        let mut at = body.from;
+        while at < body.to {
+            let block = self.blocks.get(at)?;
+            let fence = Fence::read(self.source, block);
+            if matches!(fence.language, Language::Flux | Language::Declarations) {
+                return Some((at, fence.content));
+            }
+            at = block.next.max(at.saturating_add(1));
+        }
+        None
+    }
+
+    /// The fences of a section that is no section of steps.
+    pub(super) fn declarations(&mut self, body: Siblings) {
+        let mut items = core::mem::take(&mut self.document.items);
+        self.declarations_into(body, &mut items);
+        self.document.items = items;
+    }
+
+    pub(super) fn declarations_into(&mut self, body: Siblings, items: &mut Vec<Item<'s>>) {
+        let mut at = body.from;
+        while at < body.to {
+            let Some(block) = self.blocks.get(at).copied() else { break };
+            at = block.next.max(at.saturating_add(1));
+            let fence = Fence::read(self.source, &block);
+            match fence.language {
+                Language::Flux | Language::Declarations => {
+                    Parser::new(self.source, fence.content, Mode::Code, self.sink).items(items);
+                }
+                Language::Foreign(kind) => {
+                    self.document.fences.push(fence.foreign(self.source, kind, block.span));
+                }
+                Language::Documentation => {}
+            }
+        }
+    }
+}
+
+/// The end of a heading; a remark in parentheses or after a dash may stand before it.
+fn heading_ends(parser: &mut Parser<'_, '_>) -> Parsed<()> {
+    if parser.at_end() || matches!(parser.tok.kind, Tok::LParen | Tok::Dash) {
+        return Ok(());
+    }
+    let span = Span::new(parser.tok.span.start, parser.lexer.end());
+    let found = parser.found();
+    let code: Code = codes::BAD_HEADING;
+    parser.report(code, span, || {
+        Diagnostic::new(code, span, format!("the heading is complete before {found}"))
+            .expected("the end of the heading")
+            .found(found)
+    });
+    Err(Failed)
+}
