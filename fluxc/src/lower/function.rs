@@ -10,7 +10,7 @@ use crate::fir::{
     BlockId, Function, FunctionBuilder, Inst, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType,
     ValueDef, ValueId, Variable,
 };
-use crate::lang::sema::tree::{Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
+use crate::lang::sema::tree::{Answers, Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
 use crate::lang::sema::types::{Type, TypeId};
 use crate::lang::syntax::ast::{BinaryOp, Bound};
 use crate::span::Span;
@@ -117,7 +117,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 {
                     self.b.unreachable();
                 }
-                _ => self.b.ret(None),
+                _ => self.end_section(),
             }
         }
         if let Some(error) = self.error {
@@ -313,9 +313,31 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                     self.b.ret(Some(value));
                 }
             }
-            (Role::Section(ret), Some(value)) => {
+            (Role::Section(ret, answers), Some(value)) => {
+                if answers == Answers::Returns {
+                    let value = if self.shared.program.types.is_aggregate(ret) {
+                        let at = self.address_of_value(value);
+                        self.pointer(at)
+                    } else {
+                        self.expr(value)
+                    };
+                    self.b.ret(Some(value));
+                    return;
+                }
                 self.reply(ret, Some(value));
-                self.b.ret(None);
+                self.end_section();
+            }
+            _ => self.end_section(),
+        }
+    }
+
+    /// Ends a run that has been answered, or that nobody waits for.
+    fn end_section(&mut self) {
+        match self.role {
+            Role::Section(ret, Answers::Returns | Answers::Replies) => {
+                let ty = self.shared.fir_type(ret);
+                let nothing = self.b.constant(ty, 0);
+                self.b.ret(Some(nothing));
             }
             _ => self.b.ret(None),
         }

@@ -23,7 +23,7 @@ use core::fmt;
 
 use crate::fir;
 use crate::fir::{FuncId, Inst, Signature, Type as FirType};
-use crate::lang::sema::tree::{Agent, Body, FnId, Program};
+use crate::lang::sema::tree::{Agent, Answers, Body, FnId, Program};
 use crate::lang::sema::types::{Type, TypeId};
 use crate::span::{LineTable, Span};
 use data::Data;
@@ -102,7 +102,7 @@ enum Role {
     /// Writes the initial state.
     StateInit,
     /// A section; a handler answers with values of the type.
-    Section(TypeId),
+    Section(TypeId, Answers),
     /// A function with a result of the type.
     Function(TypeId, Recursion),
 }
@@ -242,12 +242,22 @@ impl<'p, 's> Shared<'p, 's> {
             for section in &agent.sections {
                 let params = self.param_types(&section.body);
                 let line = self.line(section.span);
-                let signature = Signature { params, result: FirType::Void };
+                let answers = if self.fir_type(section.ret) == FirType::Void {
+                    Answers::Perhaps
+                } else {
+                    section.answers
+                };
+                // The result word of a section that may end without an answer would be one.
+                let result = match answers {
+                    Answers::Perhaps => FirType::Void,
+                    Answers::Returns | Answers::Replies => self.fir_type(section.ret),
+                };
+                let signature = Signature { params, result };
                 let func = self.module.declare(&section.title, signature, 0, line);
                 units.push(Unit {
                     func,
                     body: &section.body,
-                    role: Role::Section(section.ret),
+                    role: Role::Section(section.ret, answers),
                     span: section.span,
                     frame: 0,
                     loop_section: section.kind == ExportKind::Loop,
@@ -487,14 +497,14 @@ impl<'p, 's> Shared<'p, 's> {
                         0,
                     ));
                 }
-                Role::Section(_) => {
+                Role::Section(_, answers) => {
                     let Some(section) = sections.next() else { continue };
                     shell.exports.push(export(
                         section.kind,
                         section.name,
                         unit.func,
                         arguments(&section.body),
-                        descriptor(section.ret),
+                        if answers == Answers::Perhaps { String::new() } else { descriptor(section.ret) },
                         section.interval_ns,
                     ));
                 }

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::consts::as_setting;
 use super::scope::{Binding, Symbol, nearest};
-use super::tree::{Agent, Link, LinkId, Param, ParamId, Section, StateId, StateVar, Timer};
+use super::tree::{Agent, Answers, Link, LinkId, Param, ParamId, Section, StateId, StateVar, Timer};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, HandlerShape, Mode, Place, Use, number};
 use crate::diag::{Diagnostic, codes};
@@ -455,6 +455,10 @@ impl<'s> Checker<'_, 's> {
             let local = self.declare_local(param.name, *ty, Use::Parameter);
             self.flow.assign(local);
         }
+        if head.place == Place::Handler {
+            let name = Ident { text: "_", span: head.span };
+            self.ctx.answered = Some(self.new_local(name, TypeId::UNIT, Use::Constant));
+        }
         self.mode = Mode::Step;
         let block = if Self::is_code_only(body) {
             self.code_body(body).unwrap_or_default()
@@ -468,6 +472,12 @@ impl<'s> Checker<'_, 's> {
                 self.agent.local_names.push(name);
             }
         }
+        let answers = match self.ctx.answered {
+            Some(answered) if self.flow.is_assigned(answered) => {
+                if self.ctx.replies { Answers::Replies } else { Answers::Returns }
+            }
+            _ => Answers::Perhaps,
+        };
         let body = self.end_body(number(params.len()), block);
         self.names.leave(scope);
         self.agent.sections.push(Section {
@@ -477,6 +487,7 @@ impl<'s> Checker<'_, 's> {
             interval_ns: head.interval_ns,
             span: head.span,
             ret: head.ret,
+            answers,
             body,
         });
     }

@@ -119,6 +119,10 @@ struct Context<'s> {
     ret: TypeIdOr,
     /// Name of the request, for replies.
     request: Option<TextId>,
+    /// A local that counts as assigned where the request is answered.
+    answered: Option<LocalId>,
+    /// Whether there is a Reply.
+    replies: bool,
     /// Loops around the statement, and whether each has a `break`.
     loops: Vec<bool>,
     /// Names that the section introduced so far, for the prefix rule.

@@ -222,6 +222,10 @@ impl<'s> Checker<'_, 's> {
             );
             return None;
         };
+        self.ctx.replies = true;
+        if let Some(answered) = self.ctx.answered {
+            self.flow.assign(answered);
+        }
         Some(StmtKind::Reply(request, value))
     }
 

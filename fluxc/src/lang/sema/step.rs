@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::code::Want;
 use super::scope::{Binding, Paths};
-use super::tree::{Block, ExprId, ExprKind, Stmt, StmtKind, TimerId, YieldUntil};
+use super::tree::{Block, ExprId, ExprKind, LocalId, Stmt, StmtKind, TimerId, YieldUntil};
 use super::types::{Open, TypeId};
 use super::{Checker, Mode, Use, number, tree};
 use crate::diag::{Diagnostic, codes};
@@ -86,7 +86,7 @@ impl<'s> Checker<'_, 's> {
             StepKind::Let { name, value } => {
                 let value = self.value(value, TypeId::ERROR);
                 let ty = self.ty(value);
-                let local = self.declare_local(*name, ty, Use::Variable);
+                let local = self.introduce(*name, ty);
                 self.flow.assign(local);
                 Some(StmtKind::Let(local, Some(value)))
             }
@@ -221,20 +221,10 @@ impl<'s> Checker<'_, 's> {
             }
             None => TypeId::ERROR,
         };
-        // What runs when the reading fails sees the old value, if there is one.
-        let fork = self.flow.fork();
-        let mut paths = Paths::default();
-        let otherwise = step.otherwise.as_ref().map(|otherwise| {
-            let block = self.steps(&otherwise.body);
-            self.flow.end_path(fork, &mut paths);
-            block
-        });
         let value = self.new_expr(ExprKind::Invalid, ty, name.span);
-        let place = self.place_named(name, value)?;
-        if otherwise.is_some() {
-            self.flow.end_path(fork, &mut paths);
-            self.flow.join(&paths);
-        }
+        let mut place = None;
+        let otherwise = self.with_otherwise(step, |checker| place = checker.place_named(name, value));
+        let place = place?;
         let named = named?;
         self.need(CapabilityKind::IoRead, step.span, "Read");
         let link = self.link(LinkKind::Device, named.address, name.text, READ, device.span);
@@ -414,7 +404,8 @@ impl<'s> Checker<'_, 's> {
         Some(StmtKind::Every(id, body))
     }
 
-    /// The Otherwise of a step, as a path of its own; the other path runs `rest`.
+    /// The Otherwise of a step, as a path of its own; the other path runs `rest` and comes
+    /// first, so that both mean the same by the names that it introduces.
     pub(super) fn with_otherwise(
         &mut self,
         step: &Step<'s>,
@@ -426,12 +417,27 @@ impl<'s> Checker<'_, 's> {
         };
         let fork = self.flow.fork();
         let mut paths = Paths::default();
-        let block = self.steps(&otherwise.body);
-        self.flow.end_path(fork, &mut paths);
         rest(self);
+        self.flow.end_path(fork, &mut paths);
+        let block = self.steps(&otherwise.body);
         self.flow.end_path(fork, &mut paths);
         self.flow.join(&paths);
         Some(block)
+    }
+
+    /// The local that a step introduces under this name: the one that another way through the
+    /// section introduced before, if the types agree.
+    pub(super) fn introduce(&mut self, name: Ident<'s>, ty: TypeId) -> LocalId {
+        let symbol = self.names.symbol(name.text);
+        if let Binding::Local(local) = self.names.binding(symbol)
+            && self.local_use(local) == Use::Variable
+        {
+            let known = self.local_ty(local);
+            if self.program.types.unify(known, ty) {
+                return local;
+            }
+        }
+        self.declare_local(name, ty, Use::Variable)
     }
 
     /// A fenced block that is the whole body of a section.

@@ -483,6 +483,17 @@ pub struct Timer {
     pub ordinal: u16,
 }
 
+/// How a section answers the request that starts it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Answers {
+    /// It may end without an answer, or nobody asks.
+    Perhaps,
+    /// By `return` on every way.
+    Returns,
+    /// On every way, at least once by Reply.
+    Replies,
+}
+
 /// A section that runs.
 #[derive(Clone, Debug)]
 pub struct Section<'s> {
@@ -498,6 +509,8 @@ pub struct Section<'s> {
     pub span: Span,
     /// Type of the answer.
     pub ret: TypeId,
+    /// How it answers.
+    pub answers: Answers,
     /// Its code.
     pub body: Body<'s>,
 }
