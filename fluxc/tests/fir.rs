@@ -36,7 +36,7 @@ fn check(module: &Module) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases.max(400), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_random_module_verifies_and_ends(bytes in proptest::collection::vec(any::<u8>(), 0..900), seed: u64) {

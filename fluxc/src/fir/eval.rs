@@ -14,6 +14,7 @@ use super::types::{Access, AccessFacts, IntKind, Type};
 use super::{BlockId, FuncId, Function, Module, ValueId};
 use alloc::vec;
 use alloc::vec::Vec;
+use core::ops::Range;
 use flux_abi::opcode::Opcode;
 use flux_abi::select::TextOp;
 use flux_abi::status::Status;
@@ -272,15 +273,21 @@ impl<'m> Evaluator<'m> {
         }
     }
 
-    fn range(&self, start: u64, bytes: u64) -> Result<core::ops::Range<usize>, Outcome> {
-        let end = start.checked_add(bytes).filter(|&end| end <= self.memory.len() as u64);
+    /// The bytes at `start`: wholly among the constants or wholly behind them.
+    fn range(&self, start: u64, bytes: u64) -> Result<Range<usize>, Outcome> {
+        if bytes == 0 {
+            return Ok(0..0);
+        }
+        let border = self.read_only as u64;
+        let limit = if start < border { border } else { self.memory.len() as u64 };
+        let end = start.checked_add(bytes).filter(|&end| end <= limit);
         match (usize::try_from(start), end.and_then(|end| usize::try_from(end).ok())) {
             (Ok(start), Some(end)) => Ok(start..end),
             _ => Err(Outcome::Trapped(TrapKind::BadAccess)),
         }
     }
 
-    fn writable(&self, start: u64, bytes: u64) -> Result<core::ops::Range<usize>, Outcome> {
+    fn writable(&self, start: u64, bytes: u64) -> Result<Range<usize>, Outcome> {
         let range = self.range(start, bytes)?;
         if range.start < self.read_only && !range.is_empty() {
             return Err(Outcome::Trapped(TrapKind::BadAccess));
@@ -328,9 +335,7 @@ impl Frame<'_> {
     }
 }
 
-/// `base + index * width + offset`, wrapping as a word.
+/// `base + index * width + offset`, exact, the words read as unsigned.
 fn indexed(base: u64, index: u64, access: Access, offset: i32) -> i128 {
-    let shift = access.bytes().trailing_zeros();
-    let address = base.wrapping_add(index << shift).wrapping_add_signed(i64::from(offset));
-    i128::from(address)
+    i128::from(base) + i128::from(index) * i128::from(access.bytes()) + i128::from(offset)
 }

@@ -540,7 +540,7 @@ pub enum Inst {
         /// In bytes.
         offset: i32,
     },
-    /// Reads memory at `base + index * width + offset`.
+    /// Reads memory at `base + index * width + offset`, exact, words read as unsigned.
     LoadIndexed {
         /// Type of the result.
         ty: Type,
@@ -553,7 +553,7 @@ pub enum Inst {
         /// In bytes.
         offset: i32,
     },
-    /// Writes memory at `base + index * width + offset`.
+    /// Writes memory at `base + index * width + offset`, exact, words read as unsigned.
     StoreIndexed {
         /// Width; it is the scale.
         access: Access,

@@ -7,8 +7,8 @@
 use super::inst::{FloatCompare, FloatOp, FloatUnaryOp, Inst, IntCompare, IntOp, IntUnaryOp, Intrinsic};
 use super::types::{Access, FloatKind, IntKind, Type};
 use super::{FuncId, FunctionBuilder, Module, Signature, Truth, ValueId, Variable};
-use alloc::{format, vec};
 use alloc::vec::Vec;
+use alloc::{format, vec};
 use flux_abi::trap::TrapKind;
 
 /// Writable bytes behind the module's data that the programs expect.

@@ -107,7 +107,7 @@ pub(super) fn select(
         split: Vec::new(),
         place: 0,
         line: function.line,
-        last_line: u32::MAX,
+        last_line: 0,
         error: None,
     };
     for place in 0..plan.cfg.order.len() {
@@ -148,9 +148,11 @@ impl Selector<'_> {
 
     /// Emits an instruction that writes no general register.
     fn emit(&mut self, opcode: Opcode, arguments: &[Argument]) {
-        if self.line != self.last_line {
-            self.last_line = self.line;
-            self.lines.push(Line { offset: self.builder.offset(), line: self.line });
+        // What comes from no line belongs to the function's; lines count from 1.
+        let line = if self.line == 0 { self.function.line.max(1) } else { self.line };
+        if line != self.last_line {
+            self.last_line = line;
+            self.lines.push(Line { offset: self.builder.offset(), line });
         }
         self.builder.emit(opcode, arguments);
     }
