@@ -198,6 +198,8 @@ impl<'s> StepReader<'s, '_, '_> {
                     parser.otherwise_alone(arm.span);
                 }
             },
+            // Its place matters to an `Otherwise` after it only while errors are still shown.
+            Err(Failed) if parser.sink.is_full() => {}
             Err(Failed) => {
                 steps.push(Step { span: text, kind: StepKind::Invalid, remark: None, otherwise: None });
             }

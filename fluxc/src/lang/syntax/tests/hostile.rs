@@ -242,7 +242,7 @@ fn attack_24_errors_by_the_hundred_thousand_stay_bounded() {
     assert_eq!(sink.diagnostics().len(), Sink::LIMIT);
     assert_eq!(sink.errors(), 100_000);
     let steps = &document.agents[0].main_loop.as_ref().unwrap().body.steps;
-    assert!(steps.len() == 100_000 && steps.iter().all(|s| matches!(s.kind, StepKind::Invalid)));
+    assert!(steps.len() <= Sink::LIMIT && steps.iter().all(|s| matches!(s.kind, StepKind::Invalid)));
 }
 
 /// Documents that a quadratic step anywhere would make take minutes.
