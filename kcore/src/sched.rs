@@ -365,6 +365,7 @@ mod tests {
     fn a_message_raises_its_receiver_for_one_slice_only() {
         let mut scheduler = with(&[50, 60]);
         scheduler.ready(agent(1), Boost::Message);
+        scheduler.ready(agent(1), Boost::None);
         assert_eq!(run(&mut scheduler, 3), [1, 2, 2]);
     }
 

@@ -254,8 +254,10 @@ fn one_agent_fills_a_quarter_of_anothers_table_and_no_more() {
     caps.open(a(1), 100).unwrap();
     caps.open(a(2), 16).unwrap();
     let root = caps.mint(a(1), full(1)).unwrap();
-    for _ in 0..4 {
+    for _ in 0..2 {
         caps.derive(a(1), root, a(2), full(1)).unwrap();
+        let moved = caps.mint(a(1), full(1)).unwrap();
+        caps.transfer(a(1), moved, a(2)).unwrap();
     }
     assert_eq!(caps.derive(a(1), root, a(2), full(1)), Err(CapabilityError::Share { share: 4 }));
     let other = caps.mint(a(1), full(1)).unwrap();

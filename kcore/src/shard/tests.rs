@@ -180,6 +180,27 @@ fn a_handle_in_a_message_becomes_one_of_the_receiver() {
 }
 
 #[test]
+fn an_answer_that_comes_too_late_hands_no_handle_over() {
+    let (mut world, agents) = World::with_agents(2);
+    let link = world.link(agents[0], agents[1]);
+    let own = world.shard.capabilities_mut().mint(agents[1], Grant::ROOT).unwrap();
+    let held = world.shard.capabilities().held(agents[0]).count();
+    let request = ask(&mut world, agents[0], link).unwrap();
+    world.pass(10 * SECOND);
+    let mut buffer = [0; 64];
+    let mut writer = Writer::new(&mut buffer, "", 1).unwrap();
+    writer.capability(own.word()).unwrap();
+    let payload = writer.finish().unwrap();
+    assert_eq!(world.shard.answer_value(agents[1], request, payload), Err(Status::Timeout));
+    assert_eq!(world.shard.capabilities().held(agents[0]).count(), held);
+    assert_eq!(world.shard.dead_letters().of_reason(DeadReason::Late), 1);
+    // In time it arrives as a handle of the asker.
+    let request = ask(&mut world, agents[0], link).unwrap();
+    world.shard.answer_value(agents[1], request, payload).unwrap();
+    assert_eq!(world.shard.capabilities().held(agents[0]).count(), held + 1);
+}
+
+#[test]
 fn sending_needs_a_handle_and_a_name_is_none() {
     let (mut world, agents) = World::with_agents(3);
     let link = world.link(agents[0], agents[1]);

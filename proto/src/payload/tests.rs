@@ -108,6 +108,10 @@ fn nesting_of_32_is_the_limit_for_writer_and_reader() {
     bytes.extend_from_slice(&[9; NESTING + 1]);
     bytes.push(8);
     assert!(matches!(Reader::new(&bytes), Err(PayloadError::Nesting { .. })));
+    let mut empty_array = vec![0, 1];
+    empty_array.extend_from_slice(&[9; NESTING]);
+    empty_array.extend_from_slice(&[5, 0, 0]);
+    assert!(matches!(Reader::new(&empty_array), Err(PayloadError::Nesting { .. })));
 }
 
 #[test]
