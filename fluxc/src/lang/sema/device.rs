@@ -248,7 +248,7 @@ impl<'s> Checker<'_, 's> {
             Diagnostic::new(
                 codes::DEVICE_ARGUMENT,
                 span,
-                format!("a {} cannot be {verb}", device.info.word),
+                format!("{} devices cannot be {verb}", device.info.word),
             )
             .label("not this way"),
         );

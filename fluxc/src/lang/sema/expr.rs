@@ -291,7 +291,7 @@ impl<'s> Checker<'_, 's> {
 
     /// A name that nothing defines: the prefix rule, then a parameter.
     fn undefined(&mut self, name: Ident<'s>, symbol: Symbol) -> Option<Binding> {
-        if self.mode == Mode::Code || !self.agent.active() {
+        if self.mode == Mode::Code || !self.agent.active() || self.names.function(symbol).is_some() {
             self.undefined_in_code(name);
             return None;
         }
@@ -309,16 +309,17 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn undefined_in_code(&mut self, name: Ident<'s>) {
-        let mut diagnostic = Diagnostic::new(
-            codes::UNDEFINED_NAME,
-            name.span,
-            format!("`{}` is not defined", name.text),
-        )
-        .label("no such name here");
         let symbol = self.names.symbol(name.text);
-        if self.names.function(symbol).is_some() {
-            diagnostic = diagnostic.hint(format!("call it: `{}(…)`", name.text));
+        let function = self.names.function(symbol).is_some();
+        let what = if function { "a function, not a value" } else { "not defined" };
+        let message = format!("`{}` is {what}", name.text);
+        let mut diagnostic = Diagnostic::new(codes::UNDEFINED_NAME, name.span, message);
+        if function {
+            diagnostic = diagnostic
+                .label("not called")
+                .hint(format!("call it, without a space before the parenthesis: `{}(…)`", name.text));
         } else {
+            diagnostic = diagnostic.label("no such name here");
             let locals = self.ctx.introduced.iter().rev().map(|(text, _)| *text);
             let consts = self.program.consts.iter().map(|row| row.name);
             let near = nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
@@ -494,6 +495,16 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn same(&mut self, left: ExprId, right: ExprId) -> Same {
         let (l, r) = (self.ty(left), self.ty(right));
         if self.mode == Mode::Step {
+            // A literal with a point beside an integer is an f64.
+            match (self.get(l), self.get(r)) {
+                (Ok(Type::Int(_)), Err(Open::Float)) => {
+                    self.program.types.settle(r);
+                }
+                (Err(Open::Float), Ok(Type::Int(_))) => {
+                    self.program.types.settle(l);
+                }
+                _ => {}
+            }
             match (self.get(l), self.get(r)) {
                 (Ok(Type::Int(_)), Ok(Type::Float(FloatKind::F64))) => {
                     return Same::Yes(self.coerce(left, r), right);
@@ -501,8 +512,8 @@ impl<'s> Checker<'_, 's> {
                 (Ok(Type::Float(FloatKind::F64)), Ok(Type::Int(_))) => {
                     return Same::Yes(left, self.coerce(right, l));
                 }
-                (Ok(Type::Int(IntKind::I64)), Err(Open::Any | Open::Float))
-                | (Err(Open::Any | Open::Float), Ok(Type::Int(IntKind::I64))) => return Same::Later,
+                (Ok(Type::Int(IntKind::I64)), Err(Open::Any))
+                | (Err(Open::Any), Ok(Type::Int(IntKind::I64))) => return Same::Later,
                 _ => {}
             }
         }

@@ -54,10 +54,11 @@ impl<'s> StepReader<'s, '_, '_> {
                         steps.push(step);
                     }
                 }
-                BlockKind::Paragraph
-                | BlockKind::Quote
-                | BlockKind::IndentedCode
-                | BlockKind::SetextHeading { .. } => self.prose(block.span),
+                BlockKind::Paragraph | BlockKind::Quote | BlockKind::IndentedCode => {
+                    self.prose(block.span);
+                }
+                // Its underline is no text, though it may look like a bullet.
+                BlockKind::SetextHeading { .. } => self.prose(block.content),
                 BlockKind::Item | BlockKind::Heading { .. } | BlockKind::Html | BlockKind::ThematicBreak => {}
             }
         }
