@@ -445,7 +445,10 @@ impl<'p, 's> Shared<'p, 's> {
                 ..Meta::default()
             };
             for unit in units {
-                if let Some(function) = unit.callee.and_then(|id| self.program.functions.get(id.index())) {
+                // A result in the caller's memory cannot be given to a caller outside.
+                if let Some(function) = unit.callee.and_then(|id| self.program.functions.get(id.index()))
+                    && !types.is_aggregate(function.ret)
+                {
                     shell.exports.push(export(
                         ExportKind::Function,
                         function.name,

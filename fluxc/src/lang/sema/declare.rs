@@ -98,7 +98,13 @@ impl<'s> Checker<'_, 's> {
         for export in &document.exports {
             let symbol = self.names.symbol(export.name.text);
             match self.names.function(symbol) {
-                Some(function) => self.program.exports.push(function),
+                Some(function) => {
+                    let ret = self.program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
+                    if self.program.types.is_aggregate(ret) {
+                        self.unsupported(export.name.span, "an export whose result is a struct or array");
+                    }
+                    self.program.exports.push(function);
+                }
                 None => self.report(
                     Diagnostic::new(
                         codes::UNKNOWN_FUNCTION,

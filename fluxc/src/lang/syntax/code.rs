@@ -58,6 +58,12 @@ impl<'s> Parser<'s, '_> {
             }
             let start = self.tok.span;
             self.height = 0;
+            if self.at(Tok::Minus) && !stmts.is_empty() {
+                self.report(codes::UNEXPECTED_TOKEN, start, || {
+                    Diagnostic::new(codes::UNEXPECTED_TOKEN, start, "a statement begins with `-`")
+                        .hint("to go on with the line before, end that line with the operator")
+                });
+            }
             let result = self.statement().and_then(|stmt| {
                 stmts.push(stmt);
                 self.end_of_statement()
@@ -199,14 +205,6 @@ impl<'s> Parser<'s, '_> {
     }
 
     fn plain_statement(&mut self) -> Parsed<StmtKind<'s>> {
-        if self.at(Tok::Minus) {
-            let span = self.tok.span;
-            self.report(codes::UNEXPECTED_TOKEN, span, || {
-                Diagnostic::new(codes::UNEXPECTED_TOKEN, span, "a statement begins with `-`")
-                    .hint("to go on with the line before, end that line with the operator")
-            });
-            return Err(Failed);
-        }
         let expr = self.expr()?;
         let height = self.height;
         if self.at_new_line() {
