@@ -72,6 +72,8 @@ pub(crate) struct Agent {
     filled: Option<Time>,
     stopping: bool,
     memory_peak: u64,
+    /// Bytes that the kernel was told of.
+    told: u64,
     /// Gas used before the last reset.
     gas_before: u64,
     fault: Option<String>,
@@ -132,6 +134,7 @@ impl Agent {
             filled: None,
             stopping: false,
             memory_peak,
+            told: 0,
             gas_before: 0,
             fault: None,
             image,
@@ -328,9 +331,28 @@ impl Agent {
         }
     }
 
+    /// Tells the kernel what is charged to the agent's quota.
+    ///
+    /// The machine itself keeps the quota; the kernel adds the agents of a process up.
+    fn account<S: Syscalls + ?Sized>(&mut self, sys: &mut S) {
+        let charged = self.instance.memory_ref().charged();
+        let told = if charged > self.told {
+            sys.charge(self.context.id, charged.saturating_sub(self.told)).is_ok()
+        } else {
+            sys.release(self.context.id, self.told.saturating_sub(charged));
+            true
+        };
+        if told {
+            self.told = charged;
+        }
+    }
+
     /// Waits for an event.
     fn block<S: Syscalls + ?Sized>(&mut self, sys: &mut S) -> Step {
         self.context.beat(sys);
+        if self.told != self.instance.memory_ref().charged() {
+            self.account(sys);
+        }
         let due = self.due();
         self.context.arm(sys, due);
         let state = match (&self.task, &self.body) {

@@ -327,9 +327,9 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         let value = f64::from_bits(value);
         self.shared.metrics.record(&name, value);
         self.sys.metric(self.context.id, &name, value);
-        if self.shared.wants(LogLevel::Info) {
+        if self.shared.wants(LogLevel::Debug) {
             let text = alloc::format!("METRIC {name} = {}", marshal::Number(value));
-            self.sys.log(self.context.id, LogLevel::Info, &text);
+            self.sys.log(self.context.id, LogLevel::Debug, &text);
         }
         HostOutcome::value(0)
     }

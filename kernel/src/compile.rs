@@ -6,6 +6,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use flux_abi::limits::DOCUMENT_BYTES;
 use flux_fluxc::diag::Diagnostic;
 use flux_isa::Module;
 
@@ -49,5 +50,23 @@ pub trait CompileService {
 impl<F: FnMut(&[u8], &str) -> Result<Compiled, CompileError>> CompileService for F {
     fn compile(&mut self, source: &[u8], name: &str) -> Result<Compiled, CompileError> {
         self(source, name)
+    }
+}
+
+/// The compiler in the kernel itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct KernelCompiler {
+    /// How hard it optimises, and what else it is told.
+    pub options: flux_fluxc::Options,
+}
+
+impl CompileService for KernelCompiler {
+    fn compile(&mut self, source: &[u8], name: &str) -> Result<Compiled, CompileError> {
+        let (bytes, limit) = (source.len(), DOCUMENT_BYTES);
+        if bytes > limit {
+            return Err(CompileError::TooLarge { bytes, limit });
+        }
+        let compiled = flux_fluxc::compile(source, name, &self.options);
+        Ok(Compiled { modules: compiled.modules, diagnostics: compiled.diagnostics })
     }
 }

@@ -205,6 +205,8 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             KernelError::Start { agent: launch.name.as_ref().into(), reason }
         })?;
         self.order.push(agent);
+        let text = self.core.holdings(agent, &launch);
+        self.core.record(Stream::Log, Some(agent), LogLevel::Info, &text);
         if wake == Wake::Ready {
             self.core.shard.wake(agent, Boost::None);
         }

@@ -224,6 +224,24 @@ impl Core {
         })
     }
 
+    /// What a started agent holds, for the log: `starts with IO_READ i2c:0x48, COMMUNICATE agent b`.
+    pub(crate) fn holdings(&self, agent: AgentId, launch: &Launch) -> String {
+        let names = |set: CapabilitySet| -> Vec<&str> { set.iter().map(CapabilityKind::name).collect() };
+        let grant = |word: u64| self.shard.capabilities().inspect(agent, Handle::from_word(word)).ok();
+        let links = launch.program.module().links.iter().zip(&launch.links);
+        let mut held: Vec<String> = links
+            .filter_map(|(link, word)| {
+                Some(alloc::format!("{} {}", names(grant(*word)?.kinds).join("+"), describe(link)))
+            })
+            .collect();
+        let plain = PLAIN_KINDS.into_iter().filter(|kind| launch.capabilities.contains(*kind));
+        held.extend(plain.map(|kind| kind.name().to_string()));
+        if held.is_empty() {
+            return String::from("starts without capabilities");
+        }
+        alloc::format!("starts with {}", held.join(", "))
+    }
+
     /// An endpoint for a name that nobody has: an agent that has ended already, so that what is
     /// sent to it is a dead letter by the same rule as for any other that has ended.
     fn nobody(&mut self, name: &str) -> Result<AgentId, Status> {

@@ -221,6 +221,11 @@ impl System {
         &self.kernel
     }
 
+    /// The kernel, for shells that add agents to a running system.
+    pub const fn kernel_mut(&mut self) -> &mut Kernel<Runtime> {
+        &mut self.kernel
+    }
+
     /// Kernel time now.
     pub fn now(&self) -> Time {
         self.kernel.now()

@@ -188,6 +188,8 @@ pub fn config(docs: &[&Doc], seconds: i64) -> Config {
             .collect(),
         duration_ns: Some(seconds * SECOND),
         clock: ClockMode::Simulated,
+        // Metrics are shown to engineers only.
+        level: flux_abi::select::LogLevel::Debug,
         ..Config::default()
     }
 }
