@@ -25,6 +25,8 @@ use flux_abi::opcode::{Opcode, Operand, OperandSize};
 use flux_abi::register::{self, RegisterRole};
 use flux_abi::select::SelectorKind;
 
+use crate::flow::registers;
+
 /// Most operands that one instruction has.
 pub const MAX_OPERANDS: usize = 6;
 /// Most words that one instruction takes.
@@ -211,13 +213,32 @@ pub const fn operand_name(operand: Operand) -> &'static str {
     }
 }
 
-fn check_register(value: i64, written: bool) -> Result<(), OperandError> {
-    let role = u8::try_from(value).ok().and_then(register::role);
-    match role {
-        None => Err(OperandError::Register(value)),
-        Some(RegisterRole::View) if written => Err(OperandError::ReadOnly(value)),
-        Some(_) => Ok(()),
+/// Registers of a role that code cannot write.
+const VIEWS: u64 = {
+    let mut rest = register::GROUPS;
+    let mut mask = 0;
+    while let Some(((first, last, role, _), after)) = rest.split_first() {
+        if matches!(role, RegisterRole::View) {
+            mask |= registers(*first, *last);
+        }
+        rest = after;
     }
+    mask
+};
+
+fn check_register(value: i64, written: bool) -> Result<(), OperandError> {
+    match u32::try_from(value) {
+        Ok(number @ 0..64) if !(written && VIEWS.wrapping_shr(number) & 1 != 0) => Ok(()),
+        Ok(0..64) => Err(OperandError::ReadOnly(value)),
+        _ => Err(OperandError::Register(value)),
+    }
+}
+
+fn is_choice(kind: SelectorKind, value: i64) -> bool {
+    let Ok(byte) = u8::try_from(value) else { return false };
+    // Most lists count from 0 without gaps.
+    let at_index = kind.choices().get(usize::from(byte));
+    at_index.is_some_and(|row| row.0 == byte) || kind.choice_name(byte).is_some()
 }
 
 /// Checks one operand value; `before` is the value of the operand before it.
@@ -239,10 +260,9 @@ fn check(operand: Operand, value: i64, before: i64) -> Result<(), OperandError> 
         }
         Operand::Region if !(1..=15).contains(&value) => Err(OperandError::Region(value)),
         Operand::Shift if !(0..=3).contains(&value) => Err(OperandError::Shift(value)),
-        Operand::Select(kind) => match u8::try_from(value).ok().and_then(|byte| kind.choice_name(byte)) {
-            Some(_) => Ok(()),
-            None => Err(OperandError::Selector { kind, number: value }),
-        },
+        Operand::Select(kind) if !is_choice(kind, value) => {
+            Err(OperandError::Selector { kind, number: value })
+        }
         _ => {
             let (least, greatest) = operand_range(operand);
             if (least..=greatest).contains(&value) {

@@ -20,6 +20,20 @@
 //!
 //! Checked when executed instead: memory, regions, indirect calls, handles, RETI outside a trap
 //! handler, stack size and gas.
+//!
+//! ```
+//! use flux_isa::asm::assemble;
+//! use flux_verify::verify;
+//!
+//! let text = |body| format!(".name \"example\"\n.exact\n.signature 0 0\n.function main signature 0\n{body}");
+//! let good = assemble(&text(".entry\nGAS_CHECK 1\nHALT")).expect("a text without errors");
+//! assert!(verify(good).is_ok());
+//! let bad = assemble(&text(".entry\nGAS_CHECK 1\nMOV R20, R21\nHALT")).expect("a text without errors");
+//! assert_eq!(
+//!     verify(bad).unwrap_err().to_string(),
+//!     "function 0 `main`, offset 2, MOV: R21 is read but not written on every way here"
+//! );
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]

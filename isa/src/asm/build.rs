@@ -31,7 +31,7 @@ enum Entries {
 }
 
 pub(super) fn build(draft: Draft, options: AssembleOptions, errors: &mut Errors) -> Module {
-    let Draft { mut module, exports, items, exact } = draft;
+    let Draft { mut module, exports, items, exact, .. } = draft;
     let complete = options.completion == Completion::Missing && !exact;
     let names = function_names(&module.functions);
     for (export, (function, position)) in module.exports.iter_mut().zip(&exports) {

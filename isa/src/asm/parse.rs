@@ -1,6 +1,7 @@
 //! The text as a draft: tables filled, code as items with names still in it.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -56,6 +57,8 @@ pub(super) struct Draft {
     pub(super) exports: Vec<(Reference, Position)>,
     pub(super) items: Vec<(Item, Position)>,
     pub(super) exact: bool,
+    /// First number of each signature.
+    shapes: BTreeMap<Signature, usize>,
 }
 
 pub(super) fn parse(text: &str, errors: &mut Errors) -> Draft {
@@ -193,10 +196,14 @@ impl Draft {
             }),
             "parameter" => module.parameters.push(parameter(cursor)?),
             "link" => module.links.push(link(cursor)?),
-            "signature" => module.signatures.push(Signature {
-                arguments: cursor.number("a number of arguments")?,
-                results: cursor.number("a number of results")?,
-            }),
+            "signature" => {
+                let signature = Signature {
+                    arguments: cursor.number("a number of arguments")?,
+                    results: cursor.number("a number of results")?,
+                };
+                self.shapes.entry(signature).or_insert(module.signatures.len());
+                module.signatures.push(signature);
+            }
             "timer" => module.timers.push(Timer {
                 section: cursor.text("a section")?,
                 interval_ns: cursor.number("an interval")?,
@@ -265,8 +272,7 @@ impl Draft {
         function.signature = match number {
             Some(number) => number,
             None => {
-                let known = signatures.iter().position(|signature| *signature == shape);
-                let index = known.unwrap_or_else(|| {
+                let index = *self.shapes.entry(shape).or_insert_with(|| {
                     signatures.push(shape);
                     signatures.len().saturating_sub(1)
                 });

@@ -146,12 +146,9 @@ impl<'a> Printer<'a> {
             at = at.saturating_add(words);
         }
         let starts = self.starts.get(first..).unwrap_or(&[]);
-        let mut index = 0usize;
-        self.labels.retain(|target| {
-            let own = index >= known;
-            index = index.saturating_add(1);
-            !own || starts.binary_search(target).is_ok()
-        });
+        let mut own = self.labels.split_off(known);
+        own.retain(|target| starts.binary_search(target).is_ok());
+        self.labels.append(&mut own);
     }
 
     /// The instruction at `at` in code that ends at `end`, if there is one, and its words.
