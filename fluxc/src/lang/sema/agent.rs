@@ -211,6 +211,8 @@ impl<'s> Checker<'_, 's> {
                 && self.agent.needs.get(CapabilityKind::Communicate as usize).copied().flatten().is_some();
             if declared.contains(kind)
                 && need.is_none()
+                // A step with an error may be the one that needs it.
+                && !self.sink.has_errors()
                 && !network
                 && kind != CapabilityKind::Memory
                 && let Some(word) = doc.keys.capabilities.iter().find(|word| word.is(kind.name()))

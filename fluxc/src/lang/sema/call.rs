@@ -7,7 +7,7 @@ use super::expr::Same;
 use super::scope::nearest;
 use super::tree::{Builtin, ExprId, ExprKind, FnId};
 use super::types::{Field, Open, StructId, Type, TypeId};
-use super::{Checker, Mode};
+use super::{Checker, Mode, Place};
 use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast;
@@ -106,6 +106,18 @@ impl<'s> Checker<'_, 's> {
         if let Some(shape) = provided(name.text) {
             let args: Vec<ExprId> = args.iter().map(|arg| self.value(arg, want)).collect();
             return self.provided_call(shape, name, args, span);
+        }
+        if self.ctx.place == Place::Value && !self.agent.active() {
+            self.report(
+                Diagnostic::new(
+                    codes::NOT_CONSTANT,
+                    span,
+                    "a constant must be known when the document is compiled",
+                )
+                .label("calls a function")
+                .expected("literals, constants and operators on them"),
+            );
+            return self.invalid(span);
         }
         let near = nearest(name.text, self.names.functions().chain(PROVIDED.iter().copied()));
         let mut diagnostic = Diagnostic::new(

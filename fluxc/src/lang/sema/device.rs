@@ -1,17 +1,24 @@
-//! Device phrases: which device, which address, which arguments.
+//! Device phrases: which device stands at which address.
+//!
+//! The reader of steps has checked the form: the kind exists, its arguments are known and
+//! the required ones are there. Here numbers get their ranges and addresses their text,
+//! as `flux_hal::DeviceAddress` prints it.
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 
 use super::Checker;
-use super::scope::nearest;
-use super::tree::ExprKind;
+use super::scope::Binding;
+use super::tree::{ExprId, ExprKind, Value};
+use super::types::TypeId;
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Device, DeviceArg, StrPart};
 use crate::span::Span;
-use flux_abi::device::{ArgumentNeed, DEVICE_KINDS, DeviceKind, DeviceKindInfo, Numbering};
+use flux_abi::device::{ArgumentNeed, DeviceKind, DeviceKindInfo, Numbering};
+
+/// Most bytes of each half of an hwmon sensor's name.
+const MOST_NAME: usize = 64;
 
 /// A device of the document.
 #[derive(Clone, Debug)]
@@ -22,7 +29,7 @@ pub(super) struct Named {
     pub(super) address: String,
 }
 
-/// Key of the number of a device whose number stands behind the noun.
+/// Key of the argument that is the device's number.
 fn number_key(info: &DeviceKindInfo) -> Option<&'static str> {
     match info.numbered {
         Numbering::AfterNoun => info.nouns.first().copied(),
@@ -32,64 +39,15 @@ fn number_key(info: &DeviceKindInfo) -> Option<&'static str> {
 }
 
 impl<'s> Checker<'_, 's> {
-    /// The device that a phrase names; what is wrong with it is reported.
+    /// The device that a phrase names; what is wrong with its numbers is reported.
     pub(super) fn device(&mut self, device: &Device<'s>) -> Option<Named> {
-        let Some(info) = DEVICE_KINDS.iter().find(|row| device.kind.is(row.word)) else {
-            let all: Vec<&str> = DEVICE_KINDS.iter().map(|row| row.word).collect();
-            let near = nearest(device.kind.text, all.iter().copied());
-            let mut diagnostic = Diagnostic::new(
-                codes::UNKNOWN_DEVICE,
-                device.span,
-                format!("`{}` is no kind of device", device.kind.text),
-            )
-            .label("unknown device")
-            .expected(all.join(", "));
-            if let Some(near) = near {
-                diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), device.kind.span, near);
-            }
-            self.report(diagnostic);
-            return None;
-        };
-        let key = number_key(info);
-        let mut number: Option<&DeviceArg<'s>> = None;
-        let mut second: Option<&DeviceArg<'s>> = None;
-        let mut fine = true;
-        for arg in &device.args {
-            let is_number =
-                key.is_some_and(|key| arg.key.is(key)) || is_noun_number(info, arg);
-            let slot = if is_number {
-                &mut number
-            } else if info.arguments.iter().any(|row| arg.key.is(row.key)) {
-                &mut second
-            } else {
-                self.unknown_argument(info, arg);
-                fine = false;
-                continue;
-            };
-            if slot.is_some() {
-                self.report(
-                    Diagnostic::new(
-                        codes::UNKNOWN_DEVICE_ARGUMENT,
-                        arg.key.span,
-                        format!("device argument `{}` given twice", arg.key.text),
-                    )
-                    .label("given before"),
-                );
-                fine = false;
-            }
-            *slot = Some(arg);
-        }
-        if !fine {
-            return None;
-        }
-        let Some(key) = key else {
+        let info = device.class.info()?;
+        let Some(key) = number_key(info) else {
             return Some(Named { info, address: info.prefix.to_string() });
         };
-        let Some(argument) = number else {
-            self.missing_number(info, device, key);
-            return None;
-        };
-        let address = self.address(info, argument, second)?;
+        let number = device.args.iter().find(|arg| arg.key.is(key))?;
+        let second = device.args.iter().find(|arg| !arg.key.is(key));
+        let address = self.address(info, number, second)?;
         Some(Named { info, address })
     }
 
@@ -115,6 +73,7 @@ impl<'s> Checker<'_, 's> {
             ArgumentNeed::Optional { default } => Some(default),
             ArgumentNeed::Required => None,
         });
+        // A default is left out, so that one device has one address.
         if let Some(second) = second {
             let value = self.device_number(&second.value, second.key.text, 0, 0xFF)?;
             if Some(value.to_string().as_str()) != default {
@@ -128,14 +87,14 @@ impl<'s> Checker<'_, 's> {
         let found = match &value.kind {
             ast::ExprKind::Int(value) => Some(*value),
             ast::ExprKind::Invalid => return None,
+            // A constant of the document is a literal with a name.
             ast::ExprKind::Name(name) => {
-                // A constant of the document is a literal with a name.
                 let symbol = self.names.symbol(name);
                 match self.names.binding(symbol) {
-                    super::scope::Binding::Const(_) => {
-                        let id = self.expr(value, super::types::TypeId::I64);
+                    Binding::Const(_) => {
+                        let id = self.expr(value, TypeId::I64);
                         match self.constant(id) {
-                            Some(super::tree::Value::Int(value)) => u64::try_from(value).ok(),
+                            Some(Value::Int(value)) => u64::try_from(value).ok(),
                             _ => None,
                         }
                     }
@@ -165,17 +124,17 @@ impl<'s> Checker<'_, 's> {
         None
     }
 
-    fn hwmon_name(&mut self, argument: &DeviceArg<'s>) -> Option<&'s str> {
+    fn hwmon_name(&mut self, argument: &DeviceArg<'s>) -> Option<String> {
         let text = match &argument.value.kind {
             ast::ExprKind::Str(parts) => match parts.as_slice() {
-                [StrPart::Text(alloc::borrow::Cow::Borrowed(text))] => text,
-                _ => "",
+                [StrPart::Text(text)] => text.to_string(),
+                _ => String::new(),
             },
-            _ => self.source_text(argument.value.span),
+            _ => self.source_text(argument.value.span).to_string(),
         };
         let plain = |part: &str| {
             !part.is_empty()
-                && part.len() <= 64
+                && part.len() <= MOST_NAME
                 && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
         };
         if text.split_once('/').is_some_and(|(chip, channel)| plain(chip) && plain(channel)) {
@@ -193,53 +152,8 @@ impl<'s> Checker<'_, 's> {
         None
     }
 
-    fn unknown_argument(&mut self, info: &DeviceKindInfo, arg: &DeviceArg<'s>) {
-        let mut keys: Vec<&str> = info.arguments.iter().map(|row| row.key).collect();
-        if let Some(key) = number_key(info)
-            && !keys.contains(&key)
-        {
-            keys.push(key);
-        }
-        let mut diagnostic = Diagnostic::new(
-            codes::UNKNOWN_DEVICE_ARGUMENT,
-            arg.key.span,
-            format!("{} has no argument `{}`", info.word, arg.key.text),
-        )
-        .label("unknown argument")
-        .expected(if keys.is_empty() { "no argument".to_string() } else { keys.join(", ") })
-        .found(arg.key.text);
-        if let Some(near) = nearest(arg.key.text, keys.iter().copied()) {
-            diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), arg.key.span, near);
-        }
-        self.report(diagnostic);
-    }
-
-    fn missing_number(&mut self, info: &DeviceKindInfo, device: &Device<'s>, key: &str) {
-        let noun = info.nouns.first().copied().unwrap_or("");
-        let example = match info.kind {
-            DeviceKind::I2c => "(addr 0x48)",
-            DeviceKind::Hwmon => "(name coretemp/temp1)",
-            DeviceKind::Spi => "(select 0)",
-            _ => "0",
-        };
-        let text = match info.numbered {
-            Numbering::AfterNoun => format!("{} {noun} {example}", info.word),
-            _ => format!("{} {noun} {example}", info.word),
-        };
-        self.report(
-            Diagnostic::new(
-                codes::DEVICE_ARGUMENT,
-                device.span,
-                format!("which {} {noun}? `{key}` is missing", info.word),
-            )
-            .label("not complete")
-            .expected(text.clone())
-            .replace("say which one", device.span, text),
-        );
-    }
-
-    /// Tells whether the tree has an invalid expression there; used to be silent about it.
-    pub(super) fn is_invalid(&self, id: super::tree::ExprId) -> bool {
+    /// Tells whether an expression was reported already.
+    pub(super) fn is_invalid(&self, id: ExprId) -> bool {
         matches!(self.program.expr(id).kind, ExprKind::Invalid)
     }
 
@@ -253,9 +167,4 @@ impl<'s> Checker<'_, 's> {
             .label("not this way"),
         );
     }
-}
-
-/// `pin 17`, `line 17`: any noun of the kind is the key of its number.
-fn is_noun_number(info: &DeviceKindInfo, arg: &DeviceArg<'_>) -> bool {
-    info.numbered == Numbering::AfterNoun && info.nouns.iter().any(|noun| arg.key.is(noun))
 }

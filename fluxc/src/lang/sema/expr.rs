@@ -595,6 +595,22 @@ impl<'s> Checker<'_, 's> {
         let expr = self.program.expr(pending.expr);
         let ExprKind::Binary(op, left, right) = expr.kind else { return };
         self.mode = Mode::Step;
+        // What is done with the result may say what the parameter is.
+        if class(op) == Class::Arithmetic {
+            let wanted = match self.get(expr.ty) {
+                Ok(Type::Float(FloatKind::F64)) | Err(Open::Float) => Some(TypeId::F64),
+                Ok(Type::Int(IntKind::I64)) => Some(TypeId::I64),
+                _ => None,
+            };
+            if let Some(wanted) = wanted {
+                for side in [left, right] {
+                    let ty = self.ty(side);
+                    if self.get(ty) == Err(Open::Any) {
+                        self.program.types.unify(ty, wanted);
+                    }
+                }
+            }
+        }
         let (left, right) = match self.same(left, right) {
             Same::Yes(left, right) => (left, right),
             Same::Later if when == Decide::IfKnown => {
