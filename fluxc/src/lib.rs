@@ -14,6 +14,8 @@ pub mod lang;
 pub mod lower;
 pub mod md;
 pub mod span;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use compile::{Analysis, Compiled, Options, Stats, analyse, check, compile, emit};
 pub use fir::passes::Level;
