@@ -1,0 +1,45 @@
+//! The reference page keeps its word: every example in `docs/LANGUAGE.md` compiles.
+
+use flux_fluxc::{Options, compile};
+
+/// The fences of the page: their tag, the line they begin on, their lines.
+fn fences(page: &str) -> Vec<(&str, usize, String)> {
+    let mut found = Vec::new();
+    let mut lines = page.lines().enumerate();
+    while let Some((at, line)) = lines.next() {
+        let ticks = line.len() - line.trim_start_matches('`').len();
+        if ticks < 3 {
+            continue;
+        }
+        let (fence, tag) = line.split_at(ticks);
+        let inside: Vec<&str> =
+            lines.by_ref().map(|(_, line)| line).take_while(|line| *line != fence).collect();
+        found.push((tag, at + 1, inside.join("\n")));
+    }
+    found
+}
+
+#[test]
+fn every_example_of_the_reference_compiles_without_a_warning() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LANGUAGE.md");
+    let page = std::fs::read_to_string(path).expect("the page");
+    let mut compiled = 0;
+    for (tag, line, text) in fences(&page) {
+        let document = match tag {
+            "markdown" => text,
+            "flux" => format!("```flux\n{text}\n```\n"),
+            _ => continue,
+        };
+        let result = compile(document.as_bytes(), "example.flux.md", &Options::default());
+        let faults: Vec<String> = result
+            .diagnostics
+            .iter()
+            .filter(|row| row.code.to_string() != "N0501")
+            .map(|row| format!("{} {}", row.code, row.message))
+            .collect();
+        assert!(faults.is_empty(), "docs/LANGUAGE.md:{line}: {faults:?}");
+        assert!(!result.modules.is_empty(), "docs/LANGUAGE.md:{line} gives no module");
+        compiled += 1;
+    }
+    assert!(compiled >= 14, "{compiled} examples");
+}
