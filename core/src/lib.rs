@@ -1,6 +1,18 @@
 //! The one library that every face of FLUX OS uses: what the command line can do, the others can.
 #![forbid(unsafe_code)]
 
+pub mod assembly;
+pub mod compile;
+pub mod config;
 pub mod error;
+pub mod module;
+pub mod qemu;
 pub mod report;
+pub mod run;
 pub mod source;
+
+pub use flux_abi::select::LogLevel;
+pub use flux_fluxc::Level;
+pub use flux_fluxc::diag::{Diagnostic, Severity};
+pub use flux_hal::Stream;
+pub use flux_system::{ClockMode, LogSink, Record, Summary};

@@ -102,7 +102,10 @@ impl Window {
             shown = shown.get(..cut).unwrap_or(shown);
         }
         // One replacement byte each keeps offsets: control characters are one byte in UTF-8 …
-        let text = shown.chars().map(|c| if c.is_ascii_control() && c != '\n' && c != '\t' { ' ' } else { c }).collect();
+        let text = shown
+            .chars()
+            .map(|c| if c.is_ascii_control() && c != '\n' && c != '\t' { ' ' } else { c })
+            .collect();
         Self { text, first_line: first as usize, start }
     }
 
@@ -117,15 +120,27 @@ impl Window {
         clamp(span.start)..clamp(span.end)
     }
 
-    fn primary(&self, name: &str, diagnostic: &Diagnostic) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
+    fn primary(
+        &self,
+        name: &str,
+        diagnostic: &Diagnostic,
+    ) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
         let mut annotation = AnnotationKind::Primary.span(self.range(diagnostic.span));
         if !diagnostic.label.is_empty() {
             annotation = annotation.label(clean(&diagnostic.label));
         }
-        Snippet::source(self.text.clone()).line_start(self.first_line).path(name.to_owned()).annotation(annotation)
+        Snippet::source(self.text.clone())
+            .line_start(self.first_line)
+            .path(name.to_owned())
+            .annotation(annotation)
     }
 
-    fn context(&self, name: &str, span: Span, label: &str) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
+    fn context(
+        &self,
+        name: &str,
+        span: Span,
+        label: &str,
+    ) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
         Snippet::source(self.text.clone())
             .line_start(self.first_line)
             .path(name.to_owned())
@@ -204,7 +219,11 @@ pub fn to_json(name: &str, source: &[u8], diagnostics: &[Diagnostic]) -> Vec<Jso
             message: diagnostic.message.clone(),
             place: place(diagnostic.span),
             label: diagnostic.label.clone(),
-            related: diagnostic.secondary.iter().map(|label| (place(label.span), label.text.clone())).collect(),
+            related: diagnostic
+                .secondary
+                .iter()
+                .map(|label| (place(label.span), label.text.clone()))
+                .collect(),
             expected: diagnostic.expected.clone(),
             found: diagnostic.found.clone(),
             hint: diagnostic.hint.as_ref().map(|hint| hint.text.clone()),

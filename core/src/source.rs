@@ -41,7 +41,8 @@ impl Source {
     }
 
     fn read(path: &Path, limit: usize, advice: &'static str) -> Result<Self, Error> {
-        let fail = |why: String, advice: &str| Error::Read { path: path.to_owned(), why, advice: advice.to_owned() };
+        let fail =
+            |why: String, advice: &str| Error::Read { path: path.to_owned(), why, advice: advice.to_owned() };
         let file = File::open(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => fail("there is no such file".into(), &nearest(path)),
             std::io::ErrorKind::PermissionDenied => {
@@ -59,11 +60,14 @@ impl Source {
         if metadata.is_file() && metadata.len() >= bound {
             return Err(fail(format!("it holds {} bytes", metadata.len()), advice));
         }
-        file.take(bound).read_to_end(&mut bytes).map_err(|error| fail(error.to_string(), "check the file"))?;
+        file.take(bound)
+            .read_to_end(&mut bytes)
+            .map_err(|error| fail(error.to_string(), "check the file"))?;
         if bytes.len() > limit {
             return Err(fail(format!("it holds more than {limit} bytes"), advice));
         }
-        let name = path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
+        let name =
+            path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
         Ok(Self { path: path.to_owned(), name, bytes })
     }
 }

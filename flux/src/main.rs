@@ -1,3 +1,10 @@
-//! The flux command.
+//! The `flux` command.
+#![forbid(unsafe_code)]
 
-fn main() {}
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::main()
+}

@@ -26,7 +26,7 @@ const LAYERS: &[(&str, u8)] = &[
 ];
 
 /// Crates that are tools, not layers: they may use every crate, and none may use them.
-const TOOLS: &[&str] = &["flux-xtask", "flux-tests"];
+const TOOLS: &[&str] = &["flux-xtask"];
 
 /// Crates that may hold unsafe code.
 const UNSAFE: &[&str] = &["flux-hal", "flux-vm", "flux-boot"];
@@ -37,8 +37,13 @@ const UNSAFE: &[&str] = &["flux-hal", "flux-vm", "flux-boot"];
 /// [`Error::Check`] that names each wrong edge, each crate without a layer, and each crate
 /// that does not forbid unsafe code.
 pub(crate) fn layers() -> Result<(), Error> {
-    let text =
-        stdout_of(Command::new("cargo").args(["metadata", "--no-deps", "--format-version", "1", "--locked"]))?;
+    let text = stdout_of(Command::new("cargo").args([
+        "metadata",
+        "--no-deps",
+        "--format-version",
+        "1",
+        "--locked",
+    ]))?;
     let metadata: Value =
         serde_json::from_str(&text).map_err(|error| Error::Check(format!("cargo metadata: {error}")))?;
     let mut faults = Vec::new();
@@ -62,8 +67,9 @@ pub(crate) fn layers() -> Result<(), Error> {
             edges += 1;
             match layer(to_name) {
                 Some(to) if to < from => {}
-                Some(to) => faults
-                    .push(format!("{name} (layer {from}) depends on {to_name} (layer {to}): only lower layers")),
+                Some(to) => faults.push(format!(
+                    "{name} (layer {from}) depends on {to_name} (layer {to}): only lower layers"
+                )),
                 None => faults.push(format!("{name} depends on {to_name}, which is no layer")),
             }
         }

@@ -1,0 +1,114 @@
+//! The user's configuration file.
+//!
+//! ```toml
+//! # ~/.config/flux/config.toml
+//! device_id = "bench-1"
+//! location = "lab"
+//!
+//! [devices]
+//! "i2c:0x48" = "tmp102"
+//!
+//! [parameters]
+//! threshold = "30"
+//! ```
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// What the file may hold; every key is optional.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of this device, the built-in parameter `device_id`.
+    pub device_id: Option<String>,
+    /// Place of this device, the built-in parameter `location`.
+    pub location: Option<String>,
+    /// Driver of each device address.
+    #[serde(default)]
+    pub devices: BTreeMap<String, String>,
+    /// Values of parameters, as `--set` takes them; `--set` goes before.
+    #[serde(default)]
+    pub parameters: BTreeMap<String, String>,
+}
+
+/// Bytes that a configuration file may hold.
+const LIMIT: u64 = 1 << 20;
+
+impl Config {
+    /// Reads the named file, else the first of the usual places that is there, else the defaults.
+    ///
+    /// # Errors
+    /// [`Error::Config`] when a file is named and can't be read, or holds what can't be used.
+    pub fn load(named: Option<&Path>) -> Result<Self, Error> {
+        match named {
+            Some(path) => Self::read(path),
+            None => match usual_places().into_iter().find(|path| path.is_file()) {
+                Some(path) => Self::read(&path),
+                None => Ok(Self::default()),
+            },
+        }
+    }
+
+    fn read(path: &Path) -> Result<Self, Error> {
+        let fail = |why: String| Error::Config { path: path.to_owned(), why };
+        let length = std::fs::metadata(path).map_err(|error| fail(error.to_string()))?.len();
+        if length > LIMIT {
+            return Err(fail(format!("it holds {length} bytes; a configuration holds at most {LIMIT}")));
+        }
+        let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+        toml::from_str(&text).map_err(|error| fail(error.to_string()))
+    }
+
+    /// Parameters in the order in which they hold: those given on the command line replace the file's.
+    #[must_use]
+    pub fn merged(&self, given: &[(String, String)]) -> Vec<(String, String)> {
+        let mut all = self.parameters.clone();
+        let own = [("device_id", &self.device_id), ("location", &self.location)];
+        for (name, value) in own {
+            if let Some(value) = value {
+                all.insert(name.to_owned(), value.clone());
+            }
+        }
+        all.extend(given.iter().cloned());
+        all.into_iter().collect()
+    }
+}
+
+fn usual_places() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let xdg = std::env::var_os("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+        .or_else(|| home.as_ref().map(|home| home.join(".config")));
+    [xdg.map(|folder| folder.join("flux/config.toml")), home.map(|folder| folder.join(".flux/config.toml"))]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_replaces_what_the_file_says() {
+        let config: Config =
+            toml::from_str("location = \"lab\"\n[parameters]\nthreshold = \"20\"\nlocation = \"x\"\n")
+                .unwrap();
+        let merged = config.merged(&[("threshold".into(), "30".into())]);
+        assert_eq!(merged, [("location".into(), "lab".into()), ("threshold".into(), "30".into())]);
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_that_names_the_line() {
+        let path = std::env::temp_dir().join(format!("flux-config-{}.toml", std::process::id()));
+        std::fs::write(&path, "[device]\n\"i2c:0x48\" = \"tmp102\"\n").unwrap();
+        let error = Config::load(Some(&path)).unwrap_err().to_string();
+        std::fs::remove_file(&path).unwrap();
+        assert!(error.contains("line 1") && error.contains("device"), "{error}");
+    }
+}

@@ -1,0 +1,221 @@
+//! Runs documents on the hosted kernel, and packs them for a kernel that boots.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use flux_abi::select::LogLevel;
+use flux_fluxc::diag::Diagnostic;
+use flux_hal::arch::native::{DeviceConfig, LinuxBus};
+use flux_hal::{DeviceBus, Hardware, SimBus};
+use flux_proto::archive::{Archive, Document, RunClock};
+use flux_system::compile::{CompileError, CompileService, Compiled, KernelCompiler};
+use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System, Time};
+
+use crate::config::Config;
+use crate::error::Error;
+use crate::source::Source;
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Documents in the order in which their agents start.
+    pub documents: Vec<Source>,
+    /// `--set`, as typed.
+    pub set: Vec<String>,
+    /// `--sim`, as typed.
+    pub sim: Vec<String>,
+    /// How long, in nanoseconds; without end if `None`.
+    pub duration_ns: Option<i64>,
+    /// The clock.
+    pub clock: ClockMode,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Gas between two pauses, instead of what the documents say.
+    pub gas: Option<u64>,
+    /// The most detailed level that is logged.
+    pub level: LogLevel,
+}
+
+/// Why a run did not start.
+#[derive(Debug)]
+pub enum RunError {
+    /// Documents do not compile; the sources stand in the order of the request.
+    Documents(Vec<(Source, Vec<Diagnostic>)>),
+    /// Anything else.
+    Other(Error),
+}
+
+impl From<Error> for RunError {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+/// Splits `NAME=VALUE` options.
+fn pairs(option: &str, list: &[String], example: &str) -> Result<Vec<(String, String)>, Error> {
+    list.iter()
+        .map(|text| match text.split_once('=') {
+            Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.to_owned())),
+            _ => Err(Error::Option {
+                option: format!("{option} {text}"),
+                why: format!("a name and a value are needed, as in {option} {example}"),
+            }),
+        })
+        .collect()
+}
+
+/// Gives the text of a file that a `csv(file)` wave names.
+fn load_csv(path: &str) -> Result<String, String> {
+    let source = Source::document(Path::new(path)).map_err(|error| error.to_string())?;
+    String::from_utf8(source.bytes).map_err(|_| format!("{path} is not UTF-8 text"))
+}
+
+fn simulated(request: &Request) -> Result<SimBus, Error> {
+    let sims = pairs("--sim", &request.sim, "\"i2c:0x48=sine(25,10,60s)\"")?;
+    flux_system::bus::simulated(request.seed, &sims, &mut load_csv)
+        .map_err(|error| Error::Boot(error.to_string()))
+}
+
+/// The compiler in the kernel, with the gas that the command line asks for.
+struct Compiler {
+    inner: KernelCompiler,
+    gas: Option<u64>,
+}
+
+impl CompileService for Compiler {
+    fn compile(&mut self, source: &[u8], name: &str) -> Result<Compiled, CompileError> {
+        let mut compiled = self.inner.compile(source, name)?;
+        if let Some(gas) = self.gas {
+            for module in &mut compiled.modules {
+                module.meta.gas = gas;
+            }
+        }
+        Ok(compiled)
+    }
+}
+
+fn real_devices(config: &Config) -> Result<Box<dyn DeviceBus>, Error> {
+    let mut devices = DeviceConfig::default();
+    for (address, driver) in &config.devices {
+        let fail =
+            |why: String| Error::Option { option: format!("[devices] \"{address}\" = \"{driver}\""), why };
+        let parsed = address.parse().map_err(|error: flux_hal::AddressError| fail(error.to_string()))?;
+        devices.set_driver(parsed, driver).map_err(|error| fail(error.to_string()))?;
+    }
+    Ok(Box::new(LinuxBus::new(devices)))
+}
+
+/// Boots the hosted kernel and runs the agents to the end of the time, or until `stop` says so.
+///
+/// In real time the thread sleeps between events; a message on `stop`, or its end, ends the run in order.
+///
+/// # Errors
+/// [`RunError`]; nothing of any agent has run then.
+pub fn run(
+    request: &Request,
+    config: &Config,
+    stop: &Receiver<()>,
+    sink: &mut dyn LogSink,
+) -> Result<Summary, RunError> {
+    let simulated = simulated(request)?;
+    let parameters = config.merged(&pairs("--set", &request.set, "threshold=30")?);
+    let host = flux_hal::arch::native::Machine::new();
+    let platform = Platform {
+        name: format!("hosted on {}", std::env::consts::OS),
+        simulated,
+        devices: match request.clock {
+            ClockMode::Real => Some(real_devices(config)?),
+            ClockMode::Simulated => None,
+        },
+        hardware: host.hardware().ok(),
+        compiler: Box::new(Compiler { inner: KernelCompiler::default(), gas: request.gas }),
+    };
+    let system_config = flux_system::Config {
+        documents: request
+            .documents
+            .iter()
+            .map(|source| (source.name.clone(), source.bytes.clone()))
+            .collect(),
+        parameters,
+        seed: request.seed,
+        duration_ns: request.duration_ns,
+        clock: request.clock,
+        level: request.level,
+        ..flux_system::Config::default()
+    };
+    let start = Instant::now();
+    let mut system = System::boot(platform, &system_config, sink).map_err(|error| explain(error, request))?;
+    loop {
+        let elapsed = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        let wait = match system.advance(Time::from_ns(elapsed), sink) {
+            Next::Over => break,
+            Next::Again => Duration::ZERO,
+            Next::Sleep(None) => Duration::from_secs(3600),
+            Next::Sleep(Some(due)) => {
+                Duration::from_nanos(due.ns().saturating_sub(elapsed).max(0).unsigned_abs())
+            }
+        };
+        match stop.recv_timeout(wait) {
+            Err(RecvTimeoutError::Timeout) => {}
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    Ok(system.finish(sink))
+}
+
+fn explain(error: BootError, request: &Request) -> RunError {
+    match error {
+        BootError::Documents(rejected) if rejected.iter().any(|one| !one.diagnostics.is_empty()) => {
+            let sources: BTreeMap<&str, &Source> =
+                request.documents.iter().map(|source| (source.name.as_str(), source)).collect();
+            RunError::Documents(
+                rejected
+                    .into_iter()
+                    .filter_map(|one| Some(((*sources.get(one.document.as_str())?).clone(), one.diagnostics)))
+                    .collect(),
+            )
+        }
+        BootError::Documents(rejected) => {
+            let texts: Vec<String> =
+                rejected.iter().map(|one| format!("{}: {}", one.document, one.error)).collect();
+            RunError::Other(Error::Boot(texts.join("\n")))
+        }
+        other => RunError::Other(Error::Boot(other.to_string())),
+    }
+}
+
+/// Packs a run into the archive that a booting kernel is given.
+///
+/// # Errors
+/// [`Error::Option`] for an option that is not understood, [`Error::NotSupported`] for what the
+/// archive can't carry, [`Error::Boot`] when it is over a limit.
+pub fn pack(request: &Request, config: &Config) -> Result<Vec<u8>, Error> {
+    if request.gas.is_some() {
+        return Err(Error::NotSupported("--gas with flux boot; write `gas:` into the document".into()));
+    }
+    if let Some(sim) = request.sim.iter().find(|sim| sim.contains("csv(")) {
+        return Err(Error::NotSupported(format!(
+            "--sim {sim} with flux boot: files can't be taken on board"
+        )));
+    }
+    // A mistake in a simulation is reported here, with the option, rather than by the machine.
+    simulated(request)?;
+    let archive = Archive {
+        documents: request
+            .documents
+            .iter()
+            .map(|source| Document { name: source.name.clone(), bytes: source.bytes.clone() })
+            .collect(),
+        parameters: config.merged(&pairs("--set", &request.set, "threshold=30")?),
+        simulations: pairs("--sim", &request.sim, "\"i2c:0x48=sine(25,10,60s)\"")?,
+        seed: request.seed,
+        duration_ns: request.duration_ns,
+        clock: match request.clock {
+            ClockMode::Simulated => RunClock::Simulated,
+            ClockMode::Real => RunClock::Real,
+        },
+    };
+    archive.encode().map_err(|error| Error::Boot(format!("these documents can't be packed: {error}")))
+}

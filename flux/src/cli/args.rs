@@ -1,0 +1,324 @@
+//! The command line: one definition from which parser, help and completions come.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs device programs written as Markdown documents, sandboxed, on anything.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flux",
+    version,
+    about = "FLUX OS: device programs as Markdown documents, compiled and run by a microkernel",
+    after_help = "Begin with:  flux run apps/sensor.flux.md apps/alert.flux.md apps/cloud.flux.md \\\n                 \
+                  --set threshold=30 --sim \"i2c:0x48=sine(25,10,60s)\" --for 5m",
+    disable_help_subcommand = true
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+/// Options of every command.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// Configuration file [default: $XDG_CONFIG_HOME/flux/config.toml, then ~/.flux/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Say more; up to three times
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// When to use colours
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
+    pub(crate) color: When,
+    /// Shape of the output: tables are for people, the others for programs
+    #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
+    pub(crate) format: Format,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum When {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// Shape of the output.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// Text for people
+    Table,
+    /// One JSON document
+    Json,
+    /// One JSON object a line
+    Ndjson,
+    /// Tab-separated values
+    Tsv,
+    /// Nothing but errors
+    Quiet,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Boot the hosted kernel, compile documents through it and run their agents
+    Run(RunArguments),
+    /// Report everything that is wrong with documents, and run nothing
+    Check {
+        /// Documents
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Compile a document to a .fluxbc module
+    Build(BuildArguments),
+    /// Take a document, FIR text, assembly or bytecode through the pipeline, stage by stage
+    Compile(CompileArguments),
+    /// Assemble text into a .fluxbc module
+    Asm {
+        /// Assembly file
+        file: PathBuf,
+        /// Where to write [default: the file's name with .fluxbc]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Leave out what the assembler adds: GAS_CHECK and entry records
+        #[arg(long)]
+        verbatim: bool,
+    },
+    /// Print a module as assembly that assembles to the same bytes
+    Disasm {
+        /// Module
+        file: PathBuf,
+        /// Where to write [default: standard output]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Show a module's sections, hash, capabilities, parameters and functions
+    Inspect {
+        /// Module
+        file: PathBuf,
+    },
+    /// Boot the real kernel in QEMU with documents on board
+    Boot(BootArguments),
+}
+
+/// What agents are given and how long they run.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunOptions {
+    /// Value of a parameter
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// What a simulated device gives: const(v), sine(mean, amplitude, period), ramp(from, to, time),
+    /// square(low, high, period), noise(mean, sd), csv(file), fault(kind, at), joined by +
+    #[arg(long, value_name = "DEVICE=WAVE")]
+    pub(crate) sim: Vec<String>,
+    /// Run for this long, in simulated time unless --realtime
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) duration: Option<i64>,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    /// Gas an agent may use between two pauses [default: 50000000, or what the document says]
+    #[arg(long, value_name = "N")]
+    pub(crate) gas: Option<u64>,
+}
+
+/// Arguments of `flux run`.
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// Documents, in the order in which their agents start
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+    /// Use the machine's clock, also with --for
+    #[arg(long)]
+    pub(crate) realtime: bool,
+    /// Print the last instructions of an agent that traps
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Write a profile of the run
+    #[arg(long)]
+    pub(crate) profile: bool,
+    /// Run native code
+    #[arg(long)]
+    pub(crate) jit: bool,
+    /// Run bytecode (the default)
+    #[arg(long, conflicts_with = "jit")]
+    pub(crate) interpret: bool,
+}
+
+/// Arguments of `flux boot`.
+#[derive(Args, Debug)]
+pub(crate) struct BootArguments {
+    /// Machine
+    #[arg(long, value_enum, default_value_t = Arch::X86_64)]
+    pub(crate) arch: Arch,
+    /// Documents, in the order in which their agents start
+    #[arg(long = "app", required = true, value_name = "FILE")]
+    pub(crate) apps: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: RunOptions,
+    /// Kernel image [default: beside this program, else the checkout's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) kernel: Option<PathBuf>,
+    /// Give up after this long
+    #[arg(long, default_value = "60s", value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) timeout: i64,
+}
+
+/// Machines that boot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Arch {
+    /// PC, 64 bits
+    #[value(name = "x86_64")]
+    X86_64,
+    /// ARM, 64 bits
+    Arm64,
+    /// RISC-V, 64 bits
+    Riscv64,
+}
+
+/// Arguments of `flux build`.
+#[derive(Args, Debug)]
+pub(crate) struct BuildArguments {
+    /// Document
+    #[arg(value_name = "FILE", required_unless_present = "source")]
+    pub(crate) file: Option<PathBuf>,
+    /// Document
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) source: Option<PathBuf>,
+    /// What to make [default: bytecode]
+    #[arg(long, value_enum, value_name = "TARGET")]
+    pub(crate) target: Option<Target>,
+    /// Board to build for
+    #[arg(long, value_name = "BOARD")]
+    pub(crate) board: Option<String>,
+    /// Optimisation: 0 none, 1 cheap, 2 balanced, 3 most, s and z for size [default: the document's, else 2]
+    #[arg(short = 'O', value_name = "LEVEL")]
+    pub(crate) level: Option<String>,
+    /// Where to write [default: the document's name with .fluxbc]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Keep names and lines of the document in the module (always on for bytecode)
+    #[arg(long)]
+    pub(crate) debug_symbols: bool,
+    /// Do everything but write
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// What `flux build` makes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Target {
+    /// This machine's code
+    Native,
+    /// Portable bytecode
+    Bytecode,
+    /// PC, 64 bits
+    #[value(name = "x86_64")]
+    X86_64,
+    /// ARM, 64 bits
+    Arm64,
+    /// RISC-V, 64 bits
+    Riscv64,
+    /// WebAssembly
+    Wasm32,
+    /// C source
+    C,
+}
+
+/// Arguments of `flux compile`.
+#[derive(Args, Debug)]
+pub(crate) struct CompileArguments {
+    /// File to read
+    #[arg(long, value_name = "FILE")]
+    pub(crate) input: PathBuf,
+    /// What it holds
+    #[arg(long, value_enum, default_value_t = InputLanguage::FluxMd, value_name = "LANGUAGE")]
+    pub(crate) input_lang: InputLanguage,
+    /// What to make
+    #[arg(long, value_enum, default_value_t = OutputFormat::Bytecode, value_name = "FORMAT")]
+    pub(crate) output_format: OutputFormat,
+    /// Where to write [default: standard output for text, the input's name with .fluxbc for bytecode]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the FIR text and stop
+    #[arg(long)]
+    pub(crate) emit_fir: bool,
+    /// Print the syntax tree and stop
+    #[arg(long)]
+    pub(crate) dump_ast: bool,
+    /// Optimisation: 0, 1, 2, 3, s, z
+    #[arg(long, value_name = "N")]
+    pub(crate) opt_level: Option<String>,
+}
+
+/// What `flux compile` reads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum InputLanguage {
+    /// FLUX.MD document
+    #[value(name = "flux_md")]
+    FluxMd,
+    /// C
+    C,
+    /// Assembly
+    Assembly,
+    /// Bytecode module
+    Bytecode,
+    /// FIR text
+    Fir,
+}
+
+/// What `flux compile` makes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Bytecode module
+    Bytecode,
+    /// C source
+    C,
+    /// This machine's code
+    Native,
+    /// FIR text
+    Ir,
+    /// Object file
+    Obj,
+}
+
+/// A time such as `500ms`, `30s`, `5m`, `1h30m`, in nanoseconds.
+fn parse_duration(text: &str) -> Result<i64, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|error| format!("{error}; a time looks like 500ms, 30s, 5m or 1h30m"))?;
+    match i64::try_from(duration.as_nanos()) {
+        Ok(0) => Err("the time must be more than 0".to_owned()),
+        Ok(nanoseconds) => Ok(nanoseconds),
+        Err(_) => Err("the time must be under 292 years".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn times_are_read_in_nanoseconds_and_zero_is_refused() {
+        assert_eq!(parse_duration("5m"), Ok(300_000_000_000));
+        assert_eq!(parse_duration("500ms"), Ok(500_000_000));
+        assert!(
+            parse_duration("0s").is_err()
+                && parse_duration("5").is_err()
+                && parse_duration("300000y").is_err()
+        );
+    }
+}

@@ -1,0 +1,99 @@
+//! `flux check`, and how every command shows diagnostics.
+
+use std::path::PathBuf;
+
+use flux_core::compile::{self, Outcome as Compiled};
+use flux_core::error::Error;
+use flux_core::source::Source;
+use flux_core::{Diagnostic, Level, Severity, report};
+
+use super::Outcome;
+use super::args::Format;
+use super::terminal::Terminal;
+
+pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, Error> {
+    let mut faulty = false;
+    let mut json = Vec::new();
+    for file in files {
+        let source = match Source::document(file) {
+            Ok(source) => source,
+            // One file that can't be read does not keep the others from being checked.
+            Err(error) if files.len() > 1 => {
+                terminal.error(error.code(), &error.to_string());
+                faulty = true;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let compiled = compile::document(&source, Level::default());
+        faulty |= compiled.errors > 0;
+        if terminal.format == Format::Json {
+            json.extend(report::to_json(&source.name, &source.bytes, &compiled.diagnostics));
+        } else {
+            show(&source, &compiled.diagnostics, terminal);
+            more(compiled.dropped, terminal);
+            verdict(&source, &compiled, terminal);
+        }
+    }
+    if terminal.format == Format::Json {
+        terminal.print(&format!("{:#}\n", serde_json::json!({ "diagnostics": json })));
+    }
+    Ok(if faulty { Outcome::AtFault } else { Outcome::Done })
+}
+
+/// Shows diagnostics in the format asked for: for people on standard error, as data on standard output.
+pub(crate) fn show(source: &Source, diagnostics: &[Diagnostic], terminal: &Terminal) {
+    match terminal.format {
+        Format::Table => {
+            terminal.print_error(&report::render(
+                &source.name,
+                &source.bytes,
+                diagnostics,
+                terminal.diagnostic_style(),
+            ));
+        }
+        Format::Json | Format::Ndjson => {
+            for row in report::to_json(&source.name, &source.bytes, diagnostics) {
+                terminal.print(&format!("{}\n", serde_json::json!(row)));
+            }
+        }
+        Format::Tsv | Format::Quiet => {
+            for row in report::to_json(&source.name, &source.bytes, diagnostics) {
+                if terminal.format == Format::Tsv {
+                    let place = &row.place;
+                    terminal.print(&format!(
+                        "{}\t{}\t{}\t{}\t{}\t{}\n",
+                        row.file, place.line, place.column, row.severity, row.code, row.message
+                    ));
+                } else if row.severity == "error" {
+                    terminal.error(&row.code, &format!("{}:{}: {}", row.file, row.place.line, row.message));
+                }
+            }
+        }
+    }
+}
+
+fn more(dropped: usize, terminal: &Terminal) {
+    if dropped > 0 {
+        terminal.say(&format!("… and {dropped} more; mend these first"));
+    }
+}
+
+fn verdict(source: &Source, compiled: &Compiled, terminal: &Terminal) {
+    let count = |severity, one: &str| match compiled.count(severity) {
+        0 => None,
+        1 => Some(format!("1 {one}")),
+        n => Some(format!("{n} {one}s")),
+    };
+    let others = [count(Severity::Warning, "warning"), count(Severity::Note, "note")];
+    let others: Vec<String> = others.into_iter().flatten().collect();
+    let tail = if others.is_empty() { String::new() } else { format!(", {}", others.join(", ")) };
+    match compiled.errors {
+        0 => {
+            let agents: Vec<&str> = compiled.modules.iter().map(|module| module.meta.name.as_str()).collect();
+            terminal.say(&format!("{}: ok ({}){tail}", source.name, agents.join(", ")));
+        }
+        1 => terminal.say(&format!("{}: 1 error{tail}", source.name)),
+        n => terminal.say(&format!("{}: {n} errors{tail}", source.name)),
+    }
+}

@@ -1,0 +1,70 @@
+//! Dispatches the command line and turns outcomes into exit codes.
+//!
+//! Exit codes: 0 done, 1 failure, 2 usage.
+
+mod args;
+mod boot;
+mod build;
+mod check;
+mod compile;
+mod module;
+mod run;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use flux_core::assembly::Completion;
+use flux_core::error::Error;
+
+use args::{Arguments, Command, Format};
+use terminal::Terminal;
+
+/// How a command ended that could be carried out.
+pub(crate) enum Outcome {
+    /// All went well.
+    Done,
+    /// It was carried out, and what it was about is at fault; it has been said why.
+    AtFault,
+}
+
+pub(crate) fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let terminal = Terminal::new(&arguments.global);
+    match dispatch(arguments.command, &terminal) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::AtFault) => ExitCode::FAILURE,
+        Err(error) => {
+            report(&error, &terminal);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments, terminal),
+        Command::Check { files } => check::check(&files, terminal),
+        Command::Build(arguments) => build::build(&arguments, terminal),
+        Command::Compile(arguments) => compile::compile(&arguments, terminal),
+        Command::Asm { file, output, verbatim } => {
+            let completion = if verbatim { Completion::Nothing } else { Completion::Missing };
+            module::assemble(&file, output.as_deref(), completion, terminal)
+        }
+        Command::Disasm { file, output } => module::disassemble(&file, output.as_deref(), terminal),
+        Command::Inspect { file } => module::inspect(&file, terminal),
+        Command::Boot(arguments) => boot::boot(&arguments, terminal),
+    }
+}
+
+fn report(error: &Error, terminal: &Terminal) {
+    match terminal.format {
+        Format::Json | Format::Ndjson => {
+            terminal.error_line(
+                &serde_json::json!({ "error": { "code": error.code(), "message": error.to_string() } })
+                    .to_string(),
+            );
+        }
+        Format::Table | Format::Tsv | Format::Quiet => terminal.error(error.code(), &error.to_string()),
+    }
+}

@@ -1,0 +1,155 @@
+//! `flux run`: the hosted kernel with agents at work.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::mpsc;
+
+use anstyle::AnsiColor;
+use flux_core::config::Config;
+use flux_core::error::Error;
+use flux_core::run::{self, Request, RunError};
+use flux_core::source::Source;
+use flux_core::{ClockMode, LogLevel, LogSink, Record, Stream, Summary};
+
+use super::args::{Format, RunArguments, RunOptions};
+use super::terminal::Terminal;
+use super::{Outcome, check};
+
+pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outcome, Error> {
+    for (given, name) in
+        [(arguments.trace, "--trace"), (arguments.profile, "--profile"), (arguments.jit, "--jit")]
+    {
+        if given {
+            return Err(Error::NotSupported(name.into()));
+        }
+    }
+    let clock = match arguments.options.duration {
+        Some(_) if !arguments.realtime => ClockMode::Simulated,
+        _ => ClockMode::Real,
+    };
+    let request = request(&arguments.files, &arguments.options, clock, terminal)?;
+    let config = Config::load(terminal.config.as_deref())?;
+    let stop = stop_on_interrupt()?;
+    let mut sink = Sink::new(terminal);
+    let result = run::run(&request, &config, &stop, &mut sink);
+    sink.flush();
+    match result {
+        Ok(summary) => Ok(outcome(&summary)),
+        Err(RunError::Documents(rejected)) => {
+            let mut errors = 0;
+            let names: Vec<String> = rejected.iter().map(|(source, _)| source.name.clone()).collect();
+            for (source, diagnostics) in &rejected {
+                check::show(source, diagnostics, terminal);
+                errors +=
+                    diagnostics.iter().filter(|row| row.severity() == flux_core::Severity::Error).count();
+            }
+            Err(Error::Document { name: names.join(", "), errors })
+        }
+        Err(RunError::Other(error)) => Err(error),
+    }
+}
+
+/// An agent that trapped or failed makes the run a failure; the log says which and why.
+fn outcome(summary: &Summary) -> Outcome {
+    if summary.traps() > 0 { Outcome::AtFault } else { Outcome::Done }
+}
+
+pub(crate) fn request(
+    files: &[PathBuf],
+    options: &RunOptions,
+    clock: ClockMode,
+    terminal: &Terminal,
+) -> Result<Request, Error> {
+    Ok(Request {
+        documents: files.iter().map(|file| Source::document(file)).collect::<Result<_, _>>()?,
+        set: options.set.clone(),
+        sim: options.sim.clone(),
+        duration_ns: options.duration,
+        clock,
+        seed: options.seed,
+        gas: options.gas,
+        level: if terminal.verbose > 0 { LogLevel::Debug } else { LogLevel::Info },
+    })
+}
+
+/// A channel that hears of Ctrl-C; the second one ends the program at once.
+fn stop_on_interrupt() -> Result<mpsc::Receiver<()>, Error> {
+    let (sender, receiver) = mpsc::channel();
+    let mut asked = false;
+    ctrlc::set_handler(move || {
+        if asked || sender.send(()).is_err() {
+            std::process::exit(130);
+        }
+        asked = true;
+    })
+    .map_err(|error| Error::Boot(format!("Ctrl-C can't be heard: {error}")))?;
+    Ok(receiver)
+}
+
+/// Writes records: the log to standard output, the boot stream to standard error.
+struct Sink<'t> {
+    terminal: &'t Terminal,
+    out: std::io::BufWriter<std::io::Stdout>,
+    /// Time of the newest record: a pause after it is when people read.
+    newest: i64,
+}
+
+impl<'t> Sink<'t> {
+    fn new(terminal: &'t Terminal) -> Self {
+        Self { terminal, out: std::io::BufWriter::with_capacity(64 << 10, std::io::stdout()), newest: -1 }
+    }
+
+    fn flush(&mut self) {
+        let _ = self.out.flush();
+    }
+
+    fn paint(&self, record: &Record, line: &str) -> String {
+        let colour = match record.level {
+            LogLevel::Error => AnsiColor::Red,
+            LogLevel::Warning => AnsiColor::Yellow,
+            LogLevel::Info => return line.to_owned(),
+            LogLevel::Debug => AnsiColor::BrightBlack,
+        };
+        self.terminal.paint_out(line, colour)
+    }
+}
+
+impl LogSink for Sink<'_> {
+    fn record(&mut self, record: &Record, line: &str) {
+        match (self.terminal.format, record.stream) {
+            (Format::Quiet, _) => {}
+            (Format::Table, Stream::Boot) => self.terminal.error_line(line),
+            (_, Stream::Boot) => {}
+            (Format::Table, Stream::Log) => {
+                let line = self.paint(record, line);
+                let _ = writeln!(self.out, "{line}");
+            }
+            (Format::Json | Format::Ndjson, Stream::Log) => {
+                let row = serde_json::json!({
+                    "time_ns": record.time.ns(),
+                    "agent": record.agent.as_deref(),
+                    "level": record.level.name(),
+                    "text": record.text,
+                });
+                let _ = writeln!(self.out, "{row}");
+            }
+            (Format::Tsv, Stream::Log) => {
+                let agent = record.agent.as_deref().unwrap_or("");
+                let _ = writeln!(
+                    self.out,
+                    "{}\t{agent}\t{}\t{}",
+                    record.time.ns(),
+                    record.level.name(),
+                    record.text
+                );
+            }
+        }
+        // In real time each instant's lines are to be seen at once; in simulated time only the end counts.
+        if record.time.ns() != self.newest {
+            self.newest = record.time.ns();
+            if self.terminal.watched() {
+                self.flush();
+            }
+        }
+    }
+}

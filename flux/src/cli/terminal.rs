@@ -1,0 +1,97 @@
+//! Where output goes and how it looks: data to standard output, words about it to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use anstyle::{AnsiColor, Style};
+use flux_core::report;
+
+use super::args::{Format, Global, When};
+
+/// The two streams and what the user wants of them.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    /// Shape of the output.
+    pub(crate) format: Format,
+    /// How often `-v` was given.
+    pub(crate) verbose: u8,
+    /// The configuration file, if named.
+    pub(crate) config: Option<std::path::PathBuf>,
+    out_colour: bool,
+    err_colour: bool,
+    watched: bool,
+}
+
+impl Terminal {
+    pub(crate) fn new(global: &Global) -> Self {
+        let wanted = |is_terminal: bool| match global.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        Self {
+            format: global.format,
+            verbose: global.verbose,
+            config: global.config.clone(),
+            out_colour: wanted(std::io::stdout().is_terminal()),
+            err_colour: wanted(std::io::stderr().is_terminal()),
+            watched: std::io::stdout().is_terminal(),
+        }
+    }
+
+    /// Tells whether a person looks at standard output.
+    pub(crate) fn watched(&self) -> bool {
+        self.watched
+    }
+
+    /// How diagnostics are drawn.
+    pub(crate) fn diagnostic_style(&self) -> report::Style {
+        if self.err_colour { report::Style::Colour } else { report::Style::Plain }
+    }
+
+    /// Text in a colour for standard output, or plain.
+    pub(crate) fn paint_out(&self, text: &str, colour: AnsiColor) -> String {
+        paint(text, colour, self.out_colour)
+    }
+
+    /// Writes data; a reader that went away is no fault.
+    pub(crate) fn print(&self, text: &str) {
+        let _ = std::io::stdout().write_all(text.as_bytes());
+    }
+
+    /// Writes a line of words about the work, unless output is for programs or `quiet`.
+    pub(crate) fn say(&self, text: &str) {
+        if matches!(self.format, Format::Table) {
+            self.error_line(text);
+        }
+    }
+
+    /// Writes text to standard error as it is.
+    pub(crate) fn print_error(&self, text: &str) {
+        let _ = std::io::stderr().write_all(text.as_bytes());
+    }
+
+    /// Writes a line to standard error.
+    pub(crate) fn error_line(&self, text: &str) {
+        let _ = writeln!(std::io::stderr(), "{text}");
+    }
+
+    /// Writes an error with its code.
+    pub(crate) fn error(&self, code: &str, text: &str) {
+        let word = paint(&format!("error[{code}]"), AnsiColor::Red, self.err_colour);
+        self.error_line(&format!("{word}: {text}"));
+    }
+
+    /// Tells whether standard error is a terminal that may be drawn on.
+    pub(crate) fn draws(&self) -> bool {
+        std::io::stderr().is_terminal() && matches!(self.format, Format::Table)
+    }
+}
+
+fn paint(text: &str, colour: AnsiColor, wanted: bool) -> String {
+    if wanted {
+        let style = Style::new().fg_color(Some(colour.into())).bold();
+        format!("{style}{text}{style:#}")
+    } else {
+        text.to_owned()
+    }
+}

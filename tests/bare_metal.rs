@@ -1,0 +1,42 @@
+//! The booted kernel prints the same log as the hosted one, byte for byte.
+//!
+//! Needs `qemu-system-x86_64` and the image of `cargo xtask kernel`; `cargo xtask ci` has both made
+//! before the tests run. Without them the test fails and says what to do.
+
+mod support;
+
+use support::{err, flux, out};
+
+const SENSOR: [&str; 6] = ["--set", "threshold=30", "--sim", "i2c:0x48=sine(25,10,60s)", "--for", "5m"];
+
+#[test]
+fn the_three_documents_print_the_same_log_on_the_bare_machine_as_hosted() {
+    let hosted = flux(
+        ["run", "apps/sensor.flux.md", "apps/alert.flux.md", "apps/cloud.flux.md"].iter().chain(&SENSOR),
+    );
+    assert!(hosted.status.success(), "{}", err(&hosted));
+    let apps = ["--app", "apps/sensor.flux.md", "--app", "apps/alert.flux.md", "--app", "apps/cloud.flux.md"];
+    let booted = flux(["boot", "--arch", "x86_64"].iter().chain(&apps).chain(&SENSOR));
+    assert!(booted.status.success(), "{}", err(&booted));
+    assert!(out(&hosted).lines().count() > 20, "{}", out(&hosted));
+    assert_eq!(out(&booted), out(&hosted));
+    // Modules compiled in the booted kernel are the same bytes: the boot stream names their hashes.
+    let hashes = |text: &str| -> Vec<String> {
+        let mut found: Vec<String> = text
+            .split_whitespace()
+            .filter(|word| word.len() >= 16 && word.chars().all(|c| c.is_ascii_hexdigit()))
+            .map(str::to_owned)
+            .collect();
+        found.sort();
+        found
+    };
+    assert_eq!(hashes(&err(&booted)).len(), 3, "{}", err(&booted));
+    assert_eq!(hashes(&err(&booted)), hashes(&err(&hosted)));
+}
+
+#[test]
+fn a_document_that_does_not_compile_is_refused_before_the_machine_starts() {
+    let output = flux(["boot", "--app", "tests/golden/reject/unknown_step.flux.md", "--for", "1s"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("E0301"), "{}", err(&output));
+}

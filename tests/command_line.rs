@@ -1,0 +1,252 @@
+//! The `flux` command as a person meets it: the main job, bad input, traps, exit codes.
+
+mod support;
+
+use support::{Scratch, err, flux, out, root};
+
+const MAIN_JOB: [&str; 10] = [
+    "run",
+    "apps/sensor.flux.md",
+    "apps/alert.flux.md",
+    "apps/cloud.flux.md",
+    "--set",
+    "threshold=30",
+    "--sim",
+    "i2c:0x48=sine(25,10,60s)",
+    "--for",
+    "5m",
+];
+
+#[test]
+fn the_main_job_reads_300_times_and_prints_the_same_bytes_twice() {
+    let first = flux(MAIN_JOB);
+    assert_eq!(first.status.code(), Some(0), "{}", err(&first));
+    let text = out(&first);
+    assert!(
+        text.contains("temp-monitor") && text.contains("alert-agent") && text.contains("cloud-agent"),
+        "{text}"
+    );
+    assert!(text.contains("300"), "300 readings in five minutes:\n{text}");
+    assert_eq!(text, out(&flux(MAIN_JOB)));
+}
+
+#[test]
+fn every_delegation_of_the_main_job_has_exactly_one_outcome() {
+    let text = out(&flux(MAIN_JOB));
+    let sent = text.lines().filter(|line| line.contains("DELEGATE →")).count();
+    let ended = text.lines().filter(|line| line.contains("RESULT ←") || line.contains("ERROR ←")).count();
+    assert!(sent > 10, "{text}");
+    assert_eq!(sent, ended, "{text}");
+}
+
+#[test]
+fn the_program_of_the_specification_is_unchanged() {
+    let text = std::fs::read_to_string(root().join("apps/sensor.flux.md")).unwrap();
+    assert_eq!(text.lines().count(), 16);
+    assert!(text.contains(
+        "1. Read temperature from I2C sensor (addr 0x48)\n2. If temperature > threshold:\n- DELEGATE"
+    ));
+}
+
+#[test]
+fn a_parameter_without_a_value_is_named() {
+    let output = flux([
+        "run",
+        "apps/sensor.flux.md",
+        "apps/alert.flux.md",
+        "apps/cloud.flux.md",
+        "--for",
+        "1s",
+        "--sim",
+        "i2c:0x48=const(1)",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("threshold") && err(&output).contains("--set"), "{}", err(&output));
+}
+
+#[test]
+fn a_device_that_nobody_simulates_is_an_error_in_simulated_time() {
+    let output = flux(["run", "apps/sensor.flux.md", "--set", "threshold=30", "--for", "1s"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("i2c:0x48") && err(&output).contains("--sim"), "{}", err(&output));
+}
+
+#[test]
+fn bad_files_end_in_a_clear_error_and_status_1() {
+    let scratch = Scratch::new("bad-files");
+    let deep = format!(
+        "## Loop\n{}",
+        (0..10_000).map(|n| format!("{}- If x > 1:\n", "  ".repeat(n.min(3_000)))).collect::<String>()
+    );
+    let parens = format!("## Init\n1. Set x to {}1{}\n", "(".repeat(10_000), ")".repeat(10_000));
+    let cases: [(&str, Vec<u8>); 8] = [
+        ("empty.flux.md", Vec::new()),
+        ("binary.flux.md", (0..=255u8).cycle().take(4_096).collect()),
+        ("latin1.flux.md", b"# Caf\xe9\n## Loop\n1. YIELD\n".to_vec()),
+        ("deep.flux.md", deep.into_bytes()),
+        ("parens.flux.md", parens.into_bytes()),
+        ("line.flux.md", [b"## Init\n1. Log \"".to_vec(), vec![b'x'; 100_000], b"\"\n".to_vec()].concat()),
+        ("prose.flux.md", b"Just words.\n".to_vec()),
+        ("large.flux.md", vec![b'a'; 50 << 20]),
+    ];
+    for (name, bytes) in cases {
+        let path = scratch.file(name, bytes);
+        for command in ["check", "run"] {
+            let output = flux([command, path.to_str().unwrap()]);
+            let text = err(&output);
+            assert_eq!(output.status.code(), Some(1), "{command} {name}: {text}");
+            assert!(text.contains("error"), "{command} {name}: {text}");
+            assert!(text.len() < 100_000, "{command} {name}: {} bytes", text.len());
+        }
+    }
+    for path in ["apps", "no/such/file.flux.md"] {
+        let output = flux(["check", path]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(err(&output).contains("F0001"), "{}", err(&output));
+    }
+}
+
+#[test]
+fn damaged_modules_are_refused_without_a_panic() {
+    let scratch = Scratch::new("damaged");
+    let module = scratch.0.join("sensor.fluxbc");
+    let built =
+        flux(["build", "apps/sensor.flux.md", "--target", "bytecode", "-o", module.to_str().unwrap()]);
+    assert!(built.status.success(), "{}", err(&built));
+    let bytes = std::fs::read(&module).unwrap();
+    assert!(flux(["inspect", module.to_str().unwrap()]).status.success());
+    for cut in (0..bytes.len()).step_by(bytes.len() / 40 + 1) {
+        let path = scratch.file("cut.fluxbc", &bytes[..cut]);
+        let output = flux(["inspect", path.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1), "cut at {cut}");
+        assert!(err(&output).contains("F0004"), "{}", err(&output));
+    }
+    for at in (0..bytes.len()).step_by(bytes.len() / 60 + 1) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x40;
+        let path = scratch.file("flipped.fluxbc", &flipped);
+        for command in ["inspect", "disasm"] {
+            let output = flux([command, path.to_str().unwrap()]);
+            assert!(matches!(output.status.code(), Some(0 | 1)), "byte {at}: {}", err(&output));
+            assert!(!err(&output).contains("panicked"), "byte {at}: {}", err(&output));
+        }
+    }
+}
+
+#[test]
+fn assembly_of_a_disassembled_module_gives_the_same_bytes() {
+    let scratch = Scratch::new("roundtrip");
+    for app in ["sensor", "alert", "cloud"] {
+        let [module, text, again] = ["a.fluxbc", "a.fluxasm", "b.fluxbc"].map(|name| scratch.0.join(name));
+        let source = format!("apps/{app}.flux.md");
+        for arguments in [
+            vec!["build", &source, "--target", "bytecode", "-o", module.to_str().unwrap()],
+            vec!["disasm", module.to_str().unwrap(), "-o", text.to_str().unwrap()],
+            vec!["asm", text.to_str().unwrap(), "-o", again.to_str().unwrap()],
+        ] {
+            let output = flux(&arguments);
+            assert!(output.status.success(), "{arguments:?}: {}", err(&output));
+        }
+        assert_eq!(std::fs::read(&module).unwrap(), std::fs::read(&again).unwrap(), "{app}");
+    }
+}
+
+/// A document whose only agent does `step`, beside one that counts to five.
+fn beside_a_counter(
+    scratch: &Scratch,
+    capabilities: &str,
+    state: &str,
+    step: &str,
+    functions: &str,
+) -> [String; 2] {
+    let bad = format!(
+        "# Bad\n## Agent\nname: bad\n{capabilities}\n{state}## Loop\n1. YIELD\n2. {step}\n{functions}"
+    );
+    let good = "# Good\n## Agent\nname: good\n## State\n- n: int = 0\n## Loop\n1. Add 1 to n\n2. Log \"good {n}\"\n3. YIELD\n";
+    [scratch.file("bad.flux.md", bad), scratch.file("good.flux.md", good)]
+        .map(|path| path.to_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_trap_ends_that_agent_alone_and_names_the_line_of_its_document() {
+    let scratch = Scratch::new("traps");
+    let recursion = "## fn: down(n: int) -> int\n```flux\nreturn down(n + 1) + 1\n```\n";
+    let index = "## fn: pick(n: int) -> int\n```flux\nlet xs: [int; 3] = [1, 2, 3]\nreturn xs[n]\n```\n";
+    let grow = "## fn: grow(n: int) -> str\n```flux\nvar s = \"0123456789abcdef\"\nvar i = 0\nwhile i < n { s = \"{s}{s}\" i = i + 1 }\nreturn s\n```\n";
+    let cases = [
+        ("GAS", "While n >= 0: Add 1 to n", "", "- n: int = 0\n"),
+        ("DIVIDE_BY_ZERO", "Set n to 10 / (n - n)", "", "- n: int = 0\n"),
+        ("OVERFLOW", "Set n to n + 1", "", "- n: int = 9223372036854775807\n"),
+        ("CALL_DEPTH", "Set n to down(n)", recursion, "- n: int = 0\n"),
+        ("INDEX", "Set n to pick(7)", index, "- n: int = 0\n"),
+        ("QUOTA", "Log \"{grow(40)}\"", grow, ""),
+    ];
+    for (kind, step, functions, state) in cases {
+        let state = if state.is_empty() { String::new() } else { format!("## State\n{state}") };
+        let capabilities = if kind == "QUOTA" { "capabilities: MEMORY" } else { "" };
+        let [bad, good] = beside_a_counter(&scratch, capabilities, &state, step, functions);
+        let output = flux(["run", &bad, &good, "--for", "6s"]);
+        let text = out(&output);
+        assert!(text.contains(kind), "{kind}:\n{text}\n{}", err(&output));
+        assert!(text.contains("bad.flux.md:"), "{kind}:\n{text}");
+        assert!(text.contains("good 5"), "{kind}: the other agent goes on:\n{text}");
+    }
+}
+
+#[test]
+fn messages_to_nobody_and_into_a_full_mailbox_are_dead_letters() {
+    let scratch = Scratch::new("dead-letters");
+    let path = scratch.file(
+        "lonely.flux.md",
+        "# Lonely\n## Agent\nname: lonely\ncapabilities: COMMUNICATE\n## Loop\n1. TELL nobody-here: hello(1)\n2. YIELD\n",
+    );
+    let output = flux(["run", path.to_str().unwrap(), "--for", "3s"]);
+    let text = out(&output);
+    assert!(output.status.success(), "{text}{}", err(&output));
+    assert!(text.contains("dead letter") && text.contains("nobody-here"), "{text}");
+
+    let flood = scratch.file(
+        "flood.flux.md",
+        "# Flood\n## Agent\nname: flood\ncapabilities: COMMUNICATE\n## Init\n1. Repeat 100 times:\n   - TELL slow: work(1)\n",
+    );
+    let slow = scratch.file(
+        "slow.flux.md",
+        "# Slow\n## Agent\nname: slow\n## State\n- n: int = 0\n## On work(x: int)\n1. Add x to n\n2. Wait 1s\n",
+    );
+    let output = flux(["run", flood.to_str().unwrap(), slow.to_str().unwrap(), "--for", "3s"]);
+    assert!(out(&output).contains("full"), "{}{}", out(&output), err(&output));
+}
+
+#[test]
+fn a_missing_capability_is_an_error_that_says_what_to_declare() {
+    let scratch = Scratch::new("capability");
+    let path =
+        scratch.file("c.flux.md", "# C\n## Agent\nname: c\n## Loop\n1. TELL other: hello(1)\n2. YIELD\n");
+    let output = flux(["check", path.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("COMMUNICATE"), "{}", err(&output));
+}
+
+#[test]
+fn diagnostics_come_as_json_for_programs() {
+    let output = flux(["check", "--format", "json", "tests/golden/reject/unknown_step.flux.md"]);
+    assert_eq!(output.status.code(), Some(1));
+    let value: serde_json::Value = serde_json::from_str(&out(&output)).expect("one JSON document");
+    let first = &value["diagnostics"][0];
+    assert_eq!(first["severity"], "error");
+    assert!(first["code"].as_str().unwrap().starts_with('E') && first["place"]["line"].is_number());
+}
+
+#[test]
+fn usage_errors_end_with_status_2() {
+    assert_eq!(flux(["run"]).status.code(), Some(2));
+    assert_eq!(flux(["rnu"]).status.code(), Some(2));
+    assert_eq!(flux(["run", "a", "--for", "soon"]).status.code(), Some(2));
+}
+
+#[test]
+fn unfinished_targets_say_that_they_are_not_supported() {
+    let output = flux(["build", "apps/sensor.flux.md", "--target", "native", "--dry-run"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("not supported yet"), "{}", err(&output));
+}

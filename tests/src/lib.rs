@@ -1,1 +1,0 @@
-//! Whole-system tests; see the `tests` folder of this crate.

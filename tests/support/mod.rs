@@ -1,0 +1,76 @@
+//! What the whole-system tests share: the program under test and files to compare with.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Runs `flux` in the root of the repository without colours and without the user's configuration.
+pub fn flux<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(arguments: I) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_flux"))
+        .args(arguments)
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CONFIG_HOME")
+        .output()
+        .expect("flux starts")
+}
+
+/// Standard output as text.
+pub fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Standard error as text.
+pub fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Compares with a file; with `FLUX_BLESS=1` writes it instead.
+pub fn compare(path: &Path, got: &str) -> Result<(), String> {
+    if std::env::var_os("FLUX_BLESS").is_some() {
+        std::fs::write(path, got).map_err(|error| format!("{}: {error}", path.display()))?;
+        return Ok(());
+    }
+    let want = std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: {error}; FLUX_BLESS=1 writes it", path.display()))?;
+    if want == got {
+        return Ok(());
+    }
+    let line = want.lines().zip(got.lines()).take_while(|(a, b)| a == b).count();
+    Err(format!(
+        "{} differs from line {}:\n  expected: {:?}\n  got:      {:?}",
+        path.display(),
+        line + 1,
+        want.lines().nth(line),
+        got.lines().nth(line)
+    ))
+}
+
+/// A folder of its own for one test, removed when dropped.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("flux-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        std::fs::write(&path, bytes).expect("a file for the test");
+        path
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
