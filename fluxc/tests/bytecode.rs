@@ -1,4 +1,5 @@
 //! The bytecode back end against the FIR evaluator: equal result, trap, memory and gas.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use flux_abi::capability::CapabilitySet;
 use flux_fluxc::backend::bytecode;

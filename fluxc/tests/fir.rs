@@ -30,9 +30,8 @@ fn evaluate(module: &Module, seed: u64) -> (Outcome, Vec<u8>) {
 }
 
 fn check(module: &Module) {
-    if let Err(error) = verify(module) {
-        panic!("{error}\n{module}");
-    }
+    let outcome = verify(module);
+    assert!(outcome.is_ok(), "{outcome:?}\n{module}");
 }
 
 proptest! {

@@ -51,14 +51,15 @@ fn in_range(kind: IntKind, number: i128, trap: TrapKind) -> Result<u64, TrapKind
 
 fn int_op(op: IntOp, kind: IntKind, a: u64, b: u64) -> Result<u64, TrapKind> {
     let (x, y) = (kind.number(a), kind.number(b));
+    let low = |word| kind.number(kind.wrap(word));
     let bits = kind.bits();
     // The width is a power of two, so the count modulo the width is a mask.
     let count = u32::try_from(b & u64::from(bits - 1)).unwrap_or(0);
     let word = match op {
-        IntOp::Add => return in_range(kind, x + y, TrapKind::Overflow),
-        IntOp::Sub => return in_range(kind, x - y, TrapKind::Overflow),
+        IntOp::Add => return in_range(kind, low(a) + low(b), TrapKind::Overflow),
+        IntOp::Sub => return in_range(kind, low(a) - low(b), TrapKind::Overflow),
         // The product of two u64 may pass i128; then it is no number of any kind.
-        IntOp::Mul => match x.checked_mul(y) {
+        IntOp::Mul => match low(a).checked_mul(low(b)) {
             Some(product) => return in_range(kind, product, TrapKind::Overflow),
             None => return Err(TrapKind::Overflow),
         },
@@ -113,7 +114,7 @@ fn low_bits(kind: IntKind, word: u64) -> u64 {
 fn int_unary(op: IntUnaryOp, kind: IntKind, a: u64) -> Result<u64, TrapKind> {
     let (number, low, outside) = (kind.number(a), low_bits(kind, a), 64 - kind.bits());
     Ok(match op {
-        IntUnaryOp::Neg => return in_range(kind, -number, TrapKind::Overflow),
+        IntUnaryOp::Neg => return in_range(kind, -kind.number(kind.wrap(a)), TrapKind::Overflow),
         IntUnaryOp::Abs => return in_range(kind, number.abs(), TrapKind::Overflow),
         IntUnaryOp::WrappingNeg => kind.wrap(a.wrapping_neg()),
         IntUnaryOp::Not => kind.wrap(!a),

@@ -4,9 +4,10 @@
 //! 1. An instruction has at most one result; its type is stored on the value.
 //! 2. Every operation's operand and result types follow from the operation alone,
 //!    except where a result type is written (`Load`, `Cast`, `Host`, `Intrinsic`).
-//! 3. Integer operations work on whole words (see [`super::types`]): a trapping
-//!    operation traps when the exact result is no number of its kind, a wrapping
-//!    one cuts it to the kind's width.
+//! 3. Integer operations work on whole words (see [`super::types`]); trapping sum,
+//!    difference, product and negation on the low bits of the kind's width. A trapping
+//!    operation traps when the exact result is no number of its kind, a wrapping one
+//!    cuts it to the kind's width.
 
 use super::types::{Access, FloatKind, IntKind, Type};
 use super::{BlockId, FuncId, ValueId, ValueList};

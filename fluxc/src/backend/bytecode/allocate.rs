@@ -12,7 +12,7 @@
 use super::BackendError;
 use super::moves::Place;
 use super::plan::{NONE, Plan, index32};
-use crate::fir::{FuncId, Function, ValueId};
+use crate::fir::{BlockId, Dominators, FuncId, Function, ValueId};
 use alloc::collections::BinaryHeap;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -42,6 +42,10 @@ pub(super) struct Allocation {
     pub(super) saved: u8,
     /// Slots of the frame behind the saved registers.
     pub(super) slots: u16,
+    /// Per place whether the frame is there when its block is done.
+    framed: Vec<bool>,
+    /// Place of the block that makes the frame.
+    pub(super) frame_home: usize,
 }
 
 struct Scan<'a> {
@@ -102,9 +106,81 @@ impl Allocation {
         }
         let saved_used = (scan.used & SAVED) >> 8;
         let saved = u8::try_from(64 - saved_used.leading_zeros()).unwrap_or(8);
-        let mut allocation = Self { places: scan.places, constants: scan.constants, saved, slots: 0 };
+        let mut allocation = Self {
+            places: scan.places,
+            constants: scan.constants,
+            saved,
+            slots: 0,
+            framed: Vec::new(),
+            frame_home: 0,
+        };
         allocation.assign_slots(plan, scan.spilled, id)?;
+        allocation.find_frame(function, plan);
         Ok(allocation)
+    }
+
+    /// Tells whether the frame is there when the block at `place` is done.
+    pub(super) fn is_framed(&self, place: usize) -> bool {
+        self.framed.get(place).copied().unwrap_or(false)
+    }
+
+    /// Finds the block where the frame is made: the closest one outside loops that dominates
+    /// all values in the frame and whose part of the function is left only by its end.
+    fn find_frame(&mut self, function: &Function, plan: &Plan) {
+        if self.saved == 0 && self.slots == 0 {
+            return;
+        }
+        let order = &plan.cfg.order;
+        self.framed = vec![true; order.len()];
+        if order.len() == 1 {
+            return;
+        }
+        let needs_frame = |value: ValueId| match self.places[value.index()] {
+            Some(Place::Register(register)) => SAVED & (1 << register) != 0,
+            Some(Place::Slot(_)) => true,
+            None => false,
+        };
+        let mut users = Vec::new();
+        for (place, &id) in order.iter().enumerate() {
+            let block = &function.blocks[id.index()];
+            let mut results = block.insts.iter().filter_map(|inst| function.insts[inst.index()].result);
+            if block.params.iter().any(|&param| needs_frame(param)) || results.any(needs_frame) {
+                users.push(id);
+            }
+            // A loop constant may be in a saved register too.
+            let in_saved = |number: usize| self.constants[number].is_some_and(|r| SAVED & (1 << r) != 0);
+            if plan.loop_constants_of(place).any(|(number, _)| in_saved(number)) {
+                users.push(id);
+            }
+        }
+        let Some(&first) = users.first() else { return };
+        if first == order[0] {
+            return;
+        }
+        let dominators = Dominators::new(function, &plan.cfg);
+        let mut home = first;
+        loop {
+            let Some(place) = plan.cfg.position(home) else { return };
+            if place == 0 {
+                return;
+            }
+            let block = &function.blocks[home.index()];
+            let edge_moves =
+                !plan.has_own_moves(home) && block.params.iter().any(|&param| needs_frame(param));
+            if !plan.is_in_loop(place)
+                && !edge_moves
+                && users.iter().all(|&user| dominators.dominates(home, user))
+                && is_closed(function, plan, &dominators, home)
+            {
+                self.framed = order.iter().map(|&id| dominators.dominates(home, id)).collect();
+                self.frame_home = place;
+                return;
+            }
+            match dominators.immediate(home) {
+                Some(above) => home = above,
+                None => return,
+            }
+        }
     }
 
     /// Where a value is; `None` if it has no place of its own.
@@ -145,6 +221,14 @@ impl Allocation {
         self.slots = u16::try_from(count).unwrap_or(u16::MAX);
         Ok(())
     }
+}
+
+/// Tells whether no edge leaves the blocks that `home` dominates.
+fn is_closed(function: &Function, plan: &Plan, dominators: &Dominators, home: BlockId) -> bool {
+    plan.cfg.order.iter().filter(|&&id| dominators.dominates(home, id)).all(|id| {
+        let terminator = &function.blocks[id.index()].terminator;
+        terminator.successors().all(|call| dominators.dominates(home, call.block))
+    })
 }
 
 impl Scan<'_> {

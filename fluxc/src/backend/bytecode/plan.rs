@@ -149,6 +149,16 @@ impl Plan {
         self.calls.get(next).is_some_and(|&call| call < end)
     }
 
+    /// Tells whether a place is in a loop.
+    pub(super) fn is_in_loop(&self, place: usize) -> bool {
+        self.innermost[place] != NONE
+    }
+
+    /// Tells whether a block's parameters are set at its start, since it has one way in.
+    pub(super) fn has_own_moves(&self, block: BlockId) -> bool {
+        self.cfg.predecessors(block).len() == 1
+    }
+
     /// The loop constants that the block at `place` loads, with their numbers.
     pub(super) fn loop_constants_of(&self, place: usize) -> impl Iterator<Item = (usize, LoopConstant)> + '_ {
         let home = index32(place);
@@ -193,6 +203,9 @@ impl Plan {
                 }
                 if is_call(&data.inst) {
                     self.calls.push(position);
+                    if let Some(result) = data.result {
+                        self.wanted[result.index()] = 16;
+                    }
                 }
             }
             position += 2;

@@ -136,6 +136,11 @@ fn val(number: impl Into<i64>) -> Argument {
 }
 
 impl Selector<'_> {
+    /// Depth of the stack when the block at the current place is done.
+    fn depth_behind(&self) -> u16 {
+        if self.allocation.is_framed(self.place) { self.frame_depth() } else { 0 }
+    }
+
     fn frame_depth(&self) -> u16 {
         u16::from(self.allocation.saved).saturating_add(self.allocation.slots)
     }
@@ -288,8 +293,12 @@ impl Selector<'_> {
         }
     }
 
-    /// The moves of an edge that change something.
+    /// The moves of an edge that change something and that its target does not make.
     fn edge_moves(&self, call: BlockCall) -> Vec<Move> {
+        if self.plan.has_own_moves(call.block) { Vec::new() } else { self.moves_for(call) }
+    }
+
+    fn moves_for(&self, call: BlockCall) -> Vec<Move> {
         let target = &self.function.blocks[call.block.index()];
         let mut moves = Vec::new();
         for (&arg, &param) in self.function.list(call.args).iter().zip(&target.params) {
@@ -307,10 +316,16 @@ impl Selector<'_> {
         let id = self.plan.block(place);
         let block = &self.function.blocks[id.index()];
         self.line = block.insts.first().map_or(block.line, |inst| self.function.insts[inst.index()].line);
-        let depth = if place == 0 { 0 } else { self.frame_depth() };
+        let has_frame = self.allocation.is_framed(place) && place != self.allocation.frame_home;
+        let depth = if has_frame { self.frame_depth() } else { 0 };
         self.begin_piece(self.labels[place], depth, self.function.gas(id));
+        if place == self.allocation.frame_home {
+            self.make_frame();
+        }
         if place == 0 {
-            self.prologue();
+            self.entry_moves();
+        } else if self.plan.has_own_moves(id) {
+            self.own_moves(id);
         }
         for &inst in &block.insts {
             let data = &self.function.insts[inst.index()];
@@ -328,14 +343,28 @@ impl Selector<'_> {
     fn stub(&mut self, stub: &Stub) {
         self.place = stub.from;
         self.line = stub.line;
-        self.begin_piece(stub.label, self.frame_depth(), edge_gas(stub.call));
+        let depth = self.depth_behind();
+        self.begin_piece(stub.label, depth, edge_gas(stub.call));
         let moves = self.edge_moves(stub.call);
         self.move_all(&moves);
         let label = self.label_of(stub.call);
         self.jump_to(label);
     }
 
-    fn prologue(&mut self) {
+    /// Sets the parameters of a block with one way in.
+    fn own_moves(&mut self, id: BlockId) {
+        if self.function.blocks[id.index()].params.is_empty() {
+            return;
+        }
+        let [from] = self.plan.cfg.predecessors(id) else { return };
+        let mut calls = self.function.blocks[from.index()].terminator.successors();
+        if let Some(call) = calls.find(|call| call.block == id) {
+            let moves = self.moves_for(call);
+            self.move_all(&moves);
+        }
+    }
+
+    fn make_frame(&mut self) {
         let saved = self.allocation.saved;
         if saved > 0 {
             self.emit(Opcode::Pushr, &[reg(8), reg(7 + saved)]);
@@ -343,6 +372,9 @@ impl Selector<'_> {
         if self.allocation.slots > 0 {
             self.emit(Opcode::StackAlloc, &[val(self.allocation.slots)]);
         }
+    }
+
+    fn entry_moves(&mut self) {
         let params = &self.function.blocks[0].params;
         let count = params.len();
         let mut moves = Vec::new();
@@ -360,6 +392,10 @@ impl Selector<'_> {
     }
 
     fn epilogue(&mut self) {
+        if !self.allocation.is_framed(self.place) {
+            self.emit(Opcode::Ret, &[]);
+            return;
+        }
         if self.allocation.slots > 0 {
             self.emit(Opcode::StackFree, &[val(self.allocation.slots)]);
         }
@@ -433,7 +469,8 @@ impl Selector<'_> {
                 if !self.is_next(here) || !self.edge_moves(here).is_empty() {
                     let behind = self.builder.label();
                     self.add_edge(behind);
-                    self.begin_piece(behind, self.frame_depth(), edge_gas(here));
+                    let depth = self.depth_behind();
+                    self.begin_piece(behind, depth, edge_gas(here));
                     self.split.push((self.plan.block(self.place), usize::from(!then_here)));
                 }
                 self.go(here);
@@ -779,12 +816,11 @@ impl Selector<'_> {
         let can_overflow =
             kind.is_signed() && kind.bits() < 64 && divisor.is_none_or(|bits| bits == u64::MAX);
         if can_overflow {
-            self.emit_to(Opcode::Idiv, SCRATCH, &[reg(a), reg(b)]);
-            let checked = if op == IntOp::Div { rd } else { ZERO };
-            self.emit_to(Opcode::Tadd, checked, &[reg(SCRATCH), reg(ZERO), val(int_type(kind) as u8)]);
-            if op == IntOp::Div {
-                return;
-            }
+            // Negating the dividend, or 0 for another divisor, traps for the least number only.
+            self.emit_to(Opcode::Inot, SCRATCH, &[reg(b)]);
+            self.emit_to(Opcode::CmpEq, SCRATCH, &[reg(SCRATCH), reg(ZERO)]);
+            self.emit_to(Opcode::Select, SCRATCH, &[reg(SCRATCH), reg(a), reg(ZERO)]);
+            self.emit_to(Opcode::Tneg, ZERO, &[reg(SCRATCH), val(int_type(kind) as u8)]);
         }
         self.emit_to(opcode, rd, &[reg(a), reg(b)]);
     }

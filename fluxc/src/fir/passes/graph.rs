@@ -13,6 +13,7 @@ const HOPS: usize = 16;
 pub fn clean_graph(function: &mut Function) {
     drop_unreachable(function);
     thread_jumps(function);
+    copy_returns(function);
     drop_unreachable(function);
     join_chains(function);
     drop_unreachable(function);
@@ -92,6 +93,26 @@ fn thread_jumps(function: &mut Function) {
         {
             block.terminator = Terminator::Jump(*then);
         }
+    }
+}
+
+/// Returns at once where a jump leads to a block that only returns.
+fn copy_returns(function: &mut Function) {
+    for n in 0..function.blocks.len() {
+        let Terminator::Jump(call) = function.blocks[n].terminator else { continue };
+        let target = &function.blocks[call.block.index()];
+        let Terminator::Return(value) = target.terminator else { continue };
+        if !target.insts.is_empty() || call.block.index() == n {
+            continue;
+        }
+        let line = target.line;
+        let param = value.and_then(|value| target.params.iter().position(|&param| param == value));
+        let value = match param {
+            Some(place) => function.list(call.args).get(place).copied(),
+            None => value,
+        };
+        function.blocks[n].terminator = Terminator::Return(value);
+        function.blocks[n].line = line;
     }
 }
 

@@ -4,6 +4,7 @@
 //! passes that ran; it is fixed after the last one.
 
 mod dead;
+mod frame;
 mod graph;
 mod inline;
 mod rotate;
@@ -11,6 +12,7 @@ mod simplify;
 mod switch;
 
 pub use dead::{remove_dead, remove_trivial_params};
+pub use frame::separate_calls;
 pub use graph::clean_graph;
 pub use inline::inline_calls;
 pub use rotate::rotate_loops;
@@ -54,6 +56,9 @@ pub fn optimize(module: &mut Module, level: Level) {
     }
     for function in &mut module.functions {
         lower_switches(function);
+        if level >= Level::Basic {
+            separate_calls(function);
+        }
         function.compact();
     }
 }

@@ -8,8 +8,8 @@ use super::Replacements;
 use crate::fir::arith::compute;
 use crate::fir::verify::is_constant;
 use crate::fir::{
-    BlockId, Cfg, Dominators, Effect, FloatCompare, Function, Inst, InstId, IntCompare, IntKind, IntOp,
-    Terminator, Type, ValueDef, ValueId,
+    Access, AccessFacts, BlockId, Cfg, Dominators, Effect, FloatCompare, Function, Inst, InstId, IntCompare,
+    IntKind, IntOp, Terminator, Type, ValueDef, ValueId,
 };
 use alloc::vec;
 use alloc::vec::Vec;
@@ -196,6 +196,18 @@ impl Simplifier<'_> {
             {
                 Rewrite::Value(base)
             }
+            Inst::LoadIndexed { ty, access, base, index, offset } => {
+                match self.element(index, access, offset) {
+                    Some(offset) => Rewrite::Keep(Inst::Load { ty, access, base, offset }),
+                    None => Rewrite::Keep(*inst),
+                }
+            }
+            Inst::StoreIndexed { access, value, base, index, offset } => {
+                match self.element(index, access, offset) {
+                    Some(offset) => Rewrite::Keep(Inst::Store { access, value, base, offset }),
+                    None => Rewrite::Keep(*inst),
+                }
+            }
             Inst::Expect(condition) if self.constant(condition).is_some_and(|bits| bits != 0) => {
                 Rewrite::Remove
             }
@@ -205,6 +217,12 @@ impl Simplifier<'_> {
             },
             _ => Rewrite::Keep(*inst),
         }
+    }
+
+    /// Offset of the element with a constant index.
+    fn element(&self, index: ValueId, access: Access, offset: i32) -> Option<i32> {
+        let bytes = self.constant(index)?.checked_mul(u64::from(access.bytes()))?;
+        i32::try_from(bytes).ok()?.checked_add(offset)
     }
 
     /// The instruction's result as a constant, if all operands are.
