@@ -121,16 +121,14 @@ impl Analysis<'_> {
         let mut used = 0usize;
         let mut all = Vec::with_capacity(agents.len());
         for agent in agents {
-            match lower(&self.program, agent, self.source, &lines, &self.stem) {
+            match lower(&self.program, agent, &lines, &self.stem) {
                 Ok(lowered) => {
                     let added = lowered.fir.functions.iter().map(|function| function.insts.len() + 8);
                     used += added.sum::<usize>();
                     all.push(lowered);
                 }
                 Err(error) => {
-                    sink.push(
-                        Diagnostic::new(codes::LIMIT_PASSED, error.span, error.message).label("here"),
-                    );
+                    sink.push(Diagnostic::new(codes::LIMIT_PASSED, error.span, error.message).label("here"));
                 }
             }
             if used > budget {

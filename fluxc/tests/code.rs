@@ -33,7 +33,9 @@ fn integers_trap_at_the_ends_of_their_type() {
         ("u32", "4294967295", "0"),
         ("u64", "18446744073709551615", "0"),
     ] {
-        let add = library(&format!("fn test(a: {ty}, b: {ty}) -> {ty} {{ return a + b }}\nfn high() -> {ty} {{ return test({highest}, 0) }}\nfn over() -> {ty} {{ return test({highest}, 1) }}\nfn sub(a: {ty}, b: {ty}) -> {ty} {{ return a - b }}\nfn under() -> {ty} {{ return sub({lowest}, 1) }}\nfn wrap() -> {ty} {{ return wrapping_add({highest}, 1) }}"));
+        let add = library(&format!(
+            "fn test(a: {ty}, b: {ty}) -> {ty} {{ return a + b }}\nfn high() -> {ty} {{ return test({highest}, 0) }}\nfn over() -> {ty} {{ return test({highest}, 1) }}\nfn sub(a: {ty}, b: {ty}) -> {ty} {{ return a - b }}\nfn under() -> {ty} {{ return sub({lowest}, 1) }}\nfn wrap() -> {ty} {{ return wrapping_add({highest}, 1) }}"
+        ));
         assert!(matches!(call(&add, "high", &[]), End::Word(_)), "{ty}");
         assert!(matches!(call(&add, "over", &[]), End::Trap(TrapKind::Overflow, _)), "{ty}");
         assert!(matches!(call(&add, "under", &[]), End::Trap(TrapKind::Overflow, _)), "{ty}");
@@ -129,9 +131,7 @@ fn nested() -> int {
 
 #[test]
 fn an_index_out_of_range_traps_on_its_line() {
-    let source = library(
-        "fn test(i: int) -> int {\n  let a: [int; 3] = [10, 20, 30]\n  return a[i]\n}",
-    );
+    let source = library("fn test(i: int) -> int {\n  let a: [int; 3] = [10, 20, 30]\n  return a[i]\n}");
     assert_eq!(call(&source, "test", &[2]), word(30));
     assert_eq!(call(&source, "test", &[3]), End::Trap(TrapKind::Index, 6));
     assert_eq!(call(&source, "test", &[u64::MAX]), End::Trap(TrapKind::Index, 6));
@@ -260,7 +260,10 @@ fn test() -> f64 { var x = 0.0; for i in 0..100000 { x = mean(x, 1.0) }; return 
 fn texts_are_joined_compared_and_measured() {
     assert_eq!(eval("str", "\"a\" + \"b{1 + 2}c{true}{1.5}{90s}\""), text("ab3ctrue1.590s"));
     assert_eq!(eval("int", "\"grün\".len()"), word(5));
-    assert_eq!(eval("bool", "\"abc\" < \"abd\" && \"\" < \"a\" && \"a\" == \"a\" && \"a\" != \"b\""), word(1));
+    assert_eq!(
+        eval("bool", "\"abc\" < \"abd\" && \"\" < \"a\" && \"a\" == \"a\" && \"a\" != \"b\""),
+        word(1)
+    );
     let source = library("fn test(n: u64) -> str { return \"{n}\" }");
     assert_eq!(call(&source, "test", &[u64::MAX]), text("18446744073709551615"));
 }

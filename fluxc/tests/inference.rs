@@ -25,9 +25,15 @@ fn the_uses_of_a_parameter_fix_its_type() {
         ("## State\n- n: int = 1\n## Loop\n1. If most > 1.5: Stop\n2. If n > most: Stop", "most:d"),
         ("## State\n- n: int = 1\n## Loop\n1. Set x to (n + offset) * 2\n2. If x > 0.5: Stop", "offset:d"),
         ("## Loop\n1. Repeat times_given times: Log \"x\"", "times_given:l"),
-        ("## Loop\n1. Read t from ADC channel 0\n2. If t > (low_mark + high_mark) / 2: Stop", "low_mark:d high_mark:d"),
+        (
+            "## Loop\n1. Read t from ADC channel 0\n2. If t > (low_mark + high_mark) / 2: Stop",
+            "low_mark:d high_mark:d",
+        ),
         ("## fn: f(a: duration) -> duration\n```flux\nreturn a\n```\n## Loop\n1. Wait f(gap)", "gap:t"),
-        ("## Config\n- a = 3\n- b = 2.5\n- c = 10s\n- d = on\n## Loop\n1. If a * 1.5 > b: Stop", "a:d b:d c:t d:b"),
+        (
+            "## Config\n- a = 3\n- b = 2.5\n- c = 10s\n- d = on\n## Loop\n1. If a * 1.5 > b: Stop",
+            "a:d b:d c:t d:b",
+        ),
     ] {
         assert_eq!(parameters(steps).join(" "), expected, "{steps}");
     }

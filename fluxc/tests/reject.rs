@@ -27,7 +27,10 @@ fn loop_of(steps: &str) -> String {
 fn fix(source: &str) -> String {
     let rows = all(source);
     let row = rows.iter().find(|row| row.hint.as_ref().is_some_and(|hint| hint.replacement.is_some()));
-    row.and_then(|row| row.hint.clone()).and_then(|hint| hint.replacement).map(|row| row.text).unwrap_or_default()
+    row.and_then(|row| row.hint.clone())
+        .and_then(|hint| hint.replacement)
+        .map(|row| row.text)
+        .unwrap_or_default()
 }
 
 #[test]
@@ -124,7 +127,8 @@ fn all_mistakes_of_a_document_come_in_one_run_and_each_once() {
 
 #[test]
 fn a_missing_capability_names_the_step_and_what_to_paste() {
-    let source = "## Agent\nname: a\ncapabilities: MEMORY\n## Loop\n1. Read x from ADC channel 1\n2. TELL b: f(x)\n";
+    let source =
+        "## Agent\nname: a\ncapabilities: MEMORY\n## Loop\n1. Read x from ADC channel 1\n2. TELL b: f(x)\n";
     let rows = all(source);
     assert_eq!(codes(source), ["E0601", "E0601"]);
     assert_eq!(rows[0].message, "`Read` needs the capability IO_READ, which the agent does not declare");
@@ -184,7 +188,8 @@ fn hints_can_be_pasted() {
 
 #[test]
 fn a_name_is_no_parameter_in_code_and_no_short_form() {
-    let source = agent("## State\n- temperature: f64 = 1\n## Loop\n1. `let x = temp`\n2. `let y = elsewhere`\n");
+    let source =
+        agent("## State\n- temperature: f64 = 1\n## Loop\n1. `let x = temp`\n2. `let y = elsewhere`\n");
     assert_eq!(wrong(&source), ["E0501", "E0501"]);
     let function = library("fn f() -> str { return location }");
     assert_eq!(codes(&function), ["E0501"]);

@@ -101,8 +101,7 @@ impl Data {
         value: &Value,
     ) -> Option<u32> {
         let layout = types.layout(ty)?;
-        let mut bytes = Vec::new();
-        bytes.resize(layout.size as usize, 0);
+        let mut bytes = alloc::vec![0; layout.size as usize];
         self.write(module, types, ty, value, &mut bytes)?;
         Some(module.add_data(&bytes, 8))
     }
@@ -173,7 +172,11 @@ pub(super) fn scalar_bits(ty: Type, value: &Value) -> Option<u64> {
             u64::from(if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() })
         }
         (Type::Float(FloatKind::F64), Value::Float(value)) => {
-            if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() }
+            if value.is_nan() {
+                0x7ff8_0000_0000_0000
+            } else {
+                value.to_bits()
+            }
         }
         (Type::Bool, Value::Bool(value)) => u64::from(*value),
         (Type::Duration, Value::Duration(value)) => value.cast_unsigned(),

@@ -112,9 +112,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.block(&body.block);
         if !self.b.is_filled() {
             match self.role {
-                Role::Function(ret, _)
-                    if ret != TypeId::UNIT && self.result_address.is_none() =>
-                {
+                Role::Function(ret, _) if ret != TypeId::UNIT && self.result_address.is_none() => {
                     self.b.unreachable();
                 }
                 _ => self.end_section(),
@@ -124,10 +122,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             return Err(error);
         }
         let (base, frame, span) = (self.base, self.frame, self.span);
-        let mut function = self
-            .b
-            .finish()
-            .map_err(|error| LowerError { span, message: format!("{error}") })?;
+        let mut function =
+            self.b.finish().map_err(|error| LowerError { span, message: format!("{error}") })?;
         if let Some(base) = base.filter(|_| frame == 0) {
             drop_frame(&mut function, base);
         }
@@ -153,10 +149,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
         let line = self.shared.line(span);
         self.b.set_line(line);
-        let rest = self.shared.source.get(span.start as usize..).unwrap_or("");
-        let length = rest.bytes().position(|byte| byte == b'\n').unwrap_or(rest.len());
-        self.line_start = span.start;
-        self.line_end = span.start.saturating_add(u32::try_from(length).unwrap_or(u32::MAX));
+        self.line_start = self.shared.lines.start_of(line).unwrap_or(span.start);
+        self.line_end = self.shared.lines.start_of(line + 1).unwrap_or(u32::MAX);
     }
 
     pub(super) fn fail(&mut self, message: impl Into<alloc::string::String>) {
@@ -353,7 +347,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             return;
         }
         if self.is_state(place) {
-            if self.shared.program.types.is_aggregate(expr.ty) || self.shared.program.types.holds_text(expr.ty) {
+            if self.shared.program.types.is_aggregate(expr.ty)
+                || self.shared.program.types.holds_text(expr.ty)
+            {
                 let to = self.address(place);
                 self.store_state(value, expr.ty, to, super::memory::Old::Free);
                 return;

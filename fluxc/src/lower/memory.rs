@@ -9,9 +9,7 @@
 
 use super::STATE_MARK;
 use super::function::{Lowering, Slot};
-use crate::fir::{
-    Access, FloatKind, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType, ValueId,
-};
+use crate::fir::{Access, FloatKind, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::{ExprId, ExprKind, Value};
 use crate::lang::sema::types::{Type, TypeId};
 use flux_abi::select::TextOp;
@@ -114,12 +112,10 @@ impl<'p> Lowering<'_, 'p, '_> {
             ExprKind::Call(_, list) => {
                 self.shared.program.list(list).iter().any(|arg| self.borrows_state(*arg))
             }
-            ExprKind::If(_, then, rest) => {
-                [Some(then), rest].into_iter().flatten().any(|block| {
-                    let block = self.shared.program.blocks.get(block.index());
-                    block.and_then(|block| block.value).is_some_and(|value| self.borrows_state(value))
-                })
-            }
+            ExprKind::If(_, then, rest) => [Some(then), rest].into_iter().flatten().any(|block| {
+                let block = self.shared.program.blocks.get(block.index());
+                block.and_then(|block| block.value).is_some_and(|value| self.borrows_state(value))
+            }),
             ExprKind::Match(_, arms) => {
                 let arms = self.shared.program.matches.get(arms.index());
                 arms.is_some_and(|arms| {

@@ -71,7 +71,6 @@ struct Shared<'p, 's> {
     program: &'p Program<'s>,
     agent: Option<&'p Agent<'s>>,
     lines: &'p LineTable,
-    source: &'s str,
     module: fir::Module,
     data: Data,
     /// FIR number of each function of the document that the module holds.
@@ -124,7 +123,6 @@ enum Recursion {
 pub fn lower<'s>(
     program: &Program<'s>,
     agent: Option<usize>,
-    source: &'s str,
     lines: &LineTable,
     name: &str,
 ) -> Result<Lowered, LowerError> {
@@ -145,7 +143,6 @@ pub fn lower<'s>(
         program,
         agent,
         lines,
-        source,
         module,
         data,
         numbers: alloc::vec![None; program.functions.len()],
@@ -187,7 +184,7 @@ fn fir_type(ty: Type) -> FirType {
 
 impl<'p, 's> Shared<'p, 's> {
     fn line(&self, span: Span) -> u32 {
-        self.lines.locate(self.source, span.start).line
+        self.lines.line(span.start)
     }
 
     fn fir_type(&self, ty: TypeId) -> FirType {
@@ -420,14 +417,15 @@ impl<'p, 's> Shared<'p, 's> {
         let mut shell = flux_isa::Module { state, ..flux_isa::Module::default() };
         shell.meta.name.clone_from(&self.module.name);
         self.program.title.clone_into(&mut shell.meta.title);
-        let export = |kind, name: &str, func: FuncId, arguments: String, result: String, interval_ns| Export {
-            kind,
-            name: name.to_owned(),
-            function: number(func.index()),
-            arguments,
-            result,
-            interval_ns,
-        };
+        let export =
+            |kind, name: &str, func: FuncId, arguments: String, result: String, interval_ns| Export {
+                kind,
+                name: name.to_owned(),
+                function: number(func.index()),
+                arguments,
+                result,
+                interval_ns,
+            };
         let arguments = |body: &Body<'s>| {
             let mut text = String::new();
             for local in body.locals.iter().take(body.params as usize) {
@@ -512,7 +510,9 @@ impl<'p, 's> Shared<'p, 's> {
                     ));
                 }
                 Role::Function(..) => {
-                    let Some(id) = unit.callee.filter(|id| self.program.exports.contains(id)) else { continue };
+                    let Some(id) = unit.callee.filter(|id| self.program.exports.contains(id)) else {
+                        continue;
+                    };
                     let Some(function) = self.program.functions.get(id.index()) else { continue };
                     shell.exports.push(export(
                         ExportKind::Function,

@@ -181,8 +181,7 @@ impl<'s> Checker<'_, 's> {
                     .expected(all.clone().collect::<Vec<_>>().join(", "))
                     .found(word.text);
                     if let Some(near) = nearest(&upper, all) {
-                        diagnostic =
-                            diagnostic.replace(format!("did you mean `{near}`?"), word.span, near);
+                        diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), word.span, near);
                     }
                     self.report(diagnostic);
                 }
@@ -246,9 +245,11 @@ impl<'s> Checker<'_, 's> {
         .label(format!("needs {name}"))
         .expected(format!("{name} among `capabilities:` of `## Agent`"));
         let diagnostic = if let Some(last) = doc.keys.capabilities.last() {
-            diagnostic
-                .secondary(last.span, "declared here")
-                .replace(format!("add `, {name}`"), Span::empty(last.span.end), format!(", {name}"))
+            diagnostic.secondary(last.span, "declared here").replace(
+                format!("add `, {name}`"),
+                Span::empty(last.span.end),
+                format!(", {name}"),
+            )
         } else if let Some(heading) = doc.keys.heading.filter(|_| doc.heading.is_none()) {
             let text = format!("capabilities: {name}");
             diagnostic.replace(
@@ -446,7 +447,13 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    fn section(&mut self, head: Head<'s>, params: &[ast::Param<'s>], types: &[TypeId], body: &ast::Block<'s>) {
+    fn section(
+        &mut self,
+        head: Head<'s>,
+        params: &[ast::Param<'s>],
+        types: &[TypeId],
+        body: &ast::Block<'s>,
+    ) {
         let scope = self.names.enter();
         self.begin_body(head.place, head.ret);
         self.ctx.section.clone_from(&head.title);
@@ -476,7 +483,11 @@ impl<'s> Checker<'_, 's> {
         }
         let answers = match self.ctx.answered {
             Some(answered) if self.flow.is_assigned(answered) => {
-                if self.ctx.replies { Answers::Replies } else { Answers::Returns }
+                if self.ctx.replies {
+                    Answers::Replies
+                } else {
+                    Answers::Returns
+                }
             }
             _ => Answers::Perhaps,
         };
@@ -524,7 +535,8 @@ impl<'s> Checker<'_, 's> {
         for agent in 0..self.program.agents.len() {
             let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
             for index in 0..count {
-                let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index)) else {
+                let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index))
+                else {
                     continue;
                 };
                 let (name, span, ty, default) = (param.name, param.span, param.ty, param.default_expr);
@@ -539,7 +551,8 @@ impl<'s> Checker<'_, 's> {
             }
             let count = self.program.agents.get(agent).map_or(0, |agent| agent.state.len());
             for index in 0..count {
-                let Some(row) = self.program.agents.get(agent).and_then(|agent| agent.state.get(index)) else {
+                let Some(row) = self.program.agents.get(agent).and_then(|agent| agent.state.get(index))
+                else {
                     continue;
                 };
                 let (name, span, ty) = (row.name, row.span, row.ty);

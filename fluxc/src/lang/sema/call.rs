@@ -68,14 +68,48 @@ fn provided(name: &str) -> Option<Shape> {
 }
 
 const PROVIDED: &[&str] = &[
-    "min", "max", "abs", "clamp", "len", "pow", "sqrt", "floor", "ceil", "round", "trunc", "sin", "cos",
-    "tan", "exp", "ln", "wrapping_add", "wrapping_sub", "wrapping_mul",
+    "min",
+    "max",
+    "abs",
+    "clamp",
+    "len",
+    "pow",
+    "sqrt",
+    "floor",
+    "ceil",
+    "round",
+    "trunc",
+    "sin",
+    "cos",
+    "tan",
+    "exp",
+    "ln",
+    "wrapping_add",
+    "wrapping_sub",
+    "wrapping_mul",
 ];
 
 /// Methods of the language that the next version compiles.
 const LATER: &[&str] = &[
-    "push", "pop", "insert", "remove", "sort", "map", "filter", "fold", "contains", "slice", "chars",
-    "bytes", "split", "trim", "find", "replace", "starts_with", "parse_int", "parse_float",
+    "push",
+    "pop",
+    "insert",
+    "remove",
+    "sort",
+    "map",
+    "filter",
+    "fold",
+    "contains",
+    "slice",
+    "chars",
+    "bytes",
+    "split",
+    "trim",
+    "find",
+    "replace",
+    "starts_with",
+    "parse_int",
+    "parse_float",
 ];
 
 impl<'s> Checker<'_, 's> {
@@ -480,12 +514,9 @@ impl<'s> Checker<'_, 's> {
         let of = row.map_or("", |row| row.name);
         let fields = row.map_or(&[][..], |row| &row.fields);
         let near = nearest(name.text, fields.iter().map(|field| field.name));
-        let mut diagnostic = Diagnostic::new(
-            codes::UNKNOWN_FIELD,
-            name.span,
-            format!("{of} has no field `{}`", name.text),
-        )
-        .label("no such field");
+        let mut diagnostic =
+            Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("{of} has no field `{}`", name.text))
+                .label("no such field");
         if let Some(near) = near {
             diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
         }
@@ -504,10 +535,8 @@ impl<'s> Checker<'_, 's> {
                 .found(name.text);
         diagnostic = match near {
             Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
-            None => diagnostic.hint(format!(
-                "declare it in a `flux` block of `## Types`: `struct {} {{ … }}`",
-                name.text
-            )),
+            None => diagnostic
+                .hint(format!("declare it in a `flux` block of `## Types`: `struct {} {{ … }}`", name.text)),
         };
         self.report(diagnostic);
     }

@@ -210,13 +210,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     /// `place op= value`.
-    pub(super) fn update(
-        &mut self,
-        place: ExprId,
-        op: ast::BinaryOp,
-        value: ExprId,
-        span: Span,
-    ) -> StmtKind {
+    pub(super) fn update(&mut self, place: ExprId, op: ast::BinaryOp, value: ExprId, span: Span) -> StmtKind {
         let ty = self.ty(place);
         let value = if matches!(op, ast::BinaryOp::Shl | ast::BinaryOp::Shr) || self.mode == Mode::Step {
             value
@@ -328,11 +322,8 @@ impl<'s> Checker<'_, 's> {
     fn not_assignable(&mut self, local: LocalId, how: Use, id: ExprId) {
         let row = self.ctx.locals.get(local.index()).copied();
         let (name, declared) = row.map_or(("", Span::empty(0)), |row| (row.name, row.span));
-        let mut diagnostic = Diagnostic::new(
-            codes::NOT_ASSIGNABLE,
-            self.span(id),
-            format!("`{name}` cannot be assigned to"),
-        );
+        let mut diagnostic =
+            Diagnostic::new(codes::NOT_ASSIGNABLE, self.span(id), format!("`{name}` cannot be assigned to"));
         diagnostic = match how {
             Use::Parameter => diagnostic
                 .label("a parameter keeps its value")
@@ -353,8 +344,7 @@ impl<'s> Checker<'_, 's> {
         let mut paths = Paths::default();
         let mut at = expr;
         let fork = self.flow.fork();
-        loop {
-            let ast::ExprKind::If { cond, then, otherwise } = &at.kind else { break };
+        while let ast::ExprKind::If { cond, then, otherwise } = &at.kind {
             let cond = self.expr_of(cond, TypeId::BOOL);
             let block = self.block(then, Want::Nothing);
             self.flow.end_path(fork, &mut paths);
@@ -470,10 +460,14 @@ impl<'s> Checker<'_, 's> {
         ) {
             let found = self.type_name(ty);
             self.report(
-                Diagnostic::new(codes::TYPE_MISMATCH, value.span, format!("`match` does not work on {found}"))
-                    .label(format!("this is {found}"))
-                    .expected("an integer, bool, str, duration or an enum")
-                    .found(found),
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    value.span,
+                    format!("`match` does not work on {found}"),
+                )
+                .label(format!("this is {found}"))
+                .expected("an integer, bool, str, duration or an enum")
+                .found(found),
             );
             return self.invalid(span);
         }
@@ -688,7 +682,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn return_stmt(&mut self, value: Option<&ast::Expr<'s>>, span: Span) -> StmtKind {
-        let ret = self.ctx.ret.0;
+        let ret = self.result_type();
         let value = match (value, self.ctx.place) {
             (Some(value), Place::Function | Place::Handler) if ret != TypeId::UNIT => {
                 let id = self.value(value, ret);
@@ -725,8 +719,6 @@ impl<'s> Checker<'_, 's> {
         StmtKind::Return(value)
     }
 }
-
-
 
 /// Whether a place is a variable or a part of one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -51,9 +51,7 @@ impl Program<'_> {
                 _ => None,
             },
             ExprKind::Binary(op, left, right) => {
-                fold(op, self.constant(left)?, self.constant(right)?, self.types.settled(
-                    self.expr(left).ty,
-                ))
+                fold(op, self.constant(left)?, self.constant(right)?, self.types.settled(self.expr(left).ty))
             }
             ExprKind::Convert(operand) => convert(self.constant(operand)?, ty),
             ExprKind::Array(list) | ExprKind::Struct(list) => {
@@ -241,8 +239,13 @@ pub(super) fn as_setting(value: &Value) -> Option<String> {
 
 /// Nanoseconds with the largest unit that divides them.
 pub(crate) fn duration_text(value: i64) -> String {
-    const UNITS: &[(i64, &str)] =
-        &[(3_600_000_000_000, "h"), (60_000_000_000, "m"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    const UNITS: &[(i64, &str)] = &[
+        (3_600_000_000_000, "h"),
+        (60_000_000_000, "m"),
+        (1_000_000_000, "s"),
+        (1_000_000, "ms"),
+        (1_000, "us"),
+    ];
     for (unit, name) in UNITS {
         if value != 0
             && let (Some(0), Some(count)) = (value.checked_rem(*unit), value.checked_div(*unit))

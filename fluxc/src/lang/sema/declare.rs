@@ -99,7 +99,8 @@ impl<'s> Checker<'_, 's> {
             let symbol = self.names.symbol(export.name.text);
             match self.names.function(symbol) {
                 Some(function) => {
-                    let ret = self.program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
+                    let ret =
+                        self.program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
                     if self.program.types.is_aggregate(ret) {
                         self.unsupported(export.name.span, "an export whose result is a struct or array");
                     }
@@ -267,7 +268,11 @@ impl<'s> Checker<'_, 's> {
                 Diagnostic::new(
                     codes::LIMIT_PASSED,
                     function.name.span,
-                    format!("`{}` takes {} values, at most 249 are possible", function.name.text, locals.len()),
+                    format!(
+                        "`{}` takes {} values, at most 249 are possible",
+                        function.name.text,
+                        locals.len()
+                    ),
                 )
                 .label("too many")
                 .hint("put them into a struct"),

@@ -68,7 +68,8 @@ impl<'s> Checker<'_, 's> {
             _ => (0, 0xFF),
         };
         let number = self.device_number(&argument.value, argument.key.text, low, high)?;
-        let number = if info.kind == DeviceKind::I2c { format!("{number:#04x}") } else { format!("{number}") };
+        let number =
+            if info.kind == DeviceKind::I2c { format!("{number:#04x}") } else { format!("{number}") };
         let default = info.arguments.iter().find_map(|row| match row.need {
             ArgumentNeed::Optional { default } => Some(default),
             ArgumentNeed::Required => None,
@@ -112,14 +113,10 @@ impl<'s> Checker<'_, 's> {
             if low == 0x08 { format!("{low:#04x} to {high:#04x}") } else { format!("{low} to {high}") };
         let text = self.source_text(value.span);
         self.report(
-            Diagnostic::new(
-                codes::DEVICE_ARGUMENT,
-                value.span,
-                format!("`{text}` is no value for `{key}`"),
-            )
-            .label("rights are given for one device before the first step")
-            .expected(format!("a whole number, {range}"))
-            .found(text),
+            Diagnostic::new(codes::DEVICE_ARGUMENT, value.span, format!("`{text}` is no value for `{key}`"))
+                .label("rights are given for one device before the first step")
+                .expected(format!("a whole number, {range}"))
+                .found(text),
         );
         None
     }

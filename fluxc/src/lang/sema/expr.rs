@@ -179,18 +179,14 @@ impl<'s> Checker<'_, 's> {
     fn mismatch(&mut self, id: ExprId, want: TypeId) {
         let (expected, found) = (self.type_name(want), self.type_name(self.ty(id)));
         let span = self.span(id);
-        let mut diagnostic = Diagnostic::new(
-            codes::TYPE_MISMATCH,
-            span,
-            format!("expected {expected}, found {found}"),
-        )
-        .label(format!("this is {found}"))
-        .expected(expected.clone())
-        .found(found);
+        let mut diagnostic =
+            Diagnostic::new(codes::TYPE_MISMATCH, span, format!("expected {expected}, found {found}"))
+                .label(format!("this is {found}"))
+                .expected(expected.clone())
+                .found(found);
         if self.converts(self.ty(id), want) {
             let text = self.as_operand(span);
-            diagnostic =
-                diagnostic.replace("convert it", span, format!("{text} as {expected}"));
+            diagnostic = diagnostic.replace("convert it", span, format!("{text} as {expected}"));
         }
         self.report(diagnostic);
     }
@@ -285,7 +281,10 @@ impl<'s> Checker<'_, 's> {
                 format!("`{}` may have no value here", name.text),
             )
             .label("not set on every way to this place")
-            .hint(format!("give it a first value before: `Set {} to …`, or keep it in `## State`", name.text)),
+            .hint(format!(
+                "give it a first value before: `Set {} to …`, or keep it in `## State`",
+                name.text
+            )),
         );
     }
 
@@ -623,8 +622,8 @@ impl<'s> Checker<'_, 's> {
                 if self.program.types.unify(l, r) {
                     (left, right)
                 } else {
-                    let left = self.to_f64(left);
-                    (left, self.to_f64(right))
+                    let left = self.widened(left);
+                    (left, self.widened(right))
                 }
             }
             Same::No => {
@@ -644,7 +643,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     /// A number as `f64`.
-    fn to_f64(&mut self, id: ExprId) -> ExprId {
+    fn widened(&mut self, id: ExprId) -> ExprId {
         let ty = self.ty(id);
         if self.program.types.unify(ty, TypeId::F64) {
             return id;

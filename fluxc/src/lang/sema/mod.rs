@@ -9,6 +9,8 @@
 //! The order is: types, constants and signatures of functions; bodies of functions; then
 //! each agent with its Config, State and sections; last what inference left open.
 
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+
 mod agent;
 mod call;
 mod code;
@@ -34,9 +36,7 @@ use crate::lang::syntax::ast::{BinaryOp, Document, Ident};
 use crate::span::Span;
 use flux_abi::limits;
 use scope::{Binding, Flow, Names, Symbol};
-use tree::{
-    Body, Expr, ExprId, ExprKind, FnId, List, Local, LocalId, Program, Sign, TextId,
-};
+use tree::{Body, Expr, ExprId, ExprKind, FnId, List, Local, LocalId, Program, Sign, TextId};
 use types::{Open, Type, TypeId};
 
 /// Finds out what `document` means. `stem` names an agent that has no name of its own.
@@ -116,7 +116,8 @@ struct Context<'s> {
     read: Vec<bool>,
     calls: Vec<FnId>,
     place: Place,
-    ret: TypeIdOr,
+    /// Type of the result; `None` for no result.
+    ret: Option<TypeId>,
     /// Name of the request, for replies.
     request: Option<TextId>,
     /// A local that counts as assigned where the request is answered.
@@ -131,16 +132,6 @@ struct Context<'s> {
     pacers: Vec<(i64, u16)>,
     section: String,
     too_many_locals: bool,
-}
-
-/// A type that defaults to no value.
-#[derive(Clone, Copy, Debug)]
-struct TypeIdOr(TypeId);
-
-impl Default for TypeIdOr {
-    fn default() -> Self {
-        Self(TypeId::UNIT)
-    }
 }
 
 /// An operator of a step between a parameter and an `int`: decided when all uses are known.
@@ -245,9 +236,14 @@ impl<'s> Checker<'_, 's> {
 
     /// Starts a body; its parameters are declared next.
     fn begin_body(&mut self, place: Place, ret: TypeId) {
-        self.ctx = Context { place, ret: TypeIdOr(ret), ..Context::default() };
+        self.ctx = Context { place, ret: Some(ret), ..Context::default() };
         self.flow.reset();
         self.body_number = self.body_number.saturating_add(1);
+    }
+
+    /// Type of the result of the body at hand.
+    fn result_type(&self) -> TypeId {
+        self.ctx.ret.unwrap_or(TypeId::UNIT)
     }
 
     /// Ends a body.
@@ -358,10 +354,7 @@ impl<'s> Checker<'_, 's> {
 
     fn check_shown(&mut self, id: ExprId) {
         let expr = self.program.expr(id);
-        if matches!(
-            self.program.types.settled(expr.ty),
-            Type::Array(..) | Type::Struct(_) | Type::Ticket
-        ) {
+        if matches!(self.program.types.settled(expr.ty), Type::Array(..) | Type::Struct(_) | Type::Ticket) {
             let name = self.type_name(expr.ty);
             self.report(
                 Diagnostic::new(
@@ -390,4 +383,3 @@ enum Decide {
 fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
-

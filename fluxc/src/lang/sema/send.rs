@@ -182,14 +182,10 @@ impl<'s> Checker<'_, 's> {
         };
         let Some((local, result)) = found else {
             self.report(
-                Diagnostic::new(
-                    codes::TYPE_MISMATCH,
-                    ticket.span,
-                    format!("`{}` is no ticket", ticket.text),
-                )
-                .label("not a ticket")
-                .expected("a name from `DELEGATE to …: …(…) as name`")
-                .hint(format!("keep the ticket: end the DELEGATE step with `as {}`", ticket.text)),
+                Diagnostic::new(codes::TYPE_MISMATCH, ticket.span, format!("`{}` is no ticket", ticket.text))
+                    .label("not a ticket")
+                    .expected("a name from `DELEGATE to …: …(…) as name`")
+                    .hint(format!("keep the ticket: end the DELEGATE step with `as {}`", ticket.text)),
             );
             return None;
         };
@@ -205,7 +201,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn reply(&mut self, step: &Step<'s>, value: Option<&ast::Expr<'s>>) -> Option<StmtKind> {
-        let ret = self.ctx.ret.0;
+        let ret = self.result_type();
         let value = match value {
             Some(expr) if self.ctx.place == Place::Handler && ret != TypeId::UNIT => {
                 let id = self.value(expr, ret);

@@ -314,10 +314,7 @@ impl<'s> Checker<'_, 's> {
     fn set(&mut self, place: &ast::Expr<'s>, value: &ast::Expr<'s>) -> StmtKind {
         if let ast::ExprKind::Name(text) = place.kind {
             let symbol = self.names.symbol(text);
-            if matches!(
-                self.names.binding(symbol),
-                Binding::None | Binding::Unset | Binding::BuiltinParam
-            ) {
+            if matches!(self.names.binding(symbol), Binding::None | Binding::Unset | Binding::BuiltinParam) {
                 // The value comes first: `Set x to x + 1` does not define x.
                 if self.names.binding(symbol) != Binding::Unset {
                     self.names.bind(symbol, Binding::Unset);
@@ -338,13 +335,7 @@ impl<'s> Checker<'_, 's> {
         StmtKind::Assign(place, value)
     }
 
-    fn add_to(
-        &mut self,
-        op: UpdateOp,
-        value: &ast::Expr<'s>,
-        place: &ast::Expr<'s>,
-        span: Span,
-    ) -> StmtKind {
+    fn add_to(&mut self, op: UpdateOp, value: &ast::Expr<'s>, place: &ast::Expr<'s>, span: Span) -> StmtKind {
         let op = match op {
             UpdateOp::Add => BinaryOp::Add,
             UpdateOp::Subtract => BinaryOp::Sub,
@@ -406,11 +397,7 @@ impl<'s> Checker<'_, 's> {
 
     /// The Otherwise of a step, as a path of its own; the other path runs `rest` and comes
     /// first, so that both mean the same by the names that it introduces.
-    pub(super) fn with_otherwise(
-        &mut self,
-        step: &Step<'s>,
-        rest: impl FnOnce(&mut Self),
-    ) -> Option<Block> {
+    pub(super) fn with_otherwise(&mut self, step: &Step<'s>, rest: impl FnOnce(&mut Self)) -> Option<Block> {
         let Some(otherwise) = &step.otherwise else {
             rest(self);
             return None;

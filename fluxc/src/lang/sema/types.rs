@@ -271,7 +271,6 @@ impl<'s> Types<'s> {
     }
 
     /// The type, or what it may still become.
-    #[must_use]
     pub fn get(&self, id: TypeId) -> Result<Type, Open> {
         let id = self.resolve(id);
         if id.0 & VARIABLE == 0 {
@@ -328,7 +327,11 @@ impl<'s> Types<'s> {
                     (Open::Any, _) | (Open::Integer, Open::Float) => true,
                     (_, Open::Any | Open::Integer) | (Open::Float, Open::Float) => false,
                 };
-                if a_follows { self.bind(a, b) } else { self.bind(b, a) }
+                if a_follows {
+                    self.bind(a, b)
+                } else {
+                    self.bind(b, a)
+                }
                 true
             }
         }
@@ -402,9 +405,9 @@ impl<'s> Types<'s> {
         match self.settled(id) {
             Type::Str => true,
             Type::Array(element, _) => self.holds_text(element),
-            Type::Struct(id) => self
-                .structure(id)
-                .is_some_and(|row| row.fields.iter().any(|field| self.holds_text(field.ty))),
+            Type::Struct(id) => {
+                self.structure(id).is_some_and(|row| row.fields.iter().any(|field| self.holds_text(field.ty)))
+            }
             _ => false,
         }
     }
@@ -540,10 +543,7 @@ mod tests {
             [field("a", TypeId::U8), field("b", TypeId::F64), field("c", TypeId::I16)].into(),
         );
         assert_eq!(types.layout(ty), Some(Layout { size: 24, align: 8 }));
-        assert_eq!(
-            [0, 1, 2, 3].map(|at| types.field_offset(id, at)),
-            [Some(0), Some(8), Some(16), None]
-        );
+        assert_eq!([0, 1, 2, 3].map(|at| types.field_offset(id, at)), [Some(0), Some(8), Some(16), None]);
         let pair = types.intern(Type::Array(ty, 2));
         let mut text = String::new();
         types.write_descriptor(pair, &mut text);
