@@ -97,6 +97,8 @@ pub struct FunctionBuilder {
     /// Zeros of variables that nothing defines; they go to the front of the entry.
     zeros: Vec<InstId>,
     error: Option<BuildError>,
+    /// Values at which the builder stops.
+    value_limit: usize,
 }
 
 impl FunctionBuilder {
@@ -123,6 +125,7 @@ impl FunctionBuilder {
             work: Vec::new(),
             zeros: Vec::new(),
             error: None,
+            value_limit: 2 * limits::INSTRUCTIONS,
         };
         let entry = builder.create_block();
         for index in 0..declared.signature.params.len() {
@@ -132,6 +135,11 @@ impl FunctionBuilder {
         }
         builder.seal_block(entry);
         builder
+    }
+
+    /// Makes the builder stop at this many values already.
+    pub(super) fn limit_values(&mut self, limit: usize) {
+        self.value_limit = self.value_limit.min(limit);
     }
 
     /// The n-th parameter of the function. The zeroth value of the function if there is none.
@@ -568,7 +576,7 @@ impl FunctionBuilder {
     }
 
     fn push_param(&mut self, block: BlockId, ty: Type) -> ValueId {
-        if self.function.values.len() >= 2 * limits::INSTRUCTIONS {
+        if self.function.values.len() >= self.value_limit {
             self.fail(BuildError::TooManyInstructions);
             return ValueId::new(0);
         }

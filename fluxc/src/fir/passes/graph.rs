@@ -1,7 +1,7 @@
 //! Cleans the control flow graph: unreachable blocks, blocks that only jump on, chains.
 
 use super::Replacements;
-use crate::fir::{BlockCall, BlockId, Cfg, Function, Terminator, ValueDef, ValueId};
+use crate::fir::{Block, BlockCall, BlockId, Function, Terminator, ValueDef, ValueId};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -12,30 +12,51 @@ const HOPS: usize = 16;
 /// block with its successor where each is the other's only one.
 pub fn clean_graph(function: &mut Function) {
     drop_unreachable(function);
-    thread_jumps(function);
-    copy_returns(function);
-    drop_unreachable(function);
-    join_chains(function);
-    drop_unreachable(function);
+    let mut changed = thread_jumps(function);
+    changed |= copy_returns(function);
+    if changed {
+        drop_unreachable(function);
+    }
+    if join_chains(function) {
+        drop_unreachable(function);
+    }
+}
+
+fn reachable(function: &Function) -> Vec<bool> {
+    let mut reached = vec![false; function.blocks.len()];
+    let mut work = Vec::new();
+    if let Some(entry) = reached.first_mut() {
+        *entry = true;
+        work.push(0);
+    }
+    while let Some(at) = work.pop() {
+        for call in function.blocks[at].terminator.successors() {
+            let target = call.block.index();
+            if !core::mem::replace(&mut reached[target], true) {
+                work.push(target);
+            }
+        }
+    }
+    reached
 }
 
 /// Removes blocks that the entry does not reach.
 pub(super) fn drop_unreachable(function: &mut Function) {
-    let cfg = Cfg::new(function);
-    if cfg.order.len() == function.blocks.len() {
+    let reached = reachable(function);
+    if !reached.contains(&false) {
         return;
     }
     let mut new_id = vec![BlockId::new(0); function.blocks.len()];
     let mut count = 0;
     for (n, id) in new_id.iter_mut().enumerate() {
-        if cfg.position(BlockId::new(n)).is_some() {
+        if reached[n] {
             *id = BlockId::new(count);
             count += 1;
         }
     }
     let blocks = core::mem::take(&mut function.blocks);
     for (n, mut block) in blocks.into_iter().enumerate() {
-        if cfg.position(BlockId::new(n)).is_none() {
+        if !reached[n] {
             for &param in &block.params {
                 function.values[param.index()].def = ValueDef::None;
             }
@@ -61,7 +82,7 @@ pub(super) fn drop_unreachable(function: &mut Function) {
 
 /// Leads edges to a block without instructions and parameters that only jumps to where it
 /// jumps.
-fn thread_jumps(function: &mut Function) {
+fn thread_jumps(function: &mut Function) -> bool {
     let only_jumps: Vec<Option<BlockCall>> = function
         .blocks
         .iter()
@@ -73,16 +94,17 @@ fn thread_jumps(function: &mut Function) {
             _ => None,
         })
         .collect();
-    if only_jumps.iter().all(Option::is_none) {
-        return;
-    }
+    let mut changed = false;
     for block in &mut function.blocks {
         let mut slot = 0;
         while let Some(call) = block.terminator.successor_mut(slot) {
             slot += 1;
             for _ in 0..HOPS {
                 match only_jumps[call.block.index()] {
-                    Some(next) if next.block != call.block => *call = next,
+                    Some(next) if next.block != call.block => {
+                        *call = next;
+                        changed = true;
+                    }
                     _ => break,
                 }
             }
@@ -92,12 +114,15 @@ fn thread_jumps(function: &mut Function) {
             && then.args.of(&function.pool) == otherwise.args.of(&function.pool)
         {
             block.terminator = Terminator::Jump(*then);
+            changed = true;
         }
     }
+    changed
 }
 
 /// Returns at once where a jump leads to a block that only returns.
-fn copy_returns(function: &mut Function) {
+fn copy_returns(function: &mut Function) -> bool {
+    let mut changed = false;
     for n in 0..function.blocks.len() {
         let Terminator::Jump(call) = function.blocks[n].terminator else { continue };
         let target = &function.blocks[call.block.index()];
@@ -113,31 +138,48 @@ fn copy_returns(function: &mut Function) {
         };
         function.blocks[n].terminator = Terminator::Return(value);
         function.blocks[n].line = line;
+        changed = true;
     }
+    changed
 }
 
-fn join_chains(function: &mut Function) {
-    let cfg = Cfg::new(function);
-    let mut replacements = Replacements::new(function.values.len());
-    let mut joined = vec![false; function.blocks.len()];
-    let mut any = false;
-    for &id in &cfg.order {
-        if joined[id.index()] {
-            continue;
+fn join_chains(function: &mut Function) -> bool {
+    // Ways into each block; all blocks are reachable here.
+    let mut ways = vec![0u32; function.blocks.len()];
+    for call in function.blocks.iter().flat_map(|block| block.terminator.successors()) {
+        ways[call.block.index()] = ways[call.block.index()].saturating_add(1);
+    }
+    let next_of = |block: &Block, id: BlockId| match block.terminator {
+        Terminator::Jump(call)
+            if call.block != id && call.block.index() != 0 && ways[call.block.index()] == 1 =>
+        {
+            Some(call)
         }
-        while let Terminator::Jump(call) = function.blocks[id.index()].terminator {
-            if call.block == id || call.block.index() == 0 || cfg.predecessors(call.block).len() != 1 {
-                break;
-            }
+        _ => None,
+    };
+    // Each chain is followed once, from its first block.
+    let mut is_first = vec![true; function.blocks.len()];
+    let mut any = false;
+    for (n, block) in function.blocks.iter().enumerate() {
+        if let Some(call) = next_of(block, BlockId::new(n)) {
+            is_first[call.block.index()] = false;
             any = true;
-            joined[call.block.index()] = true;
+        }
+    }
+    if !any {
+        return false;
+    }
+    let mut replacements = Replacements::new(function.values.len());
+    for n in (0..function.blocks.len()).filter(|&n| is_first[n]) {
+        let id = BlockId::new(n);
+        while let Some(call) = next_of(&function.blocks[n], id) {
             let next = core::mem::take(&mut function.blocks[call.block.index()]);
             let args: Vec<ValueId> = function.list(call.args).to_vec();
             for (&param, arg) in next.params.iter().zip(args) {
                 replacements.replace(param, arg);
                 function.values[param.index()].def = ValueDef::None;
             }
-            let block = &mut function.blocks[id.index()];
+            let block = &mut function.blocks[n];
             if block.insts.is_empty() {
                 block.insts = next.insts;
             } else {
@@ -147,7 +189,6 @@ fn join_chains(function: &mut Function) {
             block.line = next.line;
         }
     }
-    if any {
-        replacements.apply(function);
-    }
+    replacements.apply(function);
+    true
 }

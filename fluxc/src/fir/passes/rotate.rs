@@ -14,6 +14,8 @@ use alloc::vec::Vec;
 
 /// Most instructions of a head that is copied.
 const HEAD: usize = 12;
+/// Most blocks from a head to the way back.
+const LENGTH: usize = 64;
 /// Most ways back to a head that is copied.
 const WAYS: usize = 2;
 
@@ -44,7 +46,9 @@ fn find_heads(function: &Function, cfg: &Cfg) -> BTreeMap<BlockId, BlockId> {
         let goes_back = position(call.block) < place;
         // One way stays in the loop, the other leaves it.
         let inside = |block| (position(call.block) + 1..=place).contains(&position(block));
-        if goes_back && head.insts.len() <= HEAD && inside(then.block) != inside(otherwise.block) {
+        let is_short = place - position(call.block).min(place) <= LENGTH;
+        if goes_back && is_short && head.insts.len() <= HEAD && inside(then.block) != inside(otherwise.block)
+        {
             ways.entry(call.block).or_default().push(id);
         }
     }
@@ -65,11 +69,15 @@ struct Rotation<'a> {
 
 impl<'a> Rotation<'a> {
     fn new(old: &'a Function, cfg: &'a Cfg, heads: BTreeMap<BlockId, BlockId>) -> Self {
+        let mut builder = FunctionBuilder::new(old);
+        // Values of a head that are used far away need a parameter at every join on the way.
+        // Where these become too many the function stays as it is.
+        builder.limit_values(4 * old.values.len() + 256);
         Self {
             old,
             cfg,
             heads,
-            builder: FunctionBuilder::new(old),
+            builder,
             map: vec![None; old.values.len()],
             variables: vec![None; old.values.len()],
             blocks: vec![BlockId::new(0); old.blocks.len()],
