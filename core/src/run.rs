@@ -72,8 +72,15 @@ fn load_csv(path: &str) -> Result<String, String> {
     String::from_utf8(source.bytes).map_err(|_| format!("{path} is not UTF-8 text"))
 }
 
+/// Addresses and waves; a device without a wave reads back what is written to it.
+fn waves(request: &Request) -> Result<Vec<(String, String)>, Error> {
+    let whole = |text: &String| if text.contains('=') { text.clone() } else { format!("{text}=") };
+    let list: Vec<String> = request.sim.iter().map(whole).collect();
+    pairs("--sim", &list, "\"i2c:0x48=sine(25,10,60s)\"")
+}
+
 fn simulated(request: &Request) -> Result<SimBus, Error> {
-    let sims = pairs("--sim", &request.sim, "\"i2c:0x48=sine(25,10,60s)\"")?;
+    let sims = waves(request)?;
     flux_system::bus::simulated(request.seed, &sims, &mut load_csv)
         .map_err(|error| Error::Boot(error.to_string()))
 }
@@ -209,7 +216,7 @@ pub fn pack(request: &Request, config: &Config) -> Result<Vec<u8>, Error> {
             .map(|source| Document { name: source.name.clone(), bytes: source.bytes.clone() })
             .collect(),
         parameters: config.merged(&pairs("--set", &request.set, "threshold=30")?),
-        simulations: pairs("--sim", &request.sim, "\"i2c:0x48=sine(25,10,60s)\"")?,
+        simulations: waves(request)?,
         seed: request.seed,
         duration_ns: request.duration_ns,
         clock: match request.clock {
