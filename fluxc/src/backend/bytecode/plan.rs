@@ -14,8 +14,8 @@
 //! 3. All steps take near-linear time, whatever the graph.
 
 use crate::fir::{
-    BlockId, Cfg, Dominators, Effect, Function, Inst, IntCompare, IntKind, IntOp, IntUnaryOp, Terminator,
-    ValueDef, ValueId,
+    AccessFacts, BlockId, Cfg, Dominators, Effect, Function, Inst, IntCompare, IntKind, IntOp, IntUnaryOp,
+    Terminator, ValueDef, ValueId,
 };
 use alloc::collections::BTreeMap;
 use alloc::vec;
@@ -77,6 +77,8 @@ pub(super) struct Plan {
     pub(super) passed_to: Vec<u32>,
     /// Per value a register that it should best be in.
     pub(super) wanted: Vec<u8>,
+    /// Per value how many of its low bits are used at most; 64 for the whole word.
+    bits_used: Vec<u8>,
     /// Per value whether a comparison is part of its block's branch.
     fused: Vec<bool>,
     /// Positions of calls, ascending.
@@ -107,6 +109,7 @@ impl Plan {
             weight: vec![0; values],
             passed_to: vec![NONE; values],
             wanted: vec![NO_REGISTER; values],
+            bits_used: vec![0; values],
             fused: vec![false; values],
             calls: Vec::new(),
             regions: Vec::new(),
@@ -147,6 +150,11 @@ impl Plan {
     pub(super) fn crosses_call(&self, start: u32, end: u32) -> bool {
         let next = self.calls.partition_point(|&call| call < start);
         self.calls.get(next).is_some_and(|&call| call < end)
+    }
+
+    /// Tells whether nothing uses more than the low `bits` bits of a result.
+    pub(super) fn uses_only(&self, result: Option<ValueId>, bits: u32) -> bool {
+        result.is_some_and(|value| u32::from(self.bits_used[value.index()]) <= bits)
     }
 
     /// Tells whether a place is in a loop.
@@ -348,7 +356,7 @@ impl Plan {
                 if self.is_silent(&data.inst, data.result) {
                     continue;
                 }
-                self.instruction_uses(function, &data.inst, place, position);
+                self.instruction_uses(function, &data.inst, data.result, place, position);
             }
         }
     }
@@ -386,15 +394,15 @@ impl Plan {
                 {
                     self.fused[root.index()] = true;
                     if fits_i32(function, self.root(b)).is_some() {
-                        self.use_in_register(function, a, place, position);
+                        self.use_in_register(function, a, place, position, 64);
                     } else if fits_i32(function, self.root(a)).is_some() {
-                        self.use_in_register(function, b, place, position);
+                        self.use_in_register(function, b, place, position, 64);
                     } else {
-                        self.use_in_register(function, a, place, position);
-                        self.use_in_register(function, b, place, position);
+                        self.use_in_register(function, a, place, position, 64);
+                        self.use_in_register(function, b, place, position, 64);
                     }
                 } else {
-                    self.use_in_register(function, *condition, place, position);
+                    self.use_in_register(function, *condition, place, position, 64);
                 }
             }
             Terminator::Return(Some(value)) => {
@@ -402,7 +410,7 @@ impl Plan {
                 self.use_anywhere(function, *value, place, position);
             }
             Terminator::Switch { value, .. } | Terminator::Leave(_, Some(value)) => {
-                self.use_in_register(function, *value, place, position);
+                self.use_in_register(function, *value, place, position, 64);
             }
             _ => {}
         }
@@ -413,7 +421,14 @@ impl Plan {
         self.wanted[root] = register;
     }
 
-    fn instruction_uses(&mut self, function: &Function, inst: &Inst, place: usize, position: u32) {
+    fn instruction_uses(
+        &mut self,
+        function: &Function,
+        inst: &Inst,
+        result: Option<ValueId>,
+        place: usize,
+        position: u32,
+    ) {
         if let Some(bits) = helper_constant(inst) {
             self.use_constant(function, bits, place);
         }
@@ -431,6 +446,8 @@ impl Plan {
             return;
         }
         let immediate = immediate_operand(function, self, inst);
+        // All uses of the result are behind this place, so that they are known.
+        let used = result.map_or(64, |value| self.bits_used[value.index()]);
         let mut copy = *inst;
         let mut n = 0;
         let mut operands = [None; 3];
@@ -441,12 +458,12 @@ impl Plan {
         for (n, value) in operands.into_iter().enumerate() {
             let Some(value) = value else { continue };
             if immediate != Some(n) {
-                self.use_in_register(function, value, place, position);
+                self.use_in_register(function, value, place, position, bits_read(inst, n, used));
             }
         }
         if let Some(list) = inst.operand_list() {
             for &value in function.list(list) {
-                self.use_in_register(function, value, place, position);
+                self.use_in_register(function, value, place, position, 64);
             }
         }
     }
@@ -455,20 +472,29 @@ impl Plan {
     fn use_anywhere(&mut self, function: &Function, value: ValueId, place: usize, position: u32) {
         let root = self.root(value);
         if constant_bits(function, root).is_none() {
-            self.use_value(root, place, position);
+            self.use_value(root, place, position, 64);
         }
     }
 
-    fn use_in_register(&mut self, function: &Function, value: ValueId, place: usize, position: u32) {
+    /// A use of the low `bits` bits that needs a register.
+    fn use_in_register(
+        &mut self,
+        function: &Function,
+        value: ValueId,
+        place: usize,
+        position: u32,
+        bits: u8,
+    ) {
         let root = self.root(value);
         match constant_bits(function, root) {
-            Some(bits) => self.use_constant(function, bits, place),
-            None => self.use_value(root, place, position),
+            Some(word) => self.use_constant(function, word, place),
+            None => self.use_value(root, place, position, bits),
         }
     }
 
-    fn use_value(&mut self, value: ValueId, place: usize, position: u32) {
+    fn use_value(&mut self, value: ValueId, place: usize, position: u32, bits: u8) {
         let at = value.index();
+        self.bits_used[at] = self.bits_used[at].max(bits);
         let cost = self.cost(place);
         self.weight[at] = self.weight[at].saturating_add(cost);
         if self.end[at] >= position {
@@ -530,6 +556,23 @@ pub(super) fn constant_bits(function: &Function, value: ValueId) -> Option<u64> 
 /// The constant of a value as a signed 32-bit immediate, if it is one.
 pub(super) fn fits_i32(function: &Function, value: ValueId) -> Option<i32> {
     constant_bits(function, value).and_then(|bits| i32::try_from(bits.cast_signed()).ok())
+}
+
+/// How many low bits of its n-th operand an instruction reads, if only the low `used` bits
+/// of its result are used. The low bits of sums, products and bitwise operations depend on
+/// nothing but the low bits of the operands.
+fn bits_read(inst: &Inst, n: usize, used: u8) -> u8 {
+    let cut = |kind: IntKind| used.min(kind.bits().to_le_bytes()[0]);
+    match (inst, n) {
+        (Inst::Int(IntOp::WrappingAdd | IntOp::WrappingSub | IntOp::WrappingMul, kind, _), _)
+        | (Inst::Int(IntOp::Shl, kind, _), 0)
+        | (Inst::IntUnary(IntUnaryOp::Wrap | IntUnaryOp::WrappingNeg, kind, _), _) => cut(*kind),
+        (Inst::Int(IntOp::And | IntOp::Or | IntOp::Xor, ..), _) | (Inst::Select(_), 1 | 2) => used,
+        (Inst::Store { access, .. } | Inst::StoreIndexed { access, .. }, 0) => {
+            (access.bytes() * 8).to_le_bytes()[0]
+        }
+        _ => 64,
+    }
 }
 
 /// The operand whose word is the result's word.

@@ -557,8 +557,8 @@ impl Selector<'_> {
         }
         let rd = self.target(result);
         match *inst {
-            Inst::Int(op, kind, args) => self.int_op(inst, op, kind, args, rd),
-            Inst::IntUnary(op, kind, a) => self.int_unary(inst, op, kind, a, rd),
+            Inst::Int(op, kind, args) => self.int_op(inst, op, kind, args, result),
+            Inst::IntUnary(op, kind, a) => self.int_unary(inst, op, kind, a, result),
             Inst::Float(op, kind, args) => self.float_op(op, kind, args, rd),
             Inst::FloatUnary(op, kind, a) => self.float_unary(op, kind, a, rd),
             Inst::IntCompare(op, [a, b]) => {
@@ -696,12 +696,13 @@ impl Selector<'_> {
         }
     }
 
-    fn int_op(&mut self, inst: &Inst, op: IntOp, kind: IntKind, args: [ValueId; 2], rd: u8) {
+    fn int_op(&mut self, inst: &Inst, op: IntOp, kind: IntKind, args: [ValueId; 2], result: Option<ValueId>) {
+        let rd = self.target(result);
         if let Some(n) = immediate_operand(self.function, self.plan, inst) {
             let (other, constant) = if n == 1 { (args[0], args[1]) } else { (args[1], args[0]) };
             let immediate = fits_i32(self.function, self.plan.root(constant)).unwrap_or(0);
             let [a] = self.read_all([other]);
-            return self.int_op_immediate(op, kind, a, immediate, rd);
+            return self.int_op_immediate(op, kind, a, immediate, result);
         }
         let trapping = |opcode| (opcode, val(int_type(kind) as u8));
         match op {
@@ -722,7 +723,7 @@ impl Selector<'_> {
                     IntOp::WrappingSub => Opcode::Isub,
                     _ => Opcode::Imul,
                 };
-                self.wrapped(opcode, kind, &[reg(a), reg(b)], rd);
+                self.wrapped(opcode, kind, &[reg(a), reg(b)], result);
             }
             IntOp::And | IntOp::Or | IntOp::Xor => {
                 let [a, b] = self.read_all(args);
@@ -741,7 +742,7 @@ impl Selector<'_> {
                     b = SCRATCH;
                 }
                 match op {
-                    IntOp::Shl => self.wrapped(Opcode::Ishl, kind, &[reg(a), reg(b)], rd),
+                    IntOp::Shl => self.wrapped(Opcode::Ishl, kind, &[reg(a), reg(b)], result),
                     _ if kind.is_signed() => self.emit_to(Opcode::Ishr, rd, &[reg(a), reg(b)]),
                     _ => self.emit_to(Opcode::Ushr, rd, &[reg(a), reg(b)]),
                 }
@@ -763,7 +764,7 @@ impl Selector<'_> {
                         }
                         let copies = self.constant_in(copies, SCRATCH);
                         self.emit_to(Opcode::Imul, SCRATCH, &[reg(a), reg(copies)]);
-                        self.wrapped(opcode, kind, &[reg(SCRATCH), reg(b)], rd);
+                        self.wrapped(opcode, kind, &[reg(SCRATCH), reg(b)], result);
                     }
                 }
             }
@@ -777,7 +778,8 @@ impl Selector<'_> {
         }
     }
 
-    fn int_op_immediate(&mut self, op: IntOp, kind: IntKind, a: u8, immediate: i32, rd: u8) {
+    fn int_op_immediate(&mut self, op: IntOp, kind: IntKind, a: u8, immediate: i32, result: Option<ValueId>) {
+        let rd = self.target(result);
         let immediate = match op {
             IntOp::Sub | IntOp::WrappingSub => immediate.wrapping_neg(),
             _ => immediate,
@@ -788,18 +790,19 @@ impl Selector<'_> {
             IntOp::And => self.emit_to(Opcode::Andi, rd, &rest),
             IntOp::Or => self.emit_to(Opcode::Ori, rd, &rest),
             IntOp::Xor => self.emit_to(Opcode::Xori, rd, &rest),
-            _ => self.wrapped(Opcode::Lea, kind, &rest, rd),
+            _ => self.wrapped(Opcode::Lea, kind, &rest, result),
         }
     }
 
-    /// Emits a 64-bit operation and cuts its result to the kind.
-    fn wrapped(&mut self, opcode: Opcode, kind: IntKind, rest: &[Argument], rd: u8) {
+    /// Emits a 64-bit operation and cuts its result to the kind, if anything sees the rest.
+    fn wrapped(&mut self, opcode: Opcode, kind: IntKind, rest: &[Argument], result: Option<ValueId>) {
+        let rd = self.target(result);
         match extension(kind) {
-            None => self.emit_to(opcode, rd, rest),
-            Some(choice) => {
+            Some(choice) if !self.plan.uses_only(result, kind.bits()) => {
                 self.emit_to(opcode, SCRATCH, rest);
                 self.emit_to(Opcode::Extend, rd, &[reg(SCRATCH), val(choice as u8)]);
             }
+            _ => self.emit_to(opcode, rd, rest),
         }
     }
 
@@ -825,7 +828,8 @@ impl Selector<'_> {
         self.emit_to(opcode, rd, &[reg(a), reg(b)]);
     }
 
-    fn int_unary(&mut self, inst: &Inst, op: IntUnaryOp, kind: IntKind, a: ValueId, rd: u8) {
+    fn int_unary(&mut self, inst: &Inst, op: IntUnaryOp, kind: IntKind, a: ValueId, result: Option<ValueId>) {
+        let rd = self.target(result);
         let [a] = self.read_all([a]);
         let narrow = kind.bits() < 64;
         let outside = 64 - kind.bits();
@@ -839,9 +843,9 @@ impl Selector<'_> {
                 self.emit_to(Opcode::CmpLt, SECOND_OPERAND, &[reg(a), reg(ZERO)]);
                 self.emit_to(Opcode::Select, rd, &[reg(SECOND_OPERAND), reg(SCRATCH), reg(a)]);
             }
-            IntUnaryOp::WrappingNeg => self.wrapped(Opcode::Ineg, kind, &[reg(a)], rd),
+            IntUnaryOp::WrappingNeg => self.wrapped(Opcode::Ineg, kind, &[reg(a)], result),
             IntUnaryOp::Not if kind.is_signed() || !narrow => self.emit_to(Opcode::Inot, rd, &[reg(a)]),
-            IntUnaryOp::Not => self.wrapped(Opcode::Inot, kind, &[reg(a)], rd),
+            IntUnaryOp::Not => self.wrapped(Opcode::Inot, kind, &[reg(a)], result),
             IntUnaryOp::Popcount => {
                 let a = self.zero_extended(kind, a);
                 self.emit_to(Opcode::Popcount, rd, &[reg(a)]);
