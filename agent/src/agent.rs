@@ -625,21 +625,21 @@ impl Agent {
             }
             Left::Stopped(Stop::Halt) => {
                 let status = self.task.as_ref().map_or(0, |task| task.about.status);
-                self.close_run(sys, shared, Failure::TargetEnded);
+                self.close_run(sys, Failure::TargetEnded);
                 Some(self.ended(sys, shared, Exit::Stopped(status)))
             }
             Left::Stopped(Stop::Panic(reason)) => {
-                self.close_run(sys, shared, Failure::TargetEnded);
+                self.close_run(sys, Failure::TargetEnded);
                 let text = alloc::format!("agent {} failed: {reason}", self.context.name);
                 Some(self.trapped(sys, shared, TrapKind::Fail, text))
             }
             Left::Stopped(Stop::Reset) => {
-                self.close_run(sys, shared, Failure::Answered(Status::General));
+                self.close_run(sys, Failure::Answered(Status::General));
                 self.reset(sys, shared)
             }
             Left::Stopped(Stop::Exception(code)) => self.abandoned(sys, shared, code),
             Left::Trapped(trap) => {
-                self.close_run(sys, shared, Failure::Trapped);
+                self.close_run(sys, Failure::Trapped);
                 let text = self.describe_trap(&trap);
                 Some(self.trapped(sys, shared, trap.kind, text))
             }
@@ -649,6 +649,7 @@ impl Agent {
     /// The run stands in a wait. The Loop steps aside at YIELD and Wait.
     fn suspended(&mut self) {
         let Some(mut task) = self.task.take() else { return };
+        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
         task.about.suspended = true;
         match &task.about.wait {
             Some(wait) if wait.is_open() && task.about.kind == RunKind::Loop => {
@@ -790,11 +791,14 @@ impl Agent {
     }
 
     /// Ends the working run because the agent ends; its request ends in `failure`.
-    fn close_run<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &Shared, failure: Failure) {
+    fn close_run<S: Syscalls + ?Sized>(&mut self, sys: &mut S, failure: Failure) {
         let Some(task) = self.task.take() else { return };
         let Task { run, about } = *task;
-        if let Some((request, _)) = about.request.filter(|_| !about.replied) {
-            self.context.answer_error(sys, shared, request, failure);
+        if let Some((request, _)) = about.request.filter(|_| !about.replied)
+            && sys.answer_error(self.context.id, request, failure).is_ok()
+        {
+            // A request that had ended before needs no word: nobody waits for it.
+            self.context.counters.sent.add(MessageType::Error);
         }
         self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
         self.instance.end(run);
@@ -881,7 +885,7 @@ impl Agent {
         shared: &mut Shared,
         exit: Exit,
     ) -> Step {
-        self.close_run(sys, shared, Failure::TargetEnded);
+        self.close_run(sys, Failure::TargetEnded);
         self.context.abandon_requests(sys, shared);
         if let Some((timer, _)) = self.context.timer.take() {
             sys.cancel_timer(self.context.id, timer);

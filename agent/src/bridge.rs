@@ -177,13 +177,13 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             }
             Err(status @ (Status::Denied | Status::Overflow)) => refused(status),
             Err(status) => {
-                // The request ends in its ERROR at once.
+                // Without a request in the kernel, it ends in its ERROR at once.
                 let number = Context::next_number(self.shared);
                 self.context.counters.sent.add(message);
                 self.context.log_sent(self.sys, self.shared, message, target, Some(number));
                 let what = (target, form.name.as_str(), number);
-                let failure = flux_kcore::message::Failure::Answered(status);
-                self.context.failed(self.sys, self.shared, kind, what, failure);
+                let reason = crate::context::refusal(status);
+                self.context.failed(self.sys, self.shared, kind, what, reason);
                 HostOutcome::status(status)
             }
         }

@@ -136,12 +136,7 @@ impl Context {
     ) {
         self.counters.add(|c| &mut c.dead_letters);
         if shared.wants(LogLevel::Warning) {
-            let reason = match status {
-                Status::NotFound => "no agent of this name is running",
-                Status::Busy => "its mailbox, or this agent's share of it, is full",
-                Status::Deadlock => "each would wait for the other",
-                other => other.meaning(),
-            };
+            let reason = refusal(status);
             let text = alloc::format!(
                 "dead letter: {} → {} {}: {reason}",
                 kind.name(),
@@ -184,7 +179,7 @@ impl Context {
                     sys.log(self.id, LogLevel::Info, &text);
                 }
             }
-            Outcome::Error(failure) => self.failed(sys, shared, kind, (target, name, number), *failure),
+            Outcome::Error(failure) => self.failed(sys, shared, kind, (target, name, number), failure),
         }
     }
 
@@ -195,7 +190,7 @@ impl Context {
         shared: &Shared,
         kind: RequestKind,
         (target, name, number): (u64, &str, u64),
-        failure: Failure,
+        reason: impl core::fmt::Display,
     ) {
         self.counters.taken.add(MessageType::Error);
         self.counters.add(|c| match kind {
@@ -203,7 +198,7 @@ impl Context {
             RequestKind::Delegate => &mut c.delegate_errors,
         });
         if shared.wants(LogLevel::Warning) {
-            let text = alloc::format!("ERROR ← {} {name} #{number}: {failure}", self.target_name(target));
+            let text = alloc::format!("ERROR ← {} {name} #{number}: {reason}", self.target_name(target));
             sys.log(self.id, LogLevel::Warning, &text);
         }
     }
@@ -360,6 +355,16 @@ impl Context {
     /// Whether a delegation is open.
     pub(crate) fn is_delegating(&self) -> bool {
         self.requests.iter().any(|open| open.kind == RequestKind::Delegate && open.outcome.is_none())
+    }
+}
+
+/// Why the kernel did not take a message, for people.
+pub(crate) const fn refusal(status: Status) -> &'static str {
+    match status {
+        Status::NotFound => "no agent of this name is running",
+        Status::Busy => "its mailbox, or this agent's share of it, is full",
+        Status::Deadlock => "each would wait for the other",
+        other => other.meaning(),
     }
 }
 

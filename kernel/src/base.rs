@@ -83,7 +83,10 @@ pub struct Core {
 
 impl core::fmt::Debug for Core {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Core").field("shard", &self.shard).field("devices", &self.devices).finish_non_exhaustive()
+        f.debug_struct("Core")
+            .field("shard", &self.shard)
+            .field("devices", &self.devices)
+            .finish_non_exhaustive()
     }
 }
 
@@ -137,7 +140,8 @@ impl Core {
     /// Writes a record in the name of `agent`, or of the kernel.
     pub fn record(&mut self, stream: Stream, agent: Option<AgentId>, level: LogLevel, text: &str) {
         if self.log.wants(level) {
-            let name = agent.and_then(|agent| self.known.get(&agent.slot())).map(|known| Arc::clone(&known.name));
+            let name =
+                agent.and_then(|agent| self.known.get(&agent.slot())).map(|known| Arc::clone(&known.name));
             self.log.push(stream, self.shard.now(), name, level, text);
         }
     }

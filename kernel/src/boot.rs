@@ -89,7 +89,7 @@ impl BootReport {
                 String::from(detail.trim_end())
             })
             .collect();
-        lines.push(alloc::format!("boot level {}: {level}", u8::from(level as u8)));
+        lines.push(alloc::format!("boot level {}: {level}", level as u8));
         lines
     }
 }

@@ -1,5 +1,6 @@
 //! What a refused call says to people, beside the status that programs see.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 
 use flux_abi::capability::CapabilityKind;
@@ -63,7 +64,7 @@ pub enum KernelError {
         /// The agent.
         agent: String,
         /// What is wrong.
-        error: OpenError,
+        error: Box<OpenError>,
     },
     /// The agent uses something it does not declare.
     #[error("agent {agent} uses {object} without {kind}; add {kind} to its capabilities", kind = kind.name())]
@@ -119,7 +120,7 @@ pub struct Refusal {
     /// What R61 shows.
     pub status: Status,
     /// What happened, where more can be said than the status.
-    pub error: Option<KernelError>,
+    pub error: Option<Box<KernelError>>,
 }
 
 impl From<Status> for Refusal {
@@ -130,6 +131,6 @@ impl From<Status> for Refusal {
 
 impl From<KernelError> for Refusal {
     fn from(error: KernelError) -> Self {
-        Self { status: error.status(), error: Some(error) }
+        Self { status: error.status(), error: Some(Box::new(error)) }
     }
 }

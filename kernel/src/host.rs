@@ -54,10 +54,10 @@ impl Host for Core {
             Opcode::Query => outcome(self.query(caller, a, call.immediate)),
             Opcode::CapCheck => outcome(Ok(u64::from(self.covers(caller, a, b)))),
             Opcode::CapGrant => outcome(self.grant(caller, a, b)),
-            Opcode::CapRevoke => {
-                outcome(self.revoke(caller, Handle::from_word(a)).map(|()| 0))
+            Opcode::CapRevoke => outcome(self.revoke(caller, Handle::from_word(a)).map(|()| 0)),
+            Opcode::Spawn => {
+                outcome(syscall::spawn(self, caller, a, b, memory).map_err(|refusal| refusal.status))
             }
-            Opcode::Spawn => outcome(syscall::spawn(self, caller, a, b, memory).map_err(|refusal| refusal.status)),
             Opcode::Suspend => outcome(self.managed(caller, a).and_then(|agent| self.hold(agent))),
             Opcode::Resume | Opcode::SysWake => {
                 outcome(self.managed(caller, a).and_then(|agent| self.unhold(agent)))

@@ -19,9 +19,9 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod base;
 pub mod boot;
 pub mod compile;
-pub mod base;
 pub mod devices;
 pub mod error;
 mod host;

@@ -66,14 +66,7 @@ impl LogBuffer {
 
     /// Adds a record; its text is cut and freed of control characters, so that no agent can
     /// write a line in another one's name.
-    pub fn push(
-        &mut self,
-        stream: Stream,
-        time: Time,
-        agent: Option<Arc<str>>,
-        level: LogLevel,
-        text: &str,
-    ) {
+    pub fn push(&mut self, stream: Stream, time: Time, agent: Option<Arc<str>>, level: LogLevel, text: &str) {
         if self.wants(level) {
             self.records.push(Record { stream, time, agent, level, text: one_line(text) });
         }
@@ -179,10 +172,7 @@ mod tests {
         };
         let format = LineFormat::for_names(["alert", "temp-monitor"].into_iter());
         assert_eq!(format.line(&record(LogLevel::Info, "up")), "    12.000s  alert         up");
-        assert_eq!(
-            format.line(&record(LogLevel::Warning, "up")),
-            "    12.000s  alert         warning: up"
-        );
+        assert_eq!(format.line(&record(LogLevel::Warning, "up")), "    12.000s  alert         warning: up");
     }
 
     #[test]

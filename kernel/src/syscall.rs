@@ -187,10 +187,7 @@ fn allocate(size: u64, memory: &mut dyn UserMemory) -> Result<u64, Status> {
         return Err(if size == 0 { Status::Invalid } else { Status::NoMemory });
     }
     let region = SharedRegion::new(size).map_err(|_| Status::NoMemory)?;
-    memory
-        .map_region(region, RegionRights::ReadWrite, size)
-        .map(u64::from)
-        .map_err(|_| Status::NoMemory)
+    memory.map_region(region, RegionRights::ReadWrite, size).map(u64::from).map_err(|_| Status::NoMemory)
 }
 
 fn release(region: u64, memory: &mut dyn UserMemory) -> Result<u64, Status> {
@@ -356,7 +353,8 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
     };
     let agent = core.execute(caller, execution)?;
     let rights = Rights::MANAGE.with(Rights::WRITE);
-    let handle = core.mint(caller, Grant::new(CapabilityKind::Communicate, Object::Endpoint(agent), rights))?;
+    let handle =
+        core.mint(caller, Grant::new(CapabilityKind::Communicate, Object::Endpoint(agent), rights))?;
     Ok(handle.word())
 }
 

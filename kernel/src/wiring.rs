@@ -8,6 +8,7 @@
 //!    each derived from a handle of whoever starts it and never wider.
 //! 2. A link whose kind the module does not declare is refused before the agent exists.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -90,7 +91,7 @@ impl Core {
             if link.kind == LinkKind::Device {
                 self.devices
                     .open(&link.name, &link.channel)
-                    .map_err(|error| KernelError::Device { agent: name.clone(), error })?;
+                    .map_err(|error| KernelError::Device { agent: name.clone(), error: Box::new(error) })?;
             }
         }
         let process = self.process_of(caller);
@@ -187,13 +188,13 @@ impl Core {
 
     /// What a link's handle stands for; `None` for links that this kernel leaves unwired.
     fn grant_of(&mut self, link: &Link, agent: &str) -> Result<Option<Grant>, KernelError> {
-        let refused = |status| KernelError::Grant { agent: agent.to_string(), object: describe(link), status };
+        let refused =
+            |status| KernelError::Grant { agent: agent.to_string(), object: describe(link), status };
         Ok(match link.kind {
             LinkKind::Device => {
-                let number = self
-                    .devices
-                    .open(&link.name, &link.channel)
-                    .map_err(|error| KernelError::Device { agent: agent.to_string(), error })?;
+                let number = self.devices.open(&link.name, &link.channel).map_err(|error| {
+                    KernelError::Device { agent: agent.to_string(), error: Box::new(error) }
+                })?;
                 let object = Object::Device(number.0);
                 let mut grant =
                     Grant { kinds: CapabilitySet::EMPTY, object, rights: Rights::GRANT, badge: 0 };
@@ -234,6 +235,19 @@ impl Core {
                 Some(alloc::format!("{} {}", names(grant(*word)?.kinds).join("+"), describe(link)))
             })
             .collect();
+        // Kinds without a handle of their own: a barrier needs COMMUNICATE and no target.
+        let mut shown = CapabilitySet::EMPTY;
+        for word in &launch.links {
+            for kind in grant(*word).map_or(CapabilitySet::EMPTY, |grant| grant.kinds).iter() {
+                shown = shown.with(kind);
+            }
+        }
+        if shown.contains(CapabilityKind::Communicate) {
+            shown = shown.with(CapabilityKind::Network);
+        }
+        let bare =
+            launch.capabilities.iter().filter(|kind| !shown.contains(*kind) && !PLAIN_KINDS.contains(kind));
+        held.extend(bare.map(|kind| kind.name().to_string()));
         let plain = PLAIN_KINDS.into_iter().filter(|kind| launch.capabilities.contains(*kind));
         held.extend(plain.map(|kind| kind.name().to_string()));
         if held.is_empty() {
@@ -245,7 +259,8 @@ impl Core {
     /// An endpoint for a name that nobody has: an agent that has ended already, so that what is
     /// sent to it is a dead letter by the same rule as for any other that has ended.
     fn nobody(&mut self, name: &str) -> Result<AgentId, Status> {
-        let agent = self.shard.spawn(Birth { handles: 0, memory: 0, ..Birth::new(name, ProcessId::KERNEL) })?;
+        let agent =
+            self.shard.spawn(Birth { handles: 0, memory: 0, ..Birth::new(name, ProcessId::KERNEL) })?;
         self.shard.end(agent, Exit::Stopped(0));
         Ok(agent)
     }

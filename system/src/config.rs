@@ -26,7 +26,10 @@ pub struct Platform {
 
 impl core::fmt::Debug for Platform {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Platform").field("name", &self.name).field("hardware", &self.hardware).finish_non_exhaustive()
+        f.debug_struct("Platform")
+            .field("name", &self.name)
+            .field("hardware", &self.hardware)
+            .finish_non_exhaustive()
     }
 }
 

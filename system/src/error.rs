@@ -117,7 +117,9 @@ mod tests {
 
     #[test]
     fn the_distance_counts_edits() {
-        for (a, b, edits) in [("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("a", "a", 0)] {
+        for (a, b, edits) in
+            [("", "", 0), ("abc", "", 3), ("", "ab", 2), ("kitten", "sitting", 3), ("a", "a", 0)]
+        {
             assert_eq!(distance(a, b), edits, "{a} {b}");
         }
     }

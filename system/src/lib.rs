@@ -28,9 +28,9 @@ mod system;
 
 pub use config::{Config, Platform};
 pub use error::BootError;
+pub use flux_kcore::time::{Span, Time};
 pub use flux_kernel::compile;
 pub use flux_kernel::kernel::ClockMode;
 pub use flux_kernel::log::{LogSink, NoSink, Record, Seconds, Stream};
-pub use flux_kcore::time::{Span, Time};
 pub use summary::Summary;
 pub use system::{Next, System};

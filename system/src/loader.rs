@@ -16,6 +16,8 @@ use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_agent::Runtime;
 use flux_agent::parameters::{self, ParameterError};
+use flux_fluxc::diag::{Diagnostic, Severity};
+use flux_fluxc::span::LineTable;
 use flux_hal::Stream;
 use flux_isa::Module;
 use flux_kcore::capability::{Grant, Handle};
@@ -39,6 +41,7 @@ struct Loader<'k> {
     agent: AgentId,
     root: Handle,
     memory: NativeMemory,
+    remarks: Vec<(String, Vec<Diagnostic>)>,
 }
 
 /// Output that is offered for a document at first: this many bytes for each of its own …
@@ -46,18 +49,21 @@ const OUTPUT_FACTOR: usize = 8;
 /// … and this many more.
 const OUTPUT_BASE: usize = 64 << 10;
 
-/// Compiles, loads and executes the documents of `config`.
+/// Compiles, loads and executes the documents of `config`; what the compiler remarked, by document.
 ///
 /// # Errors
 /// What is wrong with them, all documents together where that is possible.
-pub(crate) fn load(kernel: &mut Kernel<Runtime>, config: &Config) -> Result<(), BootError> {
+pub(crate) fn load(
+    kernel: &mut Kernel<Runtime>,
+    config: &Config,
+) -> Result<Vec<(String, Vec<Diagnostic>)>, BootError> {
     if config.documents.is_empty() {
         return Err(BootError::NoDocument);
     }
     let refused = |status| BootError::Kernel { what: "the loader", status };
     let (_, agent, root) = kernel.native_process("loader", Grant::ROOT).map_err(refused)?;
-    let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new() };
-    let result = loader.run(config);
+    let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new(), remarks: Vec::new() };
+    let result = loader.run(config).map(|()| core::mem::take(&mut loader.remarks));
     // What the loader holds goes with it; the handles of the agents stay.
     loader.kernel.end_native(agent);
     result
@@ -106,20 +112,29 @@ impl Loader<'_> {
         self.memory.clear();
         match result {
             Ok(modules) => {
-                for diagnostic in &diagnostics {
-                    let text = alloc::format!("  {name}: {}: {}", diagnostic.code, diagnostic.message);
-                    self.kernel.record(Stream::Boot, LogLevel::Warning, &text);
-                }
+                self.remark(name, source, diagnostics);
                 Ok(modules)
             }
             Err(refusal) => {
-                let error = refusal.error.unwrap_or_else(|| KernelError::Start {
-                    agent: name.to_string(),
-                    reason: refusal.status.meaning().to_string(),
-                });
+                let error = detail(refusal, name);
                 Err(Rejected { document: name.to_string(), diagnostics, error })
             }
         }
+    }
+
+    /// Says what the compiler remarked on a document that it took.
+    fn remark(&mut self, name: &str, source: &[u8], diagnostics: Vec<Diagnostic>) {
+        let lines = LineTable::new(core::str::from_utf8(source).unwrap_or_default());
+        for diagnostic in &diagnostics {
+            let (level, word) = match diagnostic.severity() {
+                Severity::Note => (LogLevel::Info, "note: "),
+                _ => (LogLevel::Warning, ""),
+            };
+            let line = lines.line(diagnostic.span.start);
+            let text = alloc::format!("{name}:{line}: {word}{} ({})", diagnostic.message, diagnostic.code);
+            self.kernel.record(Stream::Boot, level, &text);
+        }
+        self.remarks.push((name.to_string(), diagnostics));
     }
 
     /// One COMPILE call; also how many bytes its output takes.
@@ -201,13 +216,7 @@ impl Loader<'_> {
     fn execute(&mut self, config: &Config, one: &Compiled) -> Result<(), KernelError> {
         let name = &one.module.meta.name;
         self.memory.clear();
-        let refused = |refusal: Refusal| {
-            refusal.error.unwrap_or_else(|| KernelError::Start {
-                agent: name.clone(),
-                reason: refusal.status.meaning().to_string(),
-            })
-        };
-        let result = self.try_execute(config, one).map_err(refused);
+        let result = self.try_execute(config, one).map_err(|refusal| detail(refusal, name));
         if result.is_ok() {
             self.announce(one);
         }
@@ -258,6 +267,14 @@ impl Loader<'_> {
             kinds(one.module.capabilities)
         );
         self.kernel.record(Stream::Boot, LogLevel::Info, &text);
+    }
+}
+
+/// What a refusal says, or at least what its status means.
+fn detail(refusal: Refusal, name: &str) -> KernelError {
+    match refusal.error {
+        Some(error) => *error,
+        None => KernelError::Start { agent: name.to_string(), reason: refusal.status.meaning().to_string() },
     }
 }
 

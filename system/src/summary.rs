@@ -286,7 +286,10 @@ mod tests {
     #[test]
     fn numbers_are_grouped_and_bytes_have_units() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
-        assert_eq!([0, 1_023, 1_024, 1_587, 3 << 20].map(bytes), ["0 B", "1023 B", "1.0 KB", "1.5 KB", "3.0 MB"]);
+        assert_eq!(
+            [0, 1_023, 1_024, 1_587, 3 << 20].map(bytes),
+            ["0 B", "1023 B", "1.0 KB", "1.5 KB", "3.0 MB"]
+        );
         assert_eq!(bytes(u64::MAX).len(), "17592186044415.9 MB".len());
     }
 

@@ -10,6 +10,7 @@ use flux_abi::select::LogLevel;
 use flux_agent::parameters;
 use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
+use flux_fluxc::diag::Diagnostic;
 use flux_hal::{BootLevel, Stream};
 use flux_kcore::capability::Grant;
 use flux_kcore::id::ProcessId;
@@ -49,6 +50,7 @@ pub struct System {
     seed: u64,
     clock: ClockMode,
     end: Time,
+    remarks: Vec<(String, Vec<Diagnostic>)>,
 }
 
 impl System {
@@ -56,11 +58,7 @@ impl System {
     ///
     /// # Errors
     /// [`BootError`]; the boot stream then ends at the level that was reached.
-    pub fn boot(
-        platform: Platform,
-        config: &Config,
-        sink: &mut dyn LogSink,
-    ) -> Result<Self, BootError> {
+    pub fn boot(platform: Platform, config: &Config, sink: &mut dyn LogSink) -> Result<Self, BootError> {
         let mut report = BootReport::default();
         let Platform { name, simulated, devices, hardware, compiler } = platform;
         // In simulated time a device that no wave covers is an error, whatever the machine has.
@@ -86,6 +84,7 @@ impl System {
             seed: config.seed,
             clock: config.clock,
             end: config.duration_ns.map_or(Time::NEVER, Time::from_ns),
+            remarks: Vec::new(),
         };
         system.banner(&name, config);
         system.probe(&mut report);
@@ -142,7 +141,9 @@ impl System {
                 );
                 report.subsystem("hardware", SubsystemState::Up, detail);
             }
-            None => report.subsystem("hardware", SubsystemState::Absent, String::from("nothing can be asked")),
+            None => {
+                report.subsystem("hardware", SubsystemState::Absent, String::from("nothing can be asked"))
+            }
         }
         let clock = match self.clock {
             ClockMode::Simulated => "simulated: code takes no time",
@@ -154,7 +155,11 @@ impl System {
     fn ready(&self, report: &mut BootReport, config: &Config) {
         use flux_abi::limits;
         let up = SubsystemState::Up;
-        report.subsystem("processes", up, alloc::format!("{} slots, {} agents", limits::PROCESSES, limits::AGENTS));
+        report.subsystem(
+            "processes",
+            up,
+            alloc::format!("{} slots, {} agents", limits::PROCESSES, limits::AGENTS),
+        );
         report.subsystem(
             "scheduler",
             up,
@@ -164,7 +169,11 @@ impl System {
         report.subsystem(
             "messages",
             up,
-            alloc::format!("11 types, mailboxes of {}, payloads of {} bytes", limits::MAILBOX, limits::PAYLOAD_BYTES),
+            alloc::format!(
+                "11 types, mailboxes of {}, payloads of {} bytes",
+                limits::MAILBOX,
+                limits::PAYLOAD_BYTES
+            ),
         );
         report.subsystem("machine", up, String::from("verified bytecode, 184 base opcodes"));
         report.subsystem("compiler", up, String::from("FLUX.MD to bytecode"));
@@ -181,22 +190,23 @@ impl System {
                 .iter()
                 .map(|channel| {
                     let unit = channel.unit.as_str();
-                    if unit.is_empty() { channel.name.clone() } else { alloc::format!("{} ({unit})", channel.name) }
+                    if unit.is_empty() {
+                        channel.name.clone()
+                    } else {
+                        alloc::format!("{} ({unit})", channel.name)
+                    }
                 })
                 .collect();
-            let detail =
-                alloc::format!("{} by {} {}", device.address, device.driver, channels.join(", "));
+            let detail = alloc::format!("{} by {} {}", device.address, device.driver, channels.join(", "));
             report.subsystem("device", SubsystemState::Up, detail.trim_end().to_string());
         }
     }
 
     fn full(&mut self, report: &mut BootReport, config: &Config) -> Result<(), BootError> {
         let refused = |status| BootError::Kernel { what: "the supervisor", status };
-        self.kernel
-            .native_agent("supervisor", ProcessId::KERNEL, Grant::ROOT)
-            .map_err(refused)?;
+        self.kernel.native_agent("supervisor", ProcessId::KERNEL, Grant::ROOT).map_err(refused)?;
         report.subsystem("supervisor", SubsystemState::Up, String::from("agent 1"));
-        loader::load(&mut self.kernel, config)?;
+        self.remarks = loader::load(&mut self.kernel, config)?;
         let agents = self.kernel.living();
         report.subsystem(
             "loader",
@@ -214,6 +224,11 @@ impl System {
     /// What came up at boot.
     pub const fn boot_report(&self) -> &BootReport {
         &self.report
+    }
+
+    /// Warnings and notes of the compiler, by document; they stand on the boot stream as well.
+    pub fn remarks(&self) -> &[(String, Vec<Diagnostic>)] {
+        &self.remarks
     }
 
     /// The kernel, to look at.
@@ -320,7 +335,8 @@ fn imager(config: &Config) -> flux_kernel::kernel::Imager<Image> {
             };
             let given = given.map(|(_, text)| text.as_str());
             values.push(
-                parameters::bind(&launch.name, parameter, given, always).map_err(|error| error.to_string())?,
+                parameters::bind(&launch.name, parameter, given, always)
+                    .map_err(|error| error.to_string())?,
             );
         }
         Ok(Image {

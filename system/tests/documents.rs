@@ -55,7 +55,8 @@ fn the_main_job_reads_delegates_and_tells_and_is_the_same_every_time() {
 
 #[test]
 fn a_document_with_mistakes_is_rejected_with_its_diagnostics() {
-    let error = try_documents(&[("bad.flux.md", "## Agent\nname: x\n## Loop\n1. Fly to the moon\n")], 1, &[], &[]);
+    let error =
+        try_documents(&[("bad.flux.md", "## Agent\nname: x\n## Loop\n1. Fly to the moon\n")], 1, &[], &[]);
     let Err(BootError::Documents(rejected)) = error else { panic!() };
     assert_eq!(rejected[0].document, "bad.flux.md");
     assert!(!rejected[0].diagnostics.is_empty());

@@ -77,8 +77,7 @@ fn with_threshold(docs: &[&Doc], seconds: i64) -> flux_system::Config {
 
 #[test]
 fn five_minutes_give_300_readings_and_5_runs_of_a_minute_pacer() {
-    let (summary, lines) =
-        try_run(&with_threshold(&[&sensor(), &alert(), &cloud()], 300), SINE).unwrap();
+    let (summary, lines) = try_run(&with_threshold(&[&sensor(), &alert(), &cloud()], 300), SINE).unwrap();
     println!("{}\n{}", lines.boot.join("\n"), lines.joined());
     assert_eq!(summary.readings(), 300);
     assert_eq!(summary.sent(MessageType::Tell), 5);
@@ -142,7 +141,8 @@ fn two_agents_of_one_name_are_an_error_before_start() {
 #[test]
 fn ten_failed_runs_in_a_row_trap_the_agent_and_the_others_go_on() {
     let docs = [&sensor(), &alert(), &cloud()];
-    let (summary, lines) = try_run(&with_threshold(&docs, 60), &[("i2c:0x48", "const(1)+fault(timeout,5s)")]).unwrap();
+    let (summary, lines) =
+        try_run(&with_threshold(&docs, 60), &[("i2c:0x48", "const(1)+fault(timeout,5s)")]).unwrap();
     println!("{}", lines.joined());
     assert_eq!(summary.readings(), 5);
     assert_eq!(lines.count("the rest of this loop is skipped"), 10);
@@ -221,11 +221,16 @@ fn wrong_values_and_unknown_names_are_invalid_to_a_request_and_a_dead_letter_for
 
     let mut teller = Doc::new("teller");
     let form = teller.form("nothing", "", "", 0);
-    teller.head(".capability COMMUNICATE").head(".link agent \"doubler\"").init(&format!(
-        "LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n TELL R20, R21, R22\n RET"
-    ));
+    teller
+        .head(".capability COMMUNICATE")
+        .head(".link agent \"doubler\"")
+        .init(&format!("LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n TELL R20, R21, R22\n RET"));
     let (summary, lines) = run(&[&teller, &target], 1, &[]);
-    assert!(lines.has("dead letter: TELL ← teller nothing(): it has no handler of this name"), "{}", lines.joined());
+    assert!(
+        lines.has("dead letter: TELL ← teller nothing(): it has no handler of this name"),
+        "{}",
+        lines.joined()
+    );
     assert_eq!(summary.dead_letters(), 1);
 }
 
@@ -288,7 +293,10 @@ fn a_trap_ends_its_agent_names_its_line_and_leaves_the_others() {
     ] {
         let (summary, lines) = run(&[&faulty(code), &asker("doubler", 0), &doubler()], 3, &[]);
         let line = &lines.log[lines.at("trapped")];
-        assert!(line.contains(&format!("agent faulty trapped: {kind} at doc0.flux.md:12 (function loop)")), "{line}");
+        assert!(
+            line.contains(&format!("agent faulty trapped: {kind} at doc0.flux.md:12 (function loop)")),
+            "{line}"
+        );
         assert_eq!(summary.traps(), 1, "{code}");
         assert!(lines.has("METRIC answer = 42"), "{code}");
     }
@@ -328,7 +336,8 @@ fn a_request_whose_handler_traps_ends_in_one_error() {
 fn a_second_reply_traps_and_a_reply_without_request_too() {
     let mut target = Doc::new("doubler");
     let form = target.form("", "l", "", 0);
-    let reply = format!("MOVI R20, {form}\n MOVI R21, {SCRATCH}\n MOVI R22, 7\n STORE R21, R22, 0\n REPLY R20, R21");
+    let reply =
+        format!("MOVI R20, {form}\n MOVI R21, {SCRATCH}\n MOVI R22, 7\n STORE R21, R22, 0\n REPLY R20, R21");
     target.on("double", "l", "", &format!("{reply}\n {reply}\n RET"));
     let (_, lines) = run(&[&asker("doubler", 0), &target], 1, &[]);
     assert!(lines.has("METRIC answer = 7") && lines.has("trapped: REPLY"), "{}", lines.joined());
@@ -425,9 +434,10 @@ fn handlers_wait_while_a_run_waits_for_an_answer() {
     slow.init("MOVI64 R20, 2000000000\n SLEEP R20\n RET");
     let mut teller = Doc::new("teller");
     let form = teller.form("note", "", "", 0);
-    teller.head(".capability COMMUNICATE").head(".link agent \"middle\"").init(&format!(
-        "LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n TELL R20, R21, R22\n RET"
-    ));
+    teller
+        .head(".capability COMMUNICATE")
+        .head(".link agent \"middle\"")
+        .init(&format!("LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n TELL R20, R21, R22\n RET"));
     let (_, lines) = run(&[&middle, &slow, &teller], 5, &[]);
     assert!(lines.at("METRIC answer = 42") < lines.at("told"), "{}", lines.joined());
 }
@@ -483,8 +493,10 @@ fn open_requests_end_in_an_error_when_the_run_stops_and_agents_stop_in_reverse_o
     println!("{}", lines.joined());
     assert_eq!((summary.results(), summary.delegate_errors()), (0, 1));
     let error = lines.at("ERROR ← doubler double #1: the system stops");
-    let first = lines.log.iter().position(|line| line.contains("doubler  ") && line.ends_with("stopped")).unwrap();
-    let second = lines.log.iter().position(|line| line.contains("delegator") && line.ends_with("stopped")).unwrap();
+    let first =
+        lines.log.iter().position(|line| line.contains("doubler  ") && line.ends_with("stopped")).unwrap();
+    let second =
+        lines.log.iter().position(|line| line.contains("delegator") && line.ends_with("stopped")).unwrap();
     assert!(error < first && first < second);
 }
 
@@ -507,7 +519,12 @@ fn a_stop_ends_the_agent_and_a_failure_names_its_reason() {
 fn state_outlives_runs_and_a_reset_starts_from_the_initial_state() {
     let mut doc = Doc::new("counter");
     let name = doc.text("count");
-    doc.run("state_init \"\" function @start", "start", 0, &format!("MOVI R20, {STATE}\n MOVI R21, 40\n STORE R20, R21, 0\n RET"));
+    doc.run(
+        "state_init \"\" function @start",
+        "start",
+        0,
+        &format!("MOVI R20, {STATE}\n MOVI R21, 40\n STORE R20, R21, 0\n RET"),
+    );
     doc.body(&format!(
         "MOVI R20, {STATE}
          LOAD R21, R20, 0

@@ -31,6 +31,9 @@ fn messages_between_two_agents() {
     let [ping, pong] = players();
     let mut config = config(&[&ping, &pong], 1);
     config.level = LogLevel::Warning;
+    if cfg!(debug_assertions) {
+        config.duration_ns = Some(50_000_000);
+    }
     let mut system = System::boot(platform(1, &[]), &config, &mut NoSink).unwrap();
     let start = Instant::now();
     system.run_simulated(&mut NoSink);
@@ -38,7 +41,8 @@ fn messages_between_two_agents() {
     let messages = system.kernel().core().message_count();
     let rate = messages as f64 / seconds;
     println!("{messages} messages in {seconds:.3} s: {:.2} M/s", rate / 1e6);
-    assert!(messages > 900_000);
+    // One every microsecond of simulated time.
+    assert!(messages >= if cfg!(debug_assertions) { 49_000 } else { 999_000 });
     // Far below the figure that `cargo xtask bench` measures: machines of tests are busy.
     assert!(cfg!(debug_assertions) || rate > 1e5, "{rate} messages/s");
 }
