@@ -45,13 +45,11 @@ pub(crate) fn boot(arguments: &BootArguments, terminal: &Terminal) -> Result<Out
     let bar = spinner(terminal);
     let timeout = Duration::from_nanos(arguments.timeout.unsigned_abs());
     let result = qemu::boot(&kernel, &path, timeout, &mut |stream, bytes| {
-        bar.suspend(|| {
-            let text = String::from_utf8_lossy(bytes);
-            match stream {
-                Stream::Log if terminal.format != Format::Quiet => terminal.print(&text),
-                Stream::Boot if terminal.format == Format::Table => terminal.print_error(&text),
-                _ => {}
-            }
+        // A piece may end inside a character, so bytes go through as they are.
+        bar.suspend(|| match stream {
+            Stream::Log if terminal.format != Format::Quiet => terminal.write(bytes),
+            Stream::Boot if terminal.format == Format::Table => terminal.write_error(bytes),
+            _ => {}
         });
     });
     bar.finish_and_clear();

@@ -55,7 +55,17 @@ impl Terminal {
 
     /// Writes data; a reader that went away is no fault.
     pub(crate) fn print(&self, text: &str) {
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        self.write(text.as_bytes());
+    }
+
+    /// Writes bytes to standard output as they are.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        let _ = std::io::stdout().write_all(bytes);
+    }
+
+    /// Writes bytes to standard error as they are.
+    pub(crate) fn write_error(&self, bytes: &[u8]) {
+        let _ = std::io::stderr().write_all(bytes);
     }
 
     /// Writes a line of words about the work, unless output is for programs or `quiet`.
@@ -67,7 +77,7 @@ impl Terminal {
 
     /// Writes text to standard error as it is.
     pub(crate) fn print_error(&self, text: &str) {
-        let _ = std::io::stderr().write_all(text.as_bytes());
+        self.write_error(text.as_bytes());
     }
 
     /// Writes a line to standard error.
