@@ -46,7 +46,15 @@ pub fn optimize(module: &mut Module, level: Level) {
         }
     }
     if level == Level::Full {
-        inline_calls(module, optimize_function);
+        inline_calls(module, |function| {
+            // Arguments are constants only where the copies are joined, and what that folds
+            // joins more.
+            for _ in 0..2 {
+                clean_graph(function);
+                remove_trivial_params(function);
+                optimize_function(function);
+            }
+        });
         for function in &mut module.functions {
             if rotate_loops(function) {
                 remove_trivial_params(function);
