@@ -6,45 +6,7 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
-
-use support::{compare, err, flux, out, root};
-
-fn documents(folder: &str) -> Vec<PathBuf> {
-    let mut found: Vec<PathBuf> = std::fs::read_dir(root().join("tests/golden").join(folder))
-        .expect("the folder of golden documents")
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.to_string_lossy().ends_with(".flux.md"))
-        .collect();
-    found.sort();
-    found
-}
-
-fn beside(document: &Path, ending: &str) -> PathBuf {
-    let name = document.file_name().expect("a name").to_string_lossy().replace(".flux.md", ending);
-    document.with_file_name(name)
-}
-
-fn relative(path: &Path) -> String {
-    let name = path.file_name().expect("a name").to_string_lossy();
-    let folder = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy();
-    format!("tests/golden/{folder}/{name}")
-}
-
-/// Options of a golden run: words of `NAME.args`, one option and value a line.
-fn options(document: &Path) -> Vec<String> {
-    match std::fs::read_to_string(beside(document, ".args")) {
-        Ok(text) => text
-            .lines()
-            .filter(|line| !line.is_empty())
-            .flat_map(|line| match line.split_once(' ') {
-                Some((option, value)) => vec![option.to_owned(), value.to_owned()],
-                None => vec![line.to_owned()],
-            })
-            .collect(),
-        Err(_) => vec!["--for".to_owned(), "10s".to_owned()],
-    }
-}
+use support::{beside, compare, documents, err, flux, options, out, relative};
 
 #[test]
 fn documents_that_run_print_their_log() {

@@ -52,6 +52,45 @@ pub fn compare(path: &Path, got: &str) -> Result<(), String> {
     ))
 }
 
+/// Golden documents of a folder, by name.
+pub fn documents(folder: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = std::fs::read_dir(root().join("tests/golden").join(folder))
+        .expect("the folder of golden documents")
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.to_string_lossy().ends_with(".flux.md"))
+        .collect();
+    found.sort();
+    found
+}
+
+/// The file of another ending beside a document.
+pub fn beside(document: &Path, ending: &str) -> PathBuf {
+    let name = document.file_name().expect("a name").to_string_lossy().replace(".flux.md", ending);
+    document.with_file_name(name)
+}
+
+/// Path of a golden document from the root.
+pub fn relative(path: &Path) -> String {
+    let name = path.file_name().expect("a name").to_string_lossy();
+    let folder = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy();
+    format!("tests/golden/{folder}/{name}")
+}
+
+/// Options of a golden run: words of `NAME.args`, one option and value a line.
+pub fn options(document: &Path) -> Vec<String> {
+    match std::fs::read_to_string(beside(document, ".args")) {
+        Ok(text) => text
+            .lines()
+            .filter(|line| !line.is_empty())
+            .flat_map(|line| match line.split_once(' ') {
+                Some((option, value)) => vec![option.to_owned(), value.to_owned()],
+                None => vec![line.to_owned()],
+            })
+            .collect(),
+        Err(_) => vec!["--for".to_owned(), "10s".to_owned()],
+    }
+}
+
 /// A folder of its own for one test, removed when dropped.
 pub struct Scratch(pub PathBuf);
 
