@@ -1,4 +1,5 @@
 //! System calls of a caller that lives in the kernel, without any agent runtime.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 use flux_abi::capability::CapabilityKind;

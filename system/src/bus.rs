@@ -16,7 +16,7 @@ pub enum SimulationError {
         /// What was given.
         text: String,
         /// What is wrong with it.
-        error: SimError,
+        error: Box<SimError>,
     },
     /// Two devices at one address, or one that can't be simulated.
     #[error("--sim {text}: {error}")]
@@ -24,7 +24,7 @@ pub enum SimulationError {
         /// What was given.
         text: String,
         /// What is wrong with it.
-        error: DeviceError,
+        error: Box<DeviceError>,
     },
 }
 
@@ -44,8 +44,8 @@ pub fn simulated(
     for (address, wave) in simulations {
         let text = || alloc::format!("\"{address}={wave}\"");
         let spec = SimSpec::from_parts(address, wave, load)
-            .map_err(|error| SimulationError::Spec { text: text(), error })?;
-        bus.add(spec).map_err(|error| SimulationError::Device { text: text(), error })?;
+            .map_err(|error| SimulationError::Spec { text: text(), error: Box::new(error) })?;
+        bus.add(spec).map_err(|error| SimulationError::Device { text: text(), error: Box::new(error) })?;
     }
     Ok(bus)
 }

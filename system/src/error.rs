@@ -1,5 +1,6 @@
 //! Why a run does not start.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -54,7 +55,7 @@ pub struct Rejected {
     /// Errors and warnings, by place.
     pub diagnostics: Vec<Diagnostic>,
     /// What the kernel said.
-    pub error: KernelError,
+    pub error: Box<KernelError>,
 }
 
 fn lines(errors: &[ParameterError]) -> String {

@@ -7,6 +7,7 @@
 //! 1. All agents are registered by name before the first step of any of them.
 //! 2. An error anywhere means that no agent runs.
 
+use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
@@ -116,7 +117,7 @@ impl Loader<'_> {
                 Ok(modules)
             }
             Err(refusal) => {
-                let error = detail(refusal, name);
+                let error = Box::new(detail(refusal, name));
                 Err(Rejected { document: name.to_string(), diagnostics, error })
             }
         }

@@ -1,4 +1,5 @@
 //! FLUX.MD documents through the kernel's compiler.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
 mod support;
 

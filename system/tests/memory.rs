@@ -1,4 +1,5 @@
 //! What an idle agent costs beside its own data.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 #![allow(unsafe_code, reason = "an allocator that counts has to be one")]
 
 mod support;

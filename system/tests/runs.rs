@@ -1,4 +1,5 @@
 //! Whole runs: documents as assembly, through COMPILE, BC_LOAD and BC_EXEC, in simulated time.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! Documents as assembly, and a harness that runs them.
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+#![allow(clippy::cast_possible_truncation, reason = "small constants")]
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
 use std::fmt::Write as _;
