@@ -167,7 +167,8 @@ impl<'s> Checker<'_, 's> {
         }
         if self.mode == Mode::Step
             && matches!(self.get(ty), Ok(Type::Int(_)))
-            && matches!(self.get(want), Ok(Type::Float(FloatKind::F64)))
+            && matches!(self.get(want), Ok(Type::Float(FloatKind::F64)) | Err(Open::Float))
+            && self.program.types.unify(want, TypeId::F64)
         {
             let span = self.span(id);
             return self.new_expr(ExprKind::Convert(id), TypeId::F64, span);

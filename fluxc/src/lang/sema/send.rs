@@ -196,7 +196,10 @@ impl<'s> Checker<'_, 's> {
         let id = self.new_expr(ExprKind::Local(local), TypeId::TICKET, ticket.span);
         let name = self.text(ticket.text.into());
         let form = Form { name, result: self.local_ty(result), deadline_ns };
+        // In Otherwise the name means the result already, so that a step can give it a value.
+        self.names.bind(symbol, Binding::Local(result));
         let otherwise = self.with_otherwise(step, |checker| checker.flow.assign(result));
+        self.names.bind(symbol, Binding::Local(local));
         Some(StmtKind::WaitFor { ticket: id, form, bind: result, otherwise })
     }
 
