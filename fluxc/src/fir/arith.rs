@@ -1,7 +1,8 @@
 //! What the operations without memory compute: the meaning that the evaluator and
 //! constant folding share.
 
-use super::inst::{Effect, FloatCompare, FloatOp, FloatUnaryOp, Inst, IntCompare, IntOp, IntUnaryOp};
+use super::inst::{Effect, Inst};
+use super::op::{FloatCompare, FloatOp, FloatUnaryOp, IntCompare, IntOp, IntUnaryOp};
 use super::types::{FloatKind, IntKind};
 use super::{FuncId, ValueId};
 use flux_abi::trap::TrapKind;

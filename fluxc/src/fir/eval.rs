@@ -9,7 +9,8 @@
 //! 2. The module passed `verify`; on one that did not the result is any outcome.
 
 use super::arith::{compute, function_word};
-use super::inst::{BlockCall, Inst, Intrinsic, Terminator};
+use super::inst::{BlockCall, Inst, Terminator};
+use super::runtime::Intrinsic;
 use super::types::{Access, AccessFacts, IntKind, Type};
 use super::{BlockId, FuncId, Function, Module, ValueId};
 use alloc::vec;

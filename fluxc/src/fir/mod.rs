@@ -25,20 +25,21 @@ mod cfg;
 mod compact;
 pub mod eval;
 mod inst;
+mod op;
 mod parse;
 pub mod passes;
 mod print;
 pub mod random;
+mod runtime;
 mod types;
 pub mod verify;
 
 pub use builder::{BuildError, FunctionBuilder, Truth, Variable};
 pub use cfg::{Cfg, Dominators};
-pub use inst::{
-    BlockCall, Case, Effect, FloatCompare, FloatOp, FloatUnaryOp, HostShape, Inst, IntCompare, IntOp,
-    IntUnaryOp, Intrinsic, Terminator, host_shape, leave_takes_word, text_operands, text_result,
-};
+pub use inst::{BlockCall, Case, Effect, Inst, Terminator};
+pub use op::{FloatCompare, FloatOp, FloatUnaryOp, IntCompare, IntOp, IntUnaryOp};
 pub use parse::{ParseError, ParseProblem, TEXT_BYTES, parse};
+pub use runtime::{HostShape, Intrinsic, host_shape, leave_takes_word, text_operands, text_result};
 pub use types::{Access, AccessFacts, FloatKind, IntKind, Type, TypeFacts};
 
 use alloc::string::String;

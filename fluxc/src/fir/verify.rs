@@ -4,9 +4,9 @@
 //! What passes can be evaluated, transformed and lowered without further checks.
 
 use super::cfg::{Cfg, Dominators};
-use super::inst::{
-    BlockCall, Inst, IntCompare, IntUnaryOp, Terminator, host_shape, leave_takes_word, text_operands,
-};
+use super::inst::{BlockCall, Inst, Terminator};
+use super::op::{IntCompare, IntUnaryOp};
+use super::runtime::{host_shape, leave_takes_word, text_operands};
 use super::types::{AccessFacts, FloatKind, Type, TypeFacts};
 use super::{BlockId, FuncId, Function, InstId, Module, ValueDef, ValueId, limits};
 use alloc::vec;

@@ -13,14 +13,19 @@
 //!    in reverse postorder a definition comes before all its uses.
 //! 3. All steps take near-linear time, whatever the graph.
 
-use crate::fir::{
-    AccessFacts, BlockId, Cfg, Dominators, Effect, Function, Inst, IntCompare, IntKind, IntOp, IntUnaryOp,
-    Terminator, ValueDef, ValueId,
-};
+use crate::fir::{BlockId, Cfg, Effect, Function, Inst, Terminator, ValueDef, ValueId};
 use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
-use flux_abi::opcode::Opcode;
+
+mod operand;
+mod region;
+
+pub(super) use operand::{
+    absolute, condition_of, constant_bits, fits_i32, helper_constant, immediate_operand, is_call,
+};
+use operand::{bits_read, same_word};
+use region::Region;
 
 pub(super) const NONE: u32 = u32::MAX;
 /// No register is wanted.
@@ -30,25 +35,6 @@ pub(super) const NO_REGISTER: u8 = u8::MAX;
 const LOADS_PER_BLOCK: u32 = 6;
 /// … and this many for each unit of its gas.
 const LOADS_PER_GAS: u32 = 3;
-
-/// A range of blocks that contains a way back to its start.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Region {
-    /// First position.
-    start: u32,
-    /// Position of the last block's terminator.
-    end: u32,
-    /// First and last place in the order.
-    first: u32,
-    last: u32,
-    /// Place of the block that loads constants for it; `NONE` if none can.
-    home: u32,
-    parent: u32,
-    /// A farther ancestor, for searches in logarithmic time.
-    jump: u32,
-    depth: u32,
-    has_call: bool,
-}
 
 /// A constant that is loaded once in front of a loop.
 #[derive(Clone, Copy, Debug)]
@@ -230,119 +216,6 @@ impl Plan {
     pub(super) fn terminator_position(&self, function: &Function, place: usize) -> u32 {
         let insts = function.blocks[self.cfg.order[place].index()].insts.len();
         self.block_start[place] + 2 * (index32(insts) + 1)
-    }
-
-    fn find_regions(&mut self, function: &Function) {
-        let places = self.cfg.order.len();
-        let mut last = vec![NONE; places];
-        for place in 0..places {
-            let block = &function.blocks[self.cfg.order[place].index()];
-            for call in block.terminator.successors() {
-                if let Some(target) = self.cfg.position(call.block)
-                    && target <= place
-                {
-                    // Places ascend, so the last write is the greatest.
-                    last[target] = index32(place);
-                }
-            }
-        }
-        // From the back: a region takes in those that it overlaps.
-        let mut outer: Vec<(u32, u32)> = Vec::new();
-        for first in (0..places).rev() {
-            if last[first] == NONE {
-                continue;
-            }
-            let mut end = last[first];
-            while let Some(&(start, other)) = outer.last()
-                && start <= end
-            {
-                end = end.max(other);
-                outer.pop();
-            }
-            last[first] = end;
-            outer.push((index32(first), end));
-        }
-        let mut open: Vec<u32> = Vec::new();
-        for (place, &end) in last.iter().enumerate() {
-            while let Some(&top) = open.last()
-                && self.regions[top as usize].last < index32(place)
-            {
-                open.pop();
-            }
-            if end != NONE {
-                let parent = open.last().copied().unwrap_or(NONE);
-                open.push(index32(self.regions.len()));
-                self.add_region(function, place, end, parent);
-            }
-            self.innermost[place] = open.last().copied().unwrap_or(NONE);
-        }
-    }
-
-    fn add_region(&mut self, function: &Function, first: usize, last: u32, parent: u32) {
-        let start = self.block_start[first];
-        let end = self.terminator_position(function, last as usize);
-        let next = self.calls.partition_point(|&call| call < start);
-        let has_call = self.calls.get(next).is_some_and(|&call| call < end);
-        let (jump, depth) = match self.regions.get(parent as usize) {
-            None => (NONE, 1),
-            Some(up) => {
-                let far = self.regions.get(up.jump as usize);
-                let farther = far.and_then(|far| self.regions.get(far.jump as usize));
-                let depth_of = |region: Option<&Region>| region.map_or(0, |region| region.depth);
-                let even = up.depth - depth_of(far) == depth_of(far) - depth_of(farther);
-                (if even && far.is_some() { far.map_or(NONE, |far| far.jump) } else { parent }, up.depth + 1)
-            }
-        };
-        let first = index32(first);
-        self.regions.push(Region { start, end, first, last, home: NONE, parent, jump, depth, has_call });
-    }
-
-    /// The outermost region around `place` that satisfies `holds`, which must hold for a
-    /// region whenever it holds for one around it.
-    fn outermost(&self, place: usize, holds: impl Fn(&Region) -> bool) -> u32 {
-        let mut at = self.innermost[place];
-        match self.regions.get(at as usize) {
-            Some(region) if holds(region) => {}
-            _ => return NONE,
-        }
-        loop {
-            let region = &self.regions[at as usize];
-            match (self.regions.get(region.jump as usize), self.regions.get(region.parent as usize)) {
-                (Some(far), _) if holds(far) => at = region.jump,
-                (_, Some(up)) if holds(up) => at = region.parent,
-                _ => return at,
-            }
-        }
-    }
-
-    /// Finds for each place the widest region without a call, if a constant can be loaded
-    /// in front of it.
-    fn find_hoist_regions(&mut self, function: &Function) {
-        self.hoist = vec![NONE; self.cfg.order.len()];
-        if self.regions.is_empty() {
-            return;
-        }
-        let dominators = Dominators::new(function, &self.cfg);
-        let mut homes = vec![NONE; self.regions.len()];
-        for (number, region) in self.regions.iter().enumerate() {
-            let header = self.cfg.order[region.first as usize];
-            let Some(home) = dominators.immediate(header).and_then(|block| self.cfg.position(block)) else {
-                continue;
-            };
-            let start = self.terminator_position(function, home);
-            if !region.has_call && !self.crosses_call(start, region.end) {
-                homes[number] = index32(home);
-            }
-        }
-        for place in 0..self.cfg.order.len() {
-            let region = self.outermost(place, |region| !region.has_call);
-            if region != NONE && homes[region as usize] != NONE {
-                self.hoist[place] = region;
-            }
-        }
-        for (region, home) in self.regions.iter_mut().zip(homes) {
-            region.home = home;
-        }
     }
 
     fn find_intervals(&mut self, function: &Function, uses: &[u32]) {
@@ -538,142 +411,6 @@ impl Plan {
         }
         let weight = &mut self.loop_constants[constant as usize].weight;
         *weight = weight.saturating_add(cost);
-    }
-}
-
-/// The constant word of a value, if it is one.
-pub(super) fn constant_bits(function: &Function, value: ValueId) -> Option<u64> {
-    match function.values[value.index()].def {
-        ValueDef::Inst(inst) => match function.insts[inst.index()].inst {
-            Inst::Const { bits, .. } => Some(bits),
-            Inst::FuncAddr(func) => Some(func.index() as u64 + 1),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-/// The constant of a value as a signed 32-bit immediate, if it is one.
-pub(super) fn fits_i32(function: &Function, value: ValueId) -> Option<i32> {
-    constant_bits(function, value).and_then(|bits| i32::try_from(bits.cast_signed()).ok())
-}
-
-/// How many low bits of its n-th operand an instruction reads, if only the low `used` bits
-/// of its result are used. The low bits of sums, products and bitwise operations depend on
-/// nothing but the low bits of the operands.
-fn bits_read(inst: &Inst, n: usize, used: u8) -> u8 {
-    let cut = |kind: IntKind| used.min(kind.bits().to_le_bytes()[0]);
-    match (inst, n) {
-        (Inst::Int(IntOp::WrappingAdd | IntOp::WrappingSub | IntOp::WrappingMul, kind, _), _)
-        | (Inst::Int(IntOp::Shl, kind, _), 0)
-        | (Inst::IntUnary(IntUnaryOp::Wrap | IntUnaryOp::WrappingNeg, kind, _), _) => cut(*kind),
-        (Inst::Int(IntOp::And | IntOp::Or | IntOp::Xor, ..), _) | (Inst::Select(_), 1 | 2) => used,
-        (Inst::Store { access, .. } | Inst::StoreIndexed { access, .. }, 0) => {
-            (access.bytes() * 8).to_le_bytes()[0]
-        }
-        _ => 64,
-    }
-}
-
-/// The operand whose word is the result's word.
-fn same_word(inst: &Inst) -> Option<ValueId> {
-    match *inst {
-        Inst::Cast { arg, .. } => Some(arg),
-        Inst::Convert { arg, .. } if inst.effect() == Effect::None => Some(arg),
-        Inst::IntUnary(IntUnaryOp::Wrap, IntKind::I64 | IntKind::U64, arg) => Some(arg),
-        _ => None,
-    }
-}
-
-/// Tells whether an instruction leaves only R8 to R15 as they were.
-pub(super) fn is_call(inst: &Inst) -> bool {
-    match inst {
-        Inst::Call { .. } | Inst::CallIndirect { .. } => true,
-        Inst::Host { op, .. } => *op == Opcode::Syscall,
-        _ => false,
-    }
-}
-
-/// A constant that selection needs in a register for this instruction.
-pub(super) fn helper_constant(inst: &Inst) -> Option<u64> {
-    match inst {
-        Inst::Int(IntOp::RotateLeft | IntOp::RotateRight, kind, _) => match kind.bits() {
-            8 => Some(0x0101_0101_0101_0101),
-            16 => Some(0x0001_0001_0001_0001),
-            32 => Some(0x0000_0001_0000_0001),
-            _ => None,
-        },
-        Inst::IntUnary(IntUnaryOp::TrailingZeros, kind, _) if kind.bits() == 32 => Some(1 << 32),
-        Inst::IntUnary(IntUnaryOp::SwapBytes, kind, _) if kind.bits() < 64 => {
-            Some(u64::from(64 - kind.bits()))
-        }
-        _ => None,
-    }
-}
-
-/// Which operand of an instruction is an immediate of its machine instruction.
-pub(super) fn immediate_operand(function: &Function, plan: &Plan, inst: &Inst) -> Option<usize> {
-    let is_immediate = |value: ValueId| fits_i32(function, plan.root(value));
-    match *inst {
-        Inst::Int(op, kind, [a, b]) => match op {
-            IntOp::Add if kind == IntKind::I64 => {
-                if is_immediate(b).is_some() {
-                    Some(1)
-                } else {
-                    is_immediate(a).map(|_| 0)
-                }
-            }
-            IntOp::Sub if kind == IntKind::I64 => {
-                is_immediate(b).filter(|&immediate| immediate != i32::MIN).map(|_| 1)
-            }
-            IntOp::WrappingAdd | IntOp::And | IntOp::Or | IntOp::Xor => {
-                if is_immediate(b).is_some() {
-                    Some(1)
-                } else {
-                    is_immediate(a).map(|_| 0)
-                }
-            }
-            IntOp::WrappingSub => is_immediate(b).filter(|&immediate| immediate != i32::MIN).map(|_| 1),
-            _ => None,
-        },
-        Inst::PtrAdd { base, offset } => {
-            if is_immediate(offset).is_some() {
-                Some(1)
-            } else {
-                is_immediate(base).map(|_| 0)
-            }
-        }
-        Inst::Load { base, offset, .. } | Inst::LoadIndexed { base, offset, .. } => {
-            absolute(function, plan, base, offset).map(|_| 0)
-        }
-        Inst::Store { base, offset, .. } | Inst::StoreIndexed { base, offset, .. } => {
-            absolute(function, plan, base, offset).map(|_| 1)
-        }
-        _ => None,
-    }
-}
-
-/// The displacement from R0 that a constant address and an offset make.
-pub(super) fn absolute(function: &Function, plan: &Plan, base: ValueId, offset: i32) -> Option<i32> {
-    let bits = constant_bits(function, plan.root(base))?;
-    let base = i64::try_from(bits).ok()?;
-    i32::try_from(base.checked_add(i64::from(offset))?).ok()
-}
-
-/// Comparisons with an immediate on the right.
-pub(super) fn condition_of(op: IntCompare) -> flux_abi::select::Condition {
-    use flux_abi::select::Condition;
-    match op {
-        IntCompare::Eq => Condition::Eq,
-        IntCompare::Ne => Condition::Ne,
-        IntCompare::Slt => Condition::Lt,
-        IntCompare::Sle => Condition::Le,
-        IntCompare::Sgt => Condition::Gt,
-        IntCompare::Sge => Condition::Ge,
-        IntCompare::Ult => Condition::Ltu,
-        IntCompare::Ule => Condition::Leu,
-        IntCompare::Ugt => Condition::Gtu,
-        IntCompare::Uge => Condition::Geu,
     }
 }
 
