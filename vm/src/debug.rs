@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use flux_abi::limits::{BREAKPOINTS, TRACE_RECORDS};
 use flux_abi::opcode::Opcode;
 
+use crate::execute::Cell;
 use crate::exit::{Pc, VmError};
 use crate::op::Op;
 use crate::program::Program;
@@ -52,8 +53,8 @@ pub(crate) struct Debug {
     /// Place of the oldest record once the ring is full.
     oldest: usize,
     /// All hooks, but for the operation being executed.
-    pub(crate) covered: Vec<Op>,
-    pub(crate) plain: Vec<Op>,
+    pub(crate) covered: Vec<Cell>,
+    pub(crate) plain: Vec<Cell>,
 }
 
 impl Debug {
@@ -61,7 +62,7 @@ impl Debug {
     pub(crate) fn prepare(&mut self, program: &Program) {
         if self.plain.is_empty() {
             self.plain = program.plain();
-            self.covered = alloc::vec![Op::Hook; self.plain.len()];
+            self.covered = alloc::vec![Cell::new(Op::Hook); self.plain.len()];
         }
         if self.profile.instructions.is_empty() {
             self.profile.instructions = alloc::vec![0; program.module().functions.len()];

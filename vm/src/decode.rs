@@ -12,9 +12,10 @@ use flux_abi::register::{self, RegisterRole};
 use flux_abi::select::{Access, Condition, Extend, FloatUnary, IntType};
 use flux_isa::{Function, Instruction, Module};
 
+use crate::execute::{CELL_BYTES, Cell};
 use crate::exit::LoadError;
 use crate::liveness::Liveness;
-use crate::op::{OP_BYTES, Op, R, SINK, Slow, Way, Ways};
+use crate::op::{Op, R, SINK, Slow, Way, Ways};
 
 /// What the decoded form is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +29,7 @@ pub(crate) enum Form {
 /// The decoded code of a module.
 #[derive(Debug)]
 pub(crate) struct Code {
-    pub(crate) ops: Vec<Op>,
+    pub(crate) cells: Vec<Cell>,
     pub(crate) pcs: Vec<u32>,
     /// Place of each function's first operation.
     pub(crate) starts: Vec<u32>,
@@ -49,14 +50,14 @@ fn computed_views(instruction: &Instruction) -> impl Iterator<Item = u8> + '_ {
 
 /// Place of a register that is read.
 fn source(register: u8) -> R {
-    R(register & 63)
+    R::new(register)
 }
 
 /// Place of a register that is written.
 fn target(register: u8) -> R {
     match register::role(register) {
         Some(RegisterRole::Zero) | None => SINK,
-        Some(_) => R(register),
+        Some(_) => R::new(register),
     }
 }
 
@@ -98,7 +99,7 @@ pub(crate) fn decode(module: &Module, form: Form) -> Result<Code, LoadError> {
             decoder.stacked = signature.stacked_arguments();
         }
         for view in computed_views(instruction) {
-            decoder.push(*pc, Op::View { view: R(view) });
+            decoder.push(*pc, Op::View { view: R::new(view) });
         }
         let op = decoder.operation(instruction, liveness.needed(index)).ok_or(LoadError::Code(*pc))?;
         decoder.push(*pc, op);
@@ -108,7 +109,8 @@ pub(crate) fn decode(module: &Module, form: Form) -> Result<Code, LoadError> {
         crate::fuse::charge_on_edges(&mut ops);
         crate::fuse::pairs(&mut ops);
     }
-    Ok(Code { ops, pcs, starts, stacked })
+    let cells = ops.into_iter().map(Cell::new).collect();
+    Ok(Code { cells, pcs, starts, stacked })
 }
 
 struct Decoder<'a> {
@@ -136,7 +138,7 @@ impl Decoder<'_> {
     /// Distance in bytes from the operation about to be pushed to the one at `offset`.
     fn rel(&self, offset: u32) -> Option<i32> {
         let to = i64::from(self.place(offset)?) - self.ops.len() as i64;
-        i32::try_from(to * OP_BYTES as i64).ok()
+        i32::try_from(to * CELL_BYTES as i64).ok()
     }
 
     fn ways(&self, offset: u32) -> Option<Ways> {
@@ -193,7 +195,7 @@ impl Decoder<'_> {
             Opcode::BrLtu => Op::BrLtu(a(0), a(1), self.ways(jump_target)?),
             Opcode::BrLeu => Op::BrLeu(a(0), a(1), self.ways(jump_target)?),
             Opcode::BrCmpi => self.branch_immediate(instruction)?,
-            Opcode::Call => Op::Call(self.call(instruction)?),
+            Opcode::Call => Op::Call(self.call(instruction)?, self.ops.len() as u32 + 1),
             Opcode::Ret => Op::Ret { stacked: self.stacked },
             Opcode::Tailcall => Op::Tailcall(self.call(instruction)?),
             Opcode::Load => self.load(instruction, Access::W64),
@@ -231,8 +233,8 @@ impl Decoder<'_> {
             Opcode::Pop => Op::Pop(d(0)),
             Opcode::Pushr => Op::PushRange(a(0), a(1)),
             Opcode::Popr => Op::PopRange(a(0), a(1)),
-            Opcode::Pusha => Op::PushRange(R(register::FIRST_GENERAL), R(register::LAST_GENERAL)),
-            Opcode::Popa => Op::PopRange(R(register::FIRST_GENERAL), R(register::LAST_GENERAL)),
+            Opcode::Pusha => Op::PushRange(R::new(register::FIRST_GENERAL), R::new(register::LAST_GENERAL)),
+            Opcode::Popa => Op::PopRange(R::new(register::FIRST_GENERAL), R::new(register::LAST_GENERAL)),
             Opcode::StackAlloc => Op::StackAlloc(imm(0) as u16),
             Opcode::StackFree => Op::StackFree(imm(0) as u16),
             Opcode::Enter => Op::Enter(imm(0) as u16),
@@ -270,10 +272,10 @@ impl Decoder<'_> {
         let k = instruction.operand(2) - self.base;
         match access {
             // Above 0 the sum could wrap upward: the indexed form looks at the operand itself.
-            Access::W64 if k > 0 => Op::LoadX64(d, a, R(0), 0, k),
-            Access::Z32 if k > 0 => Op::LoadXZ32(d, a, R(0), 0, k),
-            Access::Z16 if k > 0 => Op::LoadXZ16(d, a, R(0), 0, k),
-            Access::Z8 if k > 0 => Op::LoadXZ8(d, a, R(0), 0, k),
+            Access::W64 if k > 0 => Op::LoadX64(d, a, R::ZERO, 0, k),
+            Access::Z32 if k > 0 => Op::LoadXZ32(d, a, R::ZERO, 0, k),
+            Access::Z16 if k > 0 => Op::LoadXZ16(d, a, R::ZERO, 0, k),
+            Access::Z8 if k > 0 => Op::LoadXZ8(d, a, R::ZERO, 0, k),
             Access::Z32 => Op::Load32(d, a, k),
             Access::Z16 => Op::Load16(d, a, k),
             Access::Z8 => Op::Load8(d, a, k),
@@ -285,10 +287,10 @@ impl Decoder<'_> {
         let (a, value) = (source(instruction.byte(0)), source(instruction.byte(1)));
         let k = instruction.operand(2) - self.base;
         match access {
-            Access::W64 if k > 0 => Op::StoreX64(value, a, R(0), 0, k),
-            Access::Z32 if k > 0 => Op::StoreX32(value, a, R(0), 0, k),
-            Access::Z16 if k > 0 => Op::StoreX16(value, a, R(0), 0, k),
-            Access::Z8 if k > 0 => Op::StoreX8(value, a, R(0), 0, k),
+            Access::W64 if k > 0 => Op::StoreX64(value, a, R::ZERO, 0, k),
+            Access::Z32 if k > 0 => Op::StoreX32(value, a, R::ZERO, 0, k),
+            Access::Z16 if k > 0 => Op::StoreX16(value, a, R::ZERO, 0, k),
+            Access::Z8 if k > 0 => Op::StoreX8(value, a, R::ZERO, 0, k),
             Access::Z32 => Op::Store32(value, a, k),
             Access::Z16 => Op::Store16(value, a, k),
             Access::Z8 => Op::Store8(value, a, k),
@@ -298,7 +300,7 @@ impl Decoder<'_> {
 
     /// The general form: registers in order, selector, number.
     fn slow(&self, instruction: &Instruction) -> Option<Op> {
-        let mut slow = Slow { opcode: instruction.opcode(), r: [R(0); 4], select: 0 };
+        let mut slow = Slow { opcode: instruction.opcode(), r: [R::ZERO; 4], select: 0 };
         let mut imm = 0;
         let mut registers = slow.r.iter_mut();
         for (operand, value) in instruction.operands() {
@@ -403,8 +405,8 @@ fn arithmetic(instruction: &Instruction) -> Option<Op> {
         Opcode::Tadd => Op::TaddN(d, a(1), a(2), instruction.byte(3)),
         Opcode::Tsub => Op::TsubN(d, a(1), a(2), instruction.byte(3)),
         Opcode::Tmul => Op::TmulN(d, a(1), a(2), instruction.byte(3)),
-        Opcode::Tneg if integers(2)? == IntType::I64 => Op::Tsub(d, R(0), a(1)),
-        Opcode::Tneg => Op::TsubN(d, R(0), a(1), instruction.byte(2)),
+        Opcode::Tneg if integers(2)? == IntType::I64 => Op::Tsub(d, R::ZERO, a(1)),
+        Opcode::Tneg => Op::TsubN(d, R::ZERO, a(1), instruction.byte(2)),
         Opcode::Taddi => Op::TaddI(d, a(1), imm as i32),
         Opcode::Leax => Op::Leax(d, a(1), a(2), instruction.byte(3), instruction.operand(4) as i32),
         Opcode::Fmath1 if instruction.byte(2) == FloatUnary::Sqrt as u8 => Op::Fsqrt(d, a(1)),

@@ -9,7 +9,7 @@ use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
 
 use crate::debug::{Switch, TraceRecord};
-use crate::execute::{Why, execute};
+use crate::execute::{Cell, Why, execute};
 use crate::exit::{Exit, Stop, Trap};
 use crate::host::{HOST_ARGUMENTS, HostCall};
 use crate::instance::{ARGUMENT, Instance, memory_trap};
@@ -25,7 +25,7 @@ pub const BULK_BYTES_PER_GAS: u64 = 64;
 /// Reason of a PANIC whose text lies outside the memory.
 const UNREADABLE: &str = "the reason is not readable";
 /// Place of the register that holds a system call's number.
-const SYSCALL: R = R(flux_abi::register::SYSCALL_NUMBER);
+const SYSCALL: R = R::new(flux_abi::register::SYSCALL_NUMBER);
 /// Lanes of a vector group.
 const LANES: usize = 4;
 
@@ -88,16 +88,16 @@ impl Instance {
                 }
                 let Some(debug) = &mut self.debug else { continue };
                 let place = core.ip as usize;
-                if let (Some(cover), Some(op)) = (debug.covered.get_mut(place), debug.plain.get(place)) {
-                    *cover = *op;
+                if let (Some(cover), Some(cell)) = (debug.covered.get_mut(place), debug.plain.get(place)) {
+                    *cover = *cell;
                 }
                 let out = execute(&debug.covered, core, &mut self.memory, limit);
                 if let Some(cover) = debug.covered.get_mut(place) {
-                    *cover = Op::Hook;
+                    *cover = Cell::new(Op::Hook);
                 }
                 out
             } else {
-                execute(&self.program.code().ops, core, &mut self.memory, limit)
+                execute(&self.program.code().cells, core, &mut self.memory, limit)
             };
             self.charge(limit - out.fuel, left);
             let done = match out.why {
@@ -145,13 +145,18 @@ impl Instance {
         }
     }
 
+    /// The operation at `core.ip`.
+    fn operation(&self, core: &Core) -> Option<Op> {
+        let cells = match self.debug.as_ref().filter(|debug| debug.is_active()) {
+            Some(debug) => &debug.plain,
+            None => &self.program.code().cells,
+        };
+        cells.get(core.ip as usize).map(|cell| cell.op)
+    }
+
     /// A GAS_CHECK that wants more than is left of budget or slice.
     fn pass_gas_check(&mut self, core: &Core, left: &mut u64) -> Result<Done, Fault> {
-        let op = match self.debug.as_ref().filter(|debug| debug.is_active()) {
-            Some(debug) => debug.plain.get(core.ip as usize),
-            None => self.program.code().ops.get(core.ip as usize),
-        };
-        let Some(&Op::GasCheck { gas }) = op else { return Err(TrapKind::Gas.into()) };
+        let Some(Op::GasCheck { gas }) = self.operation(core) else { return Err(TrapKind::Gas.into()) };
         if self.gas_left < u64::from(gas) {
             return Err(TrapKind::Gas.into());
         }
@@ -302,11 +307,7 @@ impl Instance {
 
     /// The operation at `core.ip`, which the inner loop leaves to others.
     fn slow(&mut self, core: &mut Core, left: &mut u64) -> Result<Done, Fault> {
-        let op = match self.debug.as_ref().filter(|debug| debug.is_active()) {
-            Some(debug) => debug.plain.get(core.ip as usize),
-            None => self.program.code().ops.get(core.ip as usize),
-        };
-        match op.copied() {
+        match self.operation(core) {
             Some(Op::View { view }) => {
                 core.regs[view.at()] = self.view(core, view);
                 Ok(Done::Next)
@@ -328,7 +329,7 @@ impl Instance {
 
     /// The value of a view that is computed when it is read.
     fn view(&self, core: &Core, view: R) -> u64 {
-        match view.0 {
+        match view.at() {
             1 if core.frames.len() > 1 => {
                 core.frames.last().map_or(0, |frame| u64::from(self.program.pc(frame.back).0))
             }
@@ -611,11 +612,11 @@ impl Instance {
                 let [number, rest @ ..] = &mut call.arguments;
                 *number = core.regs[SYSCALL.at()];
                 rest.copy_from_slice(&core.regs[ARGUMENT..ARGUMENT + 4]);
-                core.result = R(ARGUMENT as u8);
+                core.result = R::new(ARGUMENT as u8);
             }
             Opcode::Icall | Opcode::CallNative => {
                 call.arguments[..4].copy_from_slice(&core.regs[ARGUMENT..ARGUMENT + 4]);
-                core.result = R(ARGUMENT as u8);
+                core.result = R::new(ARGUMENT as u8);
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! The pre-decoded form of the code: one 16-byte operation for each instruction.
+//! The pre-decoded form of the code: one operation for each instruction.
 //!
 //! # Invariants
 //! 1. Each instruction keeps a place of its own. A fused operation stands in the place of its first
@@ -10,18 +10,26 @@
 
 use flux_abi::opcode::Opcode;
 
-/// Number of a register's place, below 64.
+/// Number of a register's place. It is below 64, which [`R::new`] sees to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct R(pub(crate) u8);
+pub(crate) struct R(u8);
 
 /// The place that takes writes to R0.
 pub(crate) const SINK: R = R(1);
 
 impl R {
-    /// Its index; the mask lets the compiler see the bound.
+    /// The place of R0.
+    pub(crate) const ZERO: Self = Self(0);
+
+    /// The place of register `number`, modulo 64.
+    pub(crate) const fn new(number: u8) -> Self {
+        Self(number & 63)
+    }
+
+    /// Its index, below 64.
     #[inline(always)]
     pub(crate) fn at(self) -> usize {
-        usize::from(self.0 & 63)
+        usize::from(self.0)
     }
 }
 
@@ -52,6 +60,47 @@ pub(crate) struct Slow {
     pub(crate) r: [R; 4],
     /// Selector or region number.
     pub(crate) select: u8,
+}
+
+/// A register operation that pairs are made of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Alu {
+    Add,
+    Sub,
+    Mul,
+    And,
+    Or,
+    Xor,
+    Shl,
+    Ushr,
+    Mov,
+    Z32,
+    Fadd,
+    Fsub,
+    Fmul,
+    Tadd,
+    Tsub,
+    Tmul,
+}
+
+/// How a paired branch compares its registers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Compare {
+    Eq,
+    Ne,
+    Lt,
+    Le,
+}
+
+/// What a paired indexed access moves.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Width {
+    W64,
+    Z32,
+    Z8,
 }
 
 /// One operation. `d` is written; `a`, `b`, `c` are read.
@@ -96,7 +145,8 @@ pub(crate) enum Op {
     Loop(R, Ways),
     /// Branches by the flags; the byte is the low byte of the opcode.
     BrFlags(Opcode, Ways),
-    Call(Way),
+    /// The number is the place to return to.
+    Call(Way, u32),
     Ret {
         stacked: u8,
     },
@@ -217,9 +267,26 @@ pub(crate) enum Op {
     TaddIBrGeI(R, i8, i32, Ways),
     /// TADDI of one register with a byte, then BR_CMPI of it with `ne`.
     TaddIBrNeI(R, i8, i32, Ways),
+    /// Two register operations.
+    Two(Alu, Alu, [R; 6]),
+    /// LOAD as [`Op::Load64`], then a register operation.
+    LoadAlu(Alu, [R; 5], i64),
+    /// A register operation, then STORE as [`Op::Store64`].
+    AluStore(Alu, [R; 5], i64),
+    /// TADDI, then a register operation.
+    ImmAlu(Alu, [R; 5], i32),
+    /// A register operation, then TADDI.
+    AluImm(Alu, [R; 5], i32),
+    /// Two LOADs as [`Op::Load64`].
+    LoadLoad([R; 4], i32, i32),
+    /// An indexed load, then a register operation; the byte is the shift.
+    LoadXAlu(Width, Alu, [R; 6], u8, i32),
+    /// A register operation, then a branch.
+    AluBr(Alu, Compare, [R; 5], Ways),
+    /// INDEX_CHECK, then an indexed load.
+    CheckLoadX(Width, [R; 5], u8, i64),
+    /// INDEX_CHECK, then an indexed store.
+    CheckStoreX(Width, [R; 5], u8, i64),
 }
 
-/// Bytes of an operation.
-pub(crate) const OP_BYTES: usize = 16;
-
-const _: () = assert!(size_of::<Op>() == OP_BYTES, "an operation must stay at 16 bytes");
+const _: () = assert!(size_of::<Op>() == 16, "an operation must stay at 16 bytes");

@@ -104,8 +104,8 @@ impl Program {
     }
 
     /// The operations for a debugger: one for each instruction, none fused.
-    pub(crate) fn plain(&self) -> Vec<crate::op::Op> {
+    pub(crate) fn plain(&self) -> Vec<crate::execute::Cell> {
         // The code was decoded once already, so this can't fail.
-        decode::decode(&self.module, Form::Plain).map(|code| code.ops).unwrap_or_default()
+        decode::decode(&self.module, Form::Plain).map(|code| code.cells).unwrap_or_default()
     }
 }

@@ -5,7 +5,9 @@
 //! nothing disturbs it. A ratio above 1 means that FLUX is faster.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use cpu_time::ThreadTime;
 
 use flux_abi::capability::CapabilitySet;
 use flux_vm::{Config, Exit, FunctionIndex, Gas, Instance, NoHost, Program};
@@ -130,7 +132,7 @@ fn flux(case: &Case, program: &Arc<Program>) -> Result<Ran, Failure> {
     let base = instance.memory().writable_base();
     instance.memory().write(base + case.flux_offset, &case.data)?;
     let mut run = instance.begin(FunctionIndex(0), &[case.argument])?;
-    let start = Instant::now();
+    let start = ThreadTime::now();
     let exit = loop {
         // Slices as the scheduler gives them.
         match instance.resume(&mut run, &mut NoHost, Gas(flux_abi::limits::SLICE_GAS)) {
@@ -152,7 +154,7 @@ fn wasm(case: &Case, engine: &Engine, module: &Module) -> Result<Ran, Failure> {
     let memory = instance.get_memory(&store, "memory").ok_or("no memory")?;
     memory.write(&mut store, case.wasm_offset, &case.data)?;
     let main = instance.get_typed_func::<i64, i64>(&store, "main")?;
-    let start = Instant::now();
+    let start = ThreadTime::now();
     let word = main.call(&mut store, case.argument as i64)? as u64;
     let time = start.elapsed();
     Ok(Ran { word, time, charged: u64::MAX - store.get_fuel()? })

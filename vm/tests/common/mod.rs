@@ -1,5 +1,5 @@
 //! Runs a module on the machine and on the model and compares everything that can be seen.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
