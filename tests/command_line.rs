@@ -187,7 +187,7 @@ fn a_trap_ends_that_agent_alone_and_names_the_line_of_its_document() {
     let scratch = Scratch::new("traps");
     let recursion = "## fn: down(n: int) -> int\n```flux\nreturn down(n + 1) + 1\n```\n";
     let index = "## fn: pick(n: int) -> int\n```flux\nlet xs: [int; 3] = [1, 2, 3]\nreturn xs[n]\n```\n";
-    let grow = "## fn: grow(n: int) -> str\n```flux\nvar s = \"0123456789abcdef\"\nvar i = 0\nwhile i < n { s = \"{s}{s}\" i = i + 1 }\nreturn s\n```\n";
+    let grow = "## fn: grow(n: int) -> str\n```flux\nvar s = \"0123456789abcdef\"\nvar i = 0\nwhile i < n { s = \"{s}{s}\"; i = i + 1 }\nreturn s\n```\n";
     let cases = [
         ("GAS", "While n >= 0: Add 1 to n", "", "- n: int = 0\n"),
         ("DIVIDE_BY_ZERO", "Set n to 10 / (n - n)", "", "- n: int = 0\n"),
