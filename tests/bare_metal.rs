@@ -22,7 +22,10 @@ fn the_three_documents_print_the_same_log_on_the_bare_machine_as_hosted() {
     assert_eq!(out(&booted), out(&hosted));
     // Modules compiled in the booted kernel are the same bytes: the boot stream names their hashes.
     let hashes = |text: &str| -> Vec<String> {
-        text.split("sha256 ").skip(1).map(|rest| rest.chars().take_while(char::is_ascii_hexdigit).collect()).collect()
+        text.split("sha256 ")
+            .skip(1)
+            .map(|rest| rest.chars().take_while(char::is_ascii_hexdigit).collect())
+            .collect()
     };
     assert_eq!(hashes(&err(&booted)).len(), 3, "{}", err(&booted));
     assert_eq!(hashes(&err(&booted)), hashes(&err(&hosted)));
@@ -41,7 +44,8 @@ fn every_golden_document_prints_the_same_log_on_the_bare_machine_as_hosted() {
     for document in documents("run") {
         let options = options(&document);
         let hosted = flux(["run".to_owned(), relative(&document)].iter().chain(&options));
-        let booted = flux(["boot".to_owned(), "--app".to_owned(), relative(&document)].iter().chain(&options));
+        let booted =
+            flux(["boot".to_owned(), "--app".to_owned(), relative(&document)].iter().chain(&options));
         if out(&booted) != out(&hosted) || booted.status.code() != hosted.status.code() {
             faults.push(format!("{}: {}", document.display(), err(&booted)));
         }

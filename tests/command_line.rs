@@ -179,7 +179,7 @@ fn beside_a_counter(
     );
     let good = "# Good\n## Agent\nname: good\n## State\n- n: int = 0\n## Loop\n1. Add 1 to n\n2. Log \"good {n}\"\n3. YIELD\n";
     [scratch.file("bad.flux.md", bad), scratch.file("good.flux.md", good)]
-        .map(|path| path.to_str().unwrap().to_owned())
+        .map(|path| path.to_string_lossy().into_owned())
 }
 
 #[test]

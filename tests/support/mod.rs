@@ -1,16 +1,17 @@
 //! What the whole-system tests share: the program under test and files to compare with.
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The root of the repository.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
 /// Runs `flux` in the root of the repository without colours and without the user's configuration.
-pub fn flux<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(arguments: I) -> Output {
+pub(crate) fn flux<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(arguments: I) -> Output {
     Command::new(env!("CARGO_BIN_EXE_flux"))
         .args(arguments)
         .current_dir(root())
@@ -22,17 +23,17 @@ pub fn flux<I: IntoIterator<Item = S>, S: AsRef<std::ffi::OsStr>>(arguments: I) 
 }
 
 /// Standard output as text.
-pub fn out(output: &Output) -> String {
+pub(crate) fn out(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Standard error as text.
-pub fn err(output: &Output) -> String {
+pub(crate) fn err(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// Compares with a file; with `FLUX_BLESS=1` writes it instead.
-pub fn compare(path: &Path, got: &str) -> Result<(), String> {
+pub(crate) fn compare(path: &Path, got: &str) -> Result<(), String> {
     if std::env::var_os("FLUX_BLESS").is_some() {
         std::fs::write(path, got).map_err(|error| format!("{}: {error}", path.display()))?;
         return Ok(());
@@ -53,7 +54,7 @@ pub fn compare(path: &Path, got: &str) -> Result<(), String> {
 }
 
 /// Golden documents of a folder, by name.
-pub fn documents(folder: &str) -> Vec<PathBuf> {
+pub(crate) fn documents(folder: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(root().join("tests/golden").join(folder))
         .expect("the folder of golden documents")
         .map(|entry| entry.expect("an entry").path())
@@ -64,20 +65,20 @@ pub fn documents(folder: &str) -> Vec<PathBuf> {
 }
 
 /// The file of another ending beside a document.
-pub fn beside(document: &Path, ending: &str) -> PathBuf {
+pub(crate) fn beside(document: &Path, ending: &str) -> PathBuf {
     let name = document.file_name().expect("a name").to_string_lossy().replace(".flux.md", ending);
     document.with_file_name(name)
 }
 
 /// Path of a golden document from the root.
-pub fn relative(path: &Path) -> String {
+pub(crate) fn relative(path: &Path) -> String {
     let name = path.file_name().expect("a name").to_string_lossy();
     let folder = path.parent().and_then(Path::file_name).expect("a folder").to_string_lossy();
     format!("tests/golden/{folder}/{name}")
 }
 
 /// Options of a golden run: words of `NAME.args`, one option and value a line.
-pub fn options(document: &Path) -> Vec<String> {
+pub(crate) fn options(document: &Path) -> Vec<String> {
     match std::fs::read_to_string(beside(document, ".args")) {
         Ok(text) => text
             .lines()
@@ -92,16 +93,16 @@ pub fn options(document: &Path) -> Vec<String> {
 }
 
 /// A folder of its own for one test, removed when dropped.
-pub struct Scratch(pub PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    pub fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("flux-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&path).expect("a folder for the test");
         Self(path)
     }
 
-    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
         let path = self.0.join(name);
         std::fs::write(&path, bytes).expect("a file for the test");
         path
