@@ -466,3 +466,208 @@ fn values(payload: &[u8]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+    use alloc::sync::Arc;
+    use flux_abi::capability::CapabilitySet;
+    use flux_vm::{Config, Instance, Program};
+    use proptest::prelude::*;
+
+    /// A machine with nothing but memory.
+    fn machine(quota: u64) -> Instance {
+        let text =
+            ".name \"m\"\n.memory 1048576\n.gas 1\n.period 1\n.state 256 scratch 0\n.function f\nRET\n";
+        let module = flux_isa::asm::assemble(text).unwrap();
+        let program = Program::load(flux_verify::verify(module).unwrap()).unwrap();
+        Instance::new(Arc::new(program), Config { quota, capabilities: CapabilitySet::EMPTY }).unwrap()
+    }
+
+    fn leaf() -> impl Strategy<Value = Desc> {
+        proptest::sample::select(alloc::vec![
+            Desc::Bool,
+            Desc::I64,
+            Desc::I32,
+            Desc::I16,
+            Desc::I8,
+            Desc::U64,
+            Desc::U32,
+            Desc::U16,
+            Desc::U8,
+            Desc::F64,
+            Desc::F32,
+            Desc::Duration,
+            Desc::Str,
+            Desc::Bytes,
+        ])
+    }
+
+    fn desc() -> impl Strategy<Value = Desc> {
+        leaf().prop_recursive(3, 12, 4, |inner| {
+            prop_oneof![
+                inner.clone().prop_map(|element| Desc::Array(element.into())),
+                (0u32..4, inner.clone()).prop_map(|(n, element)| Desc::Fixed(n, element.into())),
+                proptest::collection::vec(inner, 0..4).prop_map(Desc::Struct),
+            ]
+        })
+    }
+
+    /// A payload value of a type, made from a stream of numbers.
+    fn put(
+        writer: &mut Writer<'_>,
+        desc: &Desc,
+        seeds: &mut impl Iterator<Item = u64>,
+    ) -> Result<(), PayloadError> {
+        let seed = seeds.next().unwrap_or(0);
+        let signed = seed.cast_signed();
+        match desc {
+            Desc::Bool => writer.bool(seed & 1 == 1),
+            Desc::I64 | Desc::Duration => writer.int(signed),
+            Desc::I32 => writer.int(signed >> 32),
+            Desc::I16 => writer.int(signed >> 48),
+            Desc::I8 => writer.int(signed >> 56),
+            Desc::U64 => writer.int(signed & i64::MAX),
+            Desc::U32 => writer.int((seed >> 32).cast_signed()),
+            Desc::U16 => writer.int((seed >> 48).cast_signed()),
+            Desc::U8 => writer.int((seed >> 56).cast_signed()),
+            Desc::F64 => writer.float(f64::from_bits(seed)),
+            Desc::F32 => writer.float(f64::from(f32::from_bits(low_half(seed)))),
+            Desc::Str => writer.str(&seed.to_string()),
+            Desc::Bytes => writer.bytes(&seed.to_le_bytes()),
+            Desc::Array(element) => {
+                let count = u16::try_from(seed % 4).unwrap_or(0);
+                writer.array(count)?;
+                (0..count).try_for_each(|_| put(writer, element, seeds))
+            }
+            Desc::Fixed(count, element) => {
+                writer.array(u16::try_from(*count).unwrap_or(0))?;
+                (0..*count).try_for_each(|_| put(writer, element, seeds))
+            }
+            Desc::Struct(fields) => {
+                writer.structure(u16::try_from(fields.len()).unwrap_or(0))?;
+                fields.iter().try_for_each(|field| put(writer, field, seeds))
+            }
+            _ => writer.none(),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_decoded_into_memory_encodes_to_the_same_payload(
+            types in proptest::collection::vec(desc(), 0..5),
+            seeds in proptest::collection::vec(any::<u64>(), 0..64),
+        ) {
+            let mut first = Buffer::new();
+            let mut stream = seeds.into_iter();
+            let written = first.write("form", types.len(), |writer| {
+                types.iter().try_for_each(|desc| put(writer, desc, &mut stream)).map_err(MarshalError::from)
+            });
+            prop_assume!(written.is_ok());
+            let mut machine = machine(1 << 20);
+            let (mut words, mut owned) = (Vec::new(), Vec::new());
+            decode_arguments(&first, &types, machine.memory(), &mut words, &mut owned).unwrap();
+            let at = machine.memory().writable_base();
+            for (n, word) in words.iter().enumerate() {
+                machine.memory().write_u64(at + 8 * n as u64, *word).unwrap();
+            }
+            let mut second = Buffer::new();
+            encode_call(&mut second, machine.memory(), "form", &types, at).unwrap();
+            prop_assert_eq!(&*first, &*second);
+            for ptr in owned {
+                machine.memory().free(u64::from(ptr)).unwrap();
+            }
+        }
+
+        #[test]
+        fn a_payload_of_other_values_is_refused_and_nothing_panics(
+            bytes in proptest::collection::vec(any::<u8>(), 0..64),
+            types in proptest::collection::vec(desc(), 0..4),
+            words in proptest::collection::vec(any::<u64>(), 4),
+        ) {
+            let mut machine = machine(1 << 16);
+            let (mut decoded, mut owned) = (Vec::new(), Vec::new());
+            let _ = decode_arguments(&bytes, &types, machine.memory(), &mut decoded, &mut owned);
+            let _ = describe(&bytes);
+            // Words of a program are claims: offsets that lead nowhere must be refused.
+            let at = machine.memory().writable_base();
+            for (n, word) in words.iter().enumerate() {
+                machine.memory().write_u64(at + 8 * n as u64, *word).unwrap();
+            }
+            let _ = encode_call(&mut Buffer::new(), machine.memory(), "f", &types, at);
+            let _ = encode_call(&mut Buffer::new(), machine.memory(), "f", &types, words[0]);
+        }
+    }
+
+    fn payload(values: impl FnOnce(&mut Writer<'_>) -> Result<(), MarshalError>, count: usize) -> Buffer {
+        let mut buffer = Buffer::new();
+        buffer.write("f", count, values).unwrap();
+        buffer
+    }
+
+    #[test]
+    fn an_int_becomes_an_f64_and_nothing_else_changes_its_type() {
+        let mut machine = machine(1 << 16);
+        let mut decode = |buffer: &Buffer, desc: Desc| {
+            let mut words = Vec::new();
+            decode_arguments(buffer, &[desc], machine.memory(), &mut words, &mut Vec::new())
+                .map(|()| words[0])
+        };
+        let int = payload(|writer| Ok(writer.int(300)?), 1);
+        assert_eq!(decode(&int, Desc::F64), Ok(300f64.to_bits()));
+        assert_eq!(decode(&int, Desc::U16), Ok(300));
+        for desc in [Desc::Bool, Desc::I8, Desc::U8, Desc::Str, Desc::Struct(Vec::new())] {
+            assert_eq!(decode(&int, desc), Err(MarshalError::Mismatch));
+        }
+        let float = payload(|writer| Ok(writer.float(1.0)?), 1);
+        assert_eq!(decode(&float, Desc::I64), Err(MarshalError::Mismatch));
+        let negative = payload(|writer| Ok(writer.int(-1)?), 1);
+        for desc in [Desc::U64, Desc::U32, Desc::U8] {
+            assert_eq!(decode(&negative, desc), Err(MarshalError::Mismatch));
+        }
+        let two = payload(
+            |writer| {
+                writer.int(1)?;
+                Ok(writer.int(2)?)
+            },
+            2,
+        );
+        assert_eq!(decode(&two, Desc::I64), Err(MarshalError::Mismatch));
+    }
+
+    #[test]
+    fn a_text_beyond_the_payload_is_too_long_and_beyond_the_quota_refused() {
+        let mut small = machine(2_048);
+        let text = "x".repeat(PAYLOAD_BYTES - 8);
+        let long = payload(|writer| Ok(writer.str(&text)?), 1);
+        let result = decode_arguments(&long, &[Desc::Str], small.memory(), &mut Vec::new(), &mut Vec::new());
+        assert_eq!(result, Err(MarshalError::Quota));
+        let mut large = machine(1 << 20);
+        let ptr = large.memory().alloc_str(AllocKind::State, "y".repeat(PAYLOAD_BYTES).as_bytes()).unwrap();
+        let at = large.memory().writable_base();
+        large.memory().write_u64(at, u64::from(ptr)).unwrap();
+        let result = encode_call(&mut Buffer::new(), large.memory(), "f", &[Desc::Str], at);
+        assert_eq!(result, Err(MarshalError::TooLong));
+    }
+
+    #[test]
+    fn people_read_values_shortened_and_containers_closed() {
+        let nested = payload(
+            |writer| {
+                writer.structure(2)?;
+                writer.array(0)?;
+                writer.some()?;
+                writer.int(3)?;
+                writer.float(1.0 / 3.0)?;
+                Ok(writer.str(&"z".repeat(60))?)
+            },
+            3,
+        );
+        let shown = alloc::format!("f({{[], 3}}, 0.3333, \"{}\"…)", "z".repeat(SHOWN_TEXT));
+        assert_eq!(describe(&nested), shown);
+        assert_eq!(describe(&[9, 9]), "?(?)");
+        let numbers = [30.4, -0.0, 1e300, f64::NAN, 0.00001, 25.0].map(|n| Number(n).to_string());
+        assert_eq!(numbers, ["30.4", "-0", "1e300", "NaN", "1e-5", "25"]);
+    }
+}

@@ -1,6 +1,7 @@
 //! The agents of one kernel, as the kernel calls them.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use flux_abi::select::LogLevel;
@@ -26,7 +27,8 @@ pub struct Runtime {
     ended: Vec<(u64, AgentReport)>,
     /// Agents started until now; reports are in this order.
     started: u64,
-    order: Vec<(AgentId, u64)>,
+    /// Number in the order of starting of each agent that lives.
+    order: BTreeMap<AgentId, u64>,
 }
 
 impl Runtime {
@@ -43,15 +45,14 @@ impl Runtime {
             agents: Vec::new(),
             ended: Vec::new(),
             started: 0,
-            order: Vec::new(),
+            order: BTreeMap::new(),
         }
     }
 
     fn close(&mut self, id: AgentId, exit: Exit) {
         let agent = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::take);
         if let Some(agent) = agent {
-            let at = self.order.iter().position(|(agent, _)| *agent == id);
-            let number = at.map_or(u64::MAX, |at| self.order.swap_remove(at).1);
+            let number = self.order.remove(&id).unwrap_or(u64::MAX);
             self.ended.push((number, agent.report(Some(exit))));
         }
     }
@@ -91,7 +92,7 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
         self.agents.extend(core::iter::repeat_with(|| None).take(missing));
         let place = self.agents.get_mut(at).ok_or(Status::NoMemory)?;
         *place = Some(Box::new(agent));
-        self.order.push((id, self.started));
+        self.order.insert(id, self.started);
         self.started = self.started.saturating_add(1);
         Ok(Wake::Ready)
     }

@@ -228,7 +228,9 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &text);
         }
         self.core.forget(agent);
-        self.order.retain(|other| *other != agent);
+        if let Some(at) = self.order.iter().rposition(|other| *other == agent) {
+            self.order.remove(at);
+        }
     }
 
     /// Runs until time `until` (exclusive), at most for `slices` slices.
@@ -243,7 +245,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         loop {
             if let Some(agent) = self.unfinished.take() {
                 left = left.saturating_sub(self.step(agent, left));
-                if left == 0 {
+                if left == 0 || self.core.log.is_full() {
                     return Pause::Busy;
                 }
             }
@@ -252,7 +254,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             }
             if let Some(dispatch) = self.core.shard.dispatch() {
                 left = left.saturating_sub(self.step(dispatch.agent, left));
-                if left == 0 {
+                if left == 0 || self.core.log.is_full() {
                     return Pause::Busy;
                 }
                 continue;
@@ -298,7 +300,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             }
             // In simulated time an agent runs until it waits, so that slices have no visible effect.
             if step == Step::Ready && self.clock == ClockMode::Simulated {
-                if used < most {
+                if used < most && !self.core.log.is_full() {
                     continue;
                 }
                 self.unfinished = Some(agent);

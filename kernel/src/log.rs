@@ -50,6 +50,9 @@ pub struct LogBuffer {
     level: LogLevel,
 }
 
+/// Records after which the kernel comes back, so that nobody fills its memory with them.
+const FULL: usize = 4_096;
+
 /// Longest text of a record in bytes; the rest is cut.
 pub const MOST_TEXT: usize = 4_096;
 
@@ -70,6 +73,11 @@ impl LogBuffer {
         if self.wants(level) {
             self.records.push(Record { stream, time, agent, level, text: one_line(text) });
         }
+    }
+
+    /// Tells whether so much was written that somebody should take it before more is.
+    pub const fn is_full(&self) -> bool {
+        self.records.len() >= FULL
     }
 
     /// Tells whether there is nothing to take.

@@ -1,0 +1,327 @@
+//! What the end of a run, or of the agent, means.
+
+use super::*;
+
+impl Agent {
+    /// What the machine's return means; `None` to go on with the slice.
+    pub(super) fn left<S: Syscalls + Host + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        shared: &mut Shared,
+        exit: flux_vm::Exit,
+    ) -> Option<Step> {
+        use flux_vm::Exit as Left;
+        if let Some(task) = &mut self.task {
+            task.about.preempted = matches!(exit, Left::Preempted | Left::Breakpoint(_));
+        }
+        match exit {
+            Left::Finished(value) => {
+                self.finished(sys, shared, value);
+                None
+            }
+            Left::Preempted | Left::Breakpoint(_) => Some(Step::Ready),
+            Left::Suspended => {
+                self.suspended();
+                None
+            }
+            Left::Stopped(Stop::Halt) => {
+                let status = self.task.as_ref().map_or(0, |task| task.about.status);
+                self.close_run(sys, Failure::TargetEnded);
+                Some(self.ended(sys, shared, Exit::Stopped(status)))
+            }
+            Left::Stopped(Stop::Panic(reason)) => {
+                self.close_run(sys, Failure::TargetEnded);
+                let text = alloc::format!("agent {} failed: {reason}", self.context.name);
+                Some(self.trapped(sys, shared, TrapKind::Fail, text))
+            }
+            Left::Stopped(Stop::Reset) => {
+                self.close_run(sys, Failure::Answered(Status::General));
+                self.reset(sys, shared)
+            }
+            Left::Stopped(Stop::Exception(code)) => self.abandoned(sys, shared, code),
+            Left::Trapped(trap) => {
+                self.close_run(sys, Failure::Trapped);
+                let text = self.describe_trap(&trap);
+                Some(self.trapped(sys, shared, trap.kind, text))
+            }
+        }
+    }
+
+    /// The run stands in a wait. The Loop steps aside at YIELD and Wait.
+    pub(super) fn suspended(&mut self) {
+        let Some(mut task) = self.task.take() else { return };
+        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
+        task.about.suspended = true;
+        match &task.about.wait {
+            Some(wait) if wait.is_open() && task.about.kind == RunKind::Loop => {
+                let due = wait.until();
+                self.body = Body::Paused { task, due };
+            }
+            _ => self.task = Some(task),
+        }
+    }
+
+    /// The run returned.
+    pub(super) fn finished<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &mut Shared, value: u64) {
+        let Some(task) = self.task.take() else { return };
+        let Task { run, about } = *task;
+        if let Some((request, kind)) = about.request.filter(|_| !about.replied) {
+            self.answer_value(sys, shared, &about, request, kind, value);
+        }
+        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
+        self.instance.end(run);
+        self.free(&about.owned);
+        if about.device_worked {
+            self.context.device_failures = 0;
+        }
+        self.after(sys.now(), &about);
+    }
+
+    /// Answers the request of a handler that returned with its result, or none.
+    pub(super) fn answer_value<S: Syscalls + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        shared: &mut Shared,
+        about: &About,
+        request: RequestId,
+        kind: RequestKind,
+        value: u64,
+    ) {
+        let tables = Arc::clone(&self.context.tables);
+        let result = match about.kind {
+            RunKind::Handler(at) => tables.handlers.get(at).and_then(|handler| handler.result.as_ref()),
+            _ => None,
+        };
+        let encoded = marshal::encode_value(&mut shared.buffer, self.instance.memory_ref(), result, value);
+        match encoded {
+            Ok(()) => self.context.answer(sys, shared, request, kind),
+            Err(error) => {
+                let status = match error {
+                    MarshalError::TooLong => Status::Overflow,
+                    _ => Status::Invalid,
+                };
+                self.context.answer_error(sys, shared, request, Failure::Answered(status));
+            }
+        }
+    }
+
+    /// What goes on after a run has ended.
+    pub(super) fn after(&mut self, now: Time, about: &About) {
+        match about.kind {
+            RunKind::StateInit => self.stage = Stage::Init,
+            RunKind::Init => self.stage = Stage::Live,
+            RunKind::Loop => {
+                self.context.counters.add(|c| &mut c.passes);
+                // A pass that did not suspend yields at its end.
+                self.body = if about.suspended {
+                    Body::Between { due: now, yielding: false }
+                } else {
+                    Body::Between {
+                        due: self.context.next_point(now, self.context.tables.period),
+                        yielding: true,
+                    }
+                };
+            }
+            RunKind::Handler(_) | RunKind::Topic(_) | RunKind::Every(_) => {
+                self.context.counters.add(|c| &mut c.runs);
+                self.end_yield(now, about.kind);
+            }
+        }
+    }
+
+    /// A handler or timer has finished: a Loop at YIELD goes on.
+    pub(super) fn end_yield(&mut self, now: Time, kind: RunKind) {
+        match &mut self.body {
+            Body::Between { due, yielding: true } => *due = (*due).min(now),
+            Body::Paused { task, due } => {
+                let ends = match task.about.wait {
+                    Some(Wait::Yield { kind: YieldKind::Event, .. }) => true,
+                    Some(Wait::Yield { kind: YieldKind::Message, .. }) => kind.is_message(),
+                    _ => false,
+                };
+                if ends {
+                    *due = (*due).min(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The run gave up with a status: the rest of it is skipped.
+    pub(super) fn abandoned<S: Syscalls + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        shared: &mut Shared,
+        code: i64,
+    ) -> Option<Step> {
+        let task = self.task.take()?;
+        let Task { run, about } = *task;
+        let status = Status::from_code(code).unwrap_or(Status::General);
+        if let Some((request, _)) = about.request.filter(|_| !about.replied) {
+            self.context.answer_error(sys, shared, request, Failure::Answered(status));
+        }
+        self.instance.end(run);
+        self.free(&about.owned);
+        self.context.counters.add(|c| &mut c.abandoned);
+        let one_too_many = self.context.device_failed();
+        if shared.wants(LogLevel::Warning) {
+            let text = alloc::format!(
+                "the rest of this {} is skipped: {} ({}); failure {} of {} in a row",
+                about.kind.name(self.tables()),
+                status.meaning(),
+                status.name(),
+                self.context.device_failures,
+                flux_abi::limits::DEVICE_FAILURES
+            );
+            sys.log(self.context.id, LogLevel::Warning, &text);
+        }
+        if one_too_many {
+            let text = alloc::format!(
+                "agent {} trapped: {} in {} (section {}): {}, {} runs in a row; check the device and its wiring, or handle it with Otherwise",
+                self.context.name,
+                TrapKind::Device.name(),
+                self.context.document,
+                about.kind.name(self.tables()),
+                TrapKind::Device.meaning(),
+                self.context.device_failures
+            );
+            return Some(self.trapped(sys, shared, TrapKind::Device, text));
+        }
+        self.after(sys.now(), &about);
+        None
+    }
+
+    /// Ends the working run because the agent ends; its request ends in `failure`.
+    pub(super) fn close_run<S: Syscalls + ?Sized>(&mut self, sys: &mut S, failure: Failure) {
+        let Some(task) = self.task.take() else { return };
+        let Task { run, about } = *task;
+        if let Some((request, _)) = about.request.filter(|_| !about.replied)
+            && sys.answer_error(self.context.id, request, failure).is_ok()
+        {
+            // A request that had ended before needs no word: nobody waits for it.
+            self.context.counters.sent.add(MessageType::Error);
+        }
+        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
+        self.instance.end(run);
+    }
+
+    /// RESET: starts again from the initial state; mailbox and requests stay.
+    pub(super) fn reset<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &mut Shared) -> Option<Step> {
+        if let Body::Paused { task, .. } = core::mem::replace(&mut self.body, Body::None) {
+            self.instance.end(task.run);
+        }
+        let now = sys.now();
+        match self.image.instance() {
+            Ok(instance) => {
+                self.gas_before = self.gas();
+                self.instance = instance;
+                self.filled = None;
+            }
+            Err(error) => {
+                let text = alloc::format!("agent {} trapped: QUOTA at its reset: {error}", self.context.name);
+                return Some(self.trapped(sys, shared, TrapKind::Quota, text));
+            }
+        }
+        self.context.log(sys, shared, LogLevel::Info, "reset");
+        self.stage = Stage::StateInit;
+        if self.tables().body.is_some() {
+            self.body = Body::Between { due: now, yielding: false };
+        }
+        self.context.started = now;
+        for (due, timer) in self.context.timers.iter_mut().zip(&self.context.tables.timers) {
+            *due = crate::context::next_point(now, now, timer.interval);
+        }
+        for last in &mut self.context.pacers {
+            *last = None;
+        }
+        // A reset takes no gas by itself: give the slice back, so that a loop of resets is preempted.
+        Some(Step::Ready)
+    }
+
+    pub(super) fn describe_trap(&self, trap: &Trap) -> String {
+        let place = match trap.line {
+            Some(line) => alloc::format!("{}:{line}", self.context.document),
+            None => alloc::format!("{} (code offset {})", self.context.document, trap.pc.0),
+        };
+        let detail = match trap.kind {
+            TrapKind::Index => alloc::format!(" (index {})", trap.value.cast_signed()),
+            TrapKind::BadAccess => alloc::format!(" (offset {:#x})", trap.value),
+            TrapKind::Gas => alloc::format!(
+                " (budget {}; raise it with gas: in ## Compile, or add a YIELD)",
+                self.context.tables.gas
+            ),
+            TrapKind::Quota => alloc::format!(
+                " ({} bytes; raise it with memory: in ## Agent)",
+                self.instance.memory_ref().quota()
+            ),
+            _ => String::new(),
+        };
+        alloc::format!(
+            "agent {} trapped: {} at {place} (function {}): {}{detail}",
+            self.context.name,
+            trap.kind.name(),
+            self.tables().function_name(trap.function),
+            trap.kind.meaning()
+        )
+    }
+
+    /// The agent ends in a trap or by its own failure.
+    pub(super) fn trapped<S: Syscalls + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        shared: &mut Shared,
+        kind: TrapKind,
+        text: String,
+    ) -> Step {
+        self.context.counters.add(|c| &mut c.traps);
+        self.context.log(sys, shared, LogLevel::Error, &text);
+        self.fault = Some(text);
+        self.ended(sys, shared, Exit::Trapped(kind))
+    }
+
+    /// The agent ends: open requests end in an ERROR first.
+    pub(crate) fn ended<S: Syscalls + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        shared: &mut Shared,
+        exit: Exit,
+    ) -> Step {
+        self.close_run(sys, Failure::TargetEnded);
+        self.context.abandon_requests(sys, shared);
+        if let Some((timer, _)) = self.context.timer.take() {
+            sys.cancel_timer(self.context.id, timer);
+        }
+        let text = match exit {
+            Exit::Stopped(0) => String::from("stopped"),
+            Exit::Stopped(status) => alloc::format!("stopped with status {status}"),
+            Exit::Trapped(_) => String::new(),
+            Exit::Killed => String::from("ended from outside"),
+        };
+        if !text.is_empty() {
+            self.context.log(sys, shared, LogLevel::Info, &text);
+        }
+        let state =
+            if matches!(exit, Exit::Stopped(_)) { AgentState::Terminated } else { AgentState::Failed };
+        self.context.show(sys, state);
+        Step::Ended(exit)
+    }
+
+    pub(super) fn gas(&self) -> u64 {
+        self.gas_before.saturating_add(self.instance.gas_used().0)
+    }
+
+    /// Line of the summary.
+    pub(crate) fn report(&self, exit: Option<Exit>) -> AgentReport {
+        let charged = self.instance.memory_ref().charged();
+        AgentReport {
+            agent: self.context.id,
+            name: Arc::clone(&self.context.name),
+            counters: self.context.counters,
+            gas: self.gas(),
+            memory: charged,
+            memory_peak: self.memory_peak.max(charged),
+            exit,
+            fault: self.fault.clone(),
+        }
+    }
+}
