@@ -258,8 +258,8 @@ mod tests {
     #[test]
     fn spans_beyond_the_text_and_damaged_text_do_not_panic() {
         let far = Diagnostic::new(codes::UNKNOWN_STEP, Span::new(9_000, 9_005), "x");
-        assert!(render("a", b"short", &[far.clone()], Style::Colour).contains('x'));
-        assert!(render("a", b"\xff\xfe", &[far.clone()], Style::Plain).contains('x'));
+        assert!(render("a", b"short", std::slice::from_ref(&far), Style::Colour).contains('x'));
+        assert!(render("a", b"\xff\xfe", std::slice::from_ref(&far), Style::Plain).contains('x'));
         assert_eq!(to_json("a", b"\xff", &[far])[0].place.line, 1);
     }
 
