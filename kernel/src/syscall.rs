@@ -10,7 +10,7 @@
 //! | A2A_SEND | type, reply_to, payload, length, deadline (ns from now, 0 the usual) |
 //! | A2A_BROADCAST | payload, length |
 //! | message (A2A_RECV, RECV) | id, type, sender, reply_to, sent, deadline, badge, length; then the payload |
-//! | status (BC_STATUS) | state, queue, memory, priority boosts: 0 |
+//! | status (BC_STATUS) | state, messages waiting, bytes charged, messages refused |
 //!
 //! `grants` is the handle from which the new agent's handles are derived. Parameters are
 //! `name=text` pieces, each ended by a zero byte. The output of COMPILE is for each module its

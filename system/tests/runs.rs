@@ -575,3 +575,53 @@ fn text_in_messages_is_copied_and_freed() {
         assert!(agent.memory < 4096, "{} {}", agent.name, agent.memory);
     }
 }
+
+#[test]
+fn asks_in_a_circle_end_in_a_deadlock_error_and_not_at_their_deadline() {
+    let asker = |name: &str, target: &str, init: bool| {
+        let mut doc = Doc::new(name);
+        let form = doc.form("turn", "", "l", 0);
+        let status = doc.text("status");
+        let ask = format!(
+            "LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n ASK R24, R20, R21, R22
+             MOV R25, R61\n I2F R26, R25\n MOVI R27, {status}\n METRIC R27, R26\n MOVI R16, 7\n RET"
+        );
+        doc.head(".capability COMMUNICATE").head(&format!(".link agent \"{target}\""));
+        doc.on("turn", "", "l", &ask);
+        if init {
+            doc.init(&ask);
+        }
+        doc
+    };
+    let (summary, lines) = run(&[&asker("a", "b", true), &asker("b", "a", false)], 10, &[]);
+    assert!(lines.has("METRIC status = -10"), "{}", lines.joined());
+    assert!(lines.has("METRIC status = 0"), "{}", lines.joined());
+    assert_eq!(summary.agents[0].counters.replies, 1);
+    assert_eq!(summary.agents[1].counters.ask_errors, 1);
+}
+
+#[test]
+fn the_gas_budget_is_full_again_when_time_has_advanced() {
+    // Each pass takes between a half and the whole of the budget.
+    let work = "MOVI R20, 10000\n next:\n MOVI R21, 0\n LOOP R20, next\n";
+    let mut steady = Doc::new("steady");
+    steady.head(".gas 30000").body(&format!("{work} YIELD_AGENT event\n RET"));
+    let (summary, lines) = run(&[&steady], 20, &[]);
+    assert_eq!(summary.traps(), 0, "{}", lines.joined());
+    assert!(summary.gas() > 10 * 30_000, "{}", summary.gas());
+    // Twice the work without a pause is too much; a pause of no time is none.
+    let mut greedy = Doc::new("greedy");
+    let again = work.replace("next", "more");
+    greedy.head(".gas 30000").body(&format!("{work} MOVI R22, 0\n SLEEP R22\n {again} RET"));
+    let (_, lines) = run(&[&greedy], 20, &[]);
+    assert!(lines.has("agent greedy trapped: GAS"), "{}", lines.joined());
+}
+
+#[test]
+fn an_agent_that_ends_leaves_unread_messages_as_dead_letters() {
+    let mut target = Doc::new("doubler");
+    target.init("MOVI64 R20, 1000000000\n SLEEP R20\n HALT");
+    target.on("double", "l", "", "RET");
+    let (_, lines) = run(&[&flood("doubler", 3), &target], 5, &[]);
+    assert!(lines.has("3 messages were never read"), "{}", lines.joined());
+}
