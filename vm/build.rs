@@ -12,7 +12,8 @@ fn main() {
     let flags = variable("CARGO_ENCODED_RUSTFLAGS");
     let instrumented =
         ["sanitizer", "instrument", "profile-generate"].iter().any(|word| flags.contains(word));
-    if optimised && target && !instrumented {
+    let portable = std::env::var_os("CARGO_FEATURE_PORTABLE").is_some();
+    if optimised && target && !instrumented && !portable {
         println!("cargo::rustc-cfg=flux_threaded");
     }
 }

@@ -1,5 +1,13 @@
 //! Every opcode of the table against the model: results, flags, memory, and each trap of its row.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    reason = "helpers of tests fail the test they are called from; numbers are small"
+)]
+
 mod common;
 
 use common::{Coverage, Random, both, settings};

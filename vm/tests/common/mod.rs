@@ -1,5 +1,12 @@
 //! Runs a module on the machine and on the model and compares everything that can be seen.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a helper of tests fails the test it is called from"
+)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,10 +58,14 @@ pub fn settings() -> Settings {
 }
 
 pub fn assemble(text: &str) -> Module {
-    asm::assemble(text).unwrap_or_else(|errors| {
+    let mut module = asm::assemble(text).unwrap_or_else(|errors| {
         let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
         panic!("{}\n{text}", errors.join("\n"))
-    })
+    });
+    if module.meta.name.is_empty() {
+        module.meta.name = String::from("case");
+    }
+    module
 }
 
 pub fn verified(module: &Module) -> flux_verify::VerifiedModule {
