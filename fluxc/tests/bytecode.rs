@@ -189,3 +189,68 @@ b0(v0: i64, v1: i64, v2: i64, v3: i64, v4: i64, v5: i64, v6: i64):
 ";
     assert_eq!(run_text(text, &[3]).outcome, Outcome::Returned(3_999_999_993));
 }
+
+#[test]
+fn a_loop_may_turn_more_values_than_there_are_registers() {
+    for count in [3, 40, 47, 120, 250] {
+        // b1 passes its parameters on, each to its neighbour, a number of times.
+        let names = |first: usize| (0..count).map(|n| format!("v{}", first + n)).collect::<Vec<_>>();
+        let mut text = String::from("fir \"turn\"\nfunc f0 \"turn\"(i64) -> i64 source 0 {\nb0(v0: i64):\n");
+        for n in 1..=count {
+            text.push_str(&format!("  v{n}: i64 = const {}\n", n * 1_000_003));
+        }
+        text.push_str(&format!("  jump b1(v0, {})\n", names(1).join(", ")));
+        let first = count + 2;
+        let typed = names(first).iter().map(|name| format!("{name}: i64")).collect::<Vec<_>>().join(", ");
+        let mut turned = names(first);
+        turned.rotate_left(1);
+        let next = first + count;
+        text.push_str(&format!("b1(v{}: i64, {typed}):\n", first - 1));
+        text.push_str(&format!(
+            "  v{next}: i64 = const 0\n  v{}: bool = sgt v{}, v{next}\n",
+            next + 1,
+            first - 1
+        ));
+        text.push_str(&format!("  branch v{}, b2, b3\nb2:\n", next + 1));
+        text.push_str(&format!("  v{}: i64 = const 1\n", next + 2));
+        text.push_str(&format!("  v{}: i64 = sub.i64 v{}, v{}\n", next + 3, first - 1, next + 2));
+        text.push_str(&format!("  jump b1(v{}, {})\nb3:\n", next + 3, turned.join(", ")));
+        let mut sum = format!("v{first}");
+        for n in 1..count {
+            let (product, total) = (next + 2 + 2 * n, next + 3 + 2 * n);
+            text.push_str(&format!("  v{product}: i64 = wmul.i64 {sum}, v{first}\n"));
+            text.push_str(&format!("  v{total}: i64 = wadd.i64 v{product}, v{}\n", first + n));
+            sum = format!("v{total}");
+        }
+        text.push_str(&format!("  return {sum}\n}}\n"));
+        for level in [Level::None, Level::Full] {
+            let mut fir = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            verify(&fir).unwrap_or_else(|error| panic!("{error}\n{text}"));
+            passes::optimize(&mut fir, level);
+            for turns in [0, 1, 7] {
+                let machine = run_bytecode(&mut fir, FuncId::new(0), &[turns]);
+                assert_eq!(machine, run_fir(&fir, FuncId::new(0), &[turns]), "{count} values, {turns} turns");
+            }
+        }
+    }
+}
+
+#[test]
+fn calls_with_the_most_arguments_work() {
+    let params = vec!["i64"; 255].join(", ");
+    let typed = (0..255).map(|n| format!("v{n}: i64")).collect::<Vec<_>>().join(", ");
+    let args = (0..255).map(|n| format!("v{n}")).collect::<Vec<_>>();
+    let mut turned = args.clone();
+    turned.reverse();
+    let text = format!(
+        "fir \"most\"\nfunc f0 \"outer\"({params}) -> i64 source 0 {{\nb0({typed}):\n  v255: i64 = call f1({})\n  return v255\n}}\n\
+         func f1 \"inner\"({params}) -> i64 source 0 {{\nb0({typed}):\n  v255: i64 = sub.i64 v0, v254\n  v256: i64 = mul.i64 v255, v5\n  return v256\n}}\n",
+        turned.join(", ")
+    );
+    let mut fir = parse(&text).unwrap();
+    verify(&fir).unwrap();
+    let words: Vec<u64> = (0..255).collect();
+    let machine = run_bytecode(&mut fir, FuncId::new(0), &words);
+    assert_eq!(machine.outcome, Outcome::Returned(254 * 249));
+    assert_eq!(machine, run_fir(&fir, FuncId::new(0), &words));
+}

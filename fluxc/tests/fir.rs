@@ -1,4 +1,5 @@
-//! Properties of FIR: its text form, its passes, its evaluator.
+//! Properties of FIR: its text form, its passes, its verifier, its evaluator.
+#![expect(clippy::panic, reason = "helpers of tests fail like tests")]
 
 use flux_abi::opcode::Opcode;
 use flux_fluxc::fir::eval::{Evaluator, Outcome};
@@ -132,4 +133,52 @@ fn the_text_form_holds_what_the_random_modules_lack() {
     check(&module);
     assert_eq!(module.to_string(), text);
     assert!(flux_fluxc::fir::host_shape(Opcode::Halt, 0).is_none());
+}
+
+/// The verifier's message for a body of `func f0 "t"(i64) -> i64`.
+fn refusal(body: &str) -> String {
+    let text = format!("fir \"t\"\nfunc f0 \"t\"(i64) -> i64 source 0 {{\n{body}\n}}");
+    let module = parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    verify(&module).map_or_else(|error| error.problem.to_string(), |()| String::from("accepted"))
+}
+
+#[test]
+fn the_verifier_says_what_is_wrong() {
+    let cases = [
+        ("b0(v0: i64):\n return v0", "accepted"),
+        ("b0(v0: i32):\n unreachable", "the entry block's parameters differ from the signature"),
+        ("", "the function has no block"),
+        ("b0(v0: i64):\n jump b0(v0)", "the entry block is jumped to; add a block after it"),
+        ("b0(v0: i64):\n jump b7", "there is no block b7"),
+        ("b0(v0: i64):\n return v9", "there is no value v9"),
+        ("b0(v0: i64):\n return", "the result must be of type i64"),
+        ("b0(v0: i64):\n v1: i32 = add.i32 v0, v0\n return v0", "value v0 is of type i64, i32 is needed"),
+        ("b0(v0: i64):\n v1: i32 = add.i64 v0, v0\n return v0", "the result must be of type i64"),
+        (
+            "b0(v0: i64):\n v1: i64 = add.i64 v2, v0\n v2: i64 = const 1\n return v1",
+            "value v2 is used where it need not be defined yet",
+        ),
+        (
+            "b0(v0: i64):\n v1: bool = eq v0, v0\n branch v1, b1, b2\nb1:\n v2: i64 = const 1\n jump b2\nb2:\n return v2",
+            "value v2 is used where it need not be defined yet",
+        ),
+        (
+            "b0(v0: i64):\n v1: bool = eq v0, v0\n branch v1, b1, b2\nb1:\n return v0\nb2:\n branch v0, b1, b2",
+            "value v0 is of type i64, bool is needed",
+        ),
+        ("b0(v0: i64):\n jump b1\nb1(v1: i64):\n return v1", "0 operands, 1 are needed"),
+        ("b0(v0: i64):\n v1: i8 = const 256\n return v0", "0x100 is no constant of type i8"),
+        ("b0(v0: i64):\n v1: bool = const 2\n return v0", "0x2 is no constant of type bool"),
+        ("b0(v0: i64):\n v1: i64 = call f3(v0)\n return v1", "there is no function f3"),
+        ("b0(v0: i64):\n v1: i64 = call f0()\n return v1", "0 operands, 1 are needed"),
+        ("b0(v0: i64):\n v1: i64 = load.w64 v0, 0\n return v1", "value v0 is of type i64, ptr is needed"),
+        ("b0(v0: i64):\n host IADD[0](v0)\n return v0", "opcode IADD cannot be used here"),
+        ("b0(v0: i64):\n host YIELD_AGENT[9]()\n return v0", "immediate operand 9 is out of range"),
+        ("b0(v0: i64):\n leave RET v0", "opcode RET cannot be used here"),
+        ("b0(v0: i64):\n switch v0, [1: b1, 1: b1], b1\nb1:\n return v0", "the switch has two cases for 1"),
+        ("b0(v0: i64):\n v1: void = const 0\n return v0", "no such operation on type void"),
+    ];
+    for (body, wanted) in cases {
+        assert_eq!(refusal(body), wanted, "{body}");
+    }
 }

@@ -263,3 +263,79 @@ fn evaluate(vertex: u32, ancestor: &mut [u32], label: &mut [u32], semi: &[u32], 
 fn index32(index: usize) -> u32 {
     index as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fir::{Block, BlockCall, Case, Terminator, ValueId, ValueList};
+    use proptest::prelude::*;
+
+    /// A function of empty blocks with these edges.
+    fn graph(edges: &[Vec<usize>]) -> Function {
+        let call = |&to: &usize| BlockCall { block: BlockId::new(to), args: ValueList::EMPTY };
+        let blocks = edges.iter().map(|targets| {
+            let terminator = match targets.split_first() {
+                None => Terminator::Return(None),
+                Some((default, rest)) => Terminator::Switch {
+                    value: ValueId::new(0),
+                    cases: rest.iter().zip(0..).map(|(to, value)| Case { value, target: call(to) }).collect(),
+                    default: call(default),
+                },
+            };
+            Block { terminator, ..Block::default() }
+        });
+        Function { blocks: blocks.collect(), ..Function::default() }
+    }
+
+    fn reachable_without(edges: &[Vec<usize>], without: Option<usize>) -> Vec<bool> {
+        let mut seen = vec![false; edges.len()];
+        let mut work = vec![0];
+        while let Some(at) = work.pop() {
+            if Some(at) != without && !core::mem::replace(&mut seen[at], true) {
+                work.extend(&edges[at]);
+            }
+        }
+        seen
+    }
+
+    proptest! {
+        #[test]
+        fn dominators_are_those_of_the_definition(
+            edges in (1usize..14).prop_flat_map(|n| {
+                proptest::collection::vec(proptest::collection::vec(0..n, 0..4), n)
+            }),
+        ) {
+            let function = graph(&edges);
+            let cfg = Cfg::new(&function);
+            let dominators = Dominators::new(&function, &cfg);
+            let reachable = reachable_without(&edges, None);
+            for (n, &is_reachable) in reachable.iter().enumerate() {
+                prop_assert_eq!(cfg.position(BlockId::new(n)).is_some(), is_reachable);
+            }
+            for above in (0..edges.len()).filter(|&n| reachable[n]) {
+                let around = reachable_without(&edges, Some(above));
+                for below in (0..edges.len()).filter(|&n| reachable[n]) {
+                    let found = dominators.dominates(BlockId::new(above), BlockId::new(below));
+                    prop_assert_eq!(found, !around[below], "{} over {} in {:?}", above, below, edges);
+                }
+            }
+            for &id in &cfg.order {
+                if let Some(parent) = dominators.immediate(id) {
+                    prop_assert!(parent != id && dominators.dominates(parent, id));
+                    let others = cfg.order.iter().filter(|&&other| other != id && dominators.dominates(other, id));
+                    for &other in others {
+                        prop_assert!(dominators.dominates(other, parent));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_way_out_of_a_loop_comes_behind_the_loop() {
+        // 0 -> 1; 1 -> 3 (out), 2; 2 -> 1.
+        let function = graph(&[vec![1], vec![3, 2], vec![1], vec![]]);
+        let order: Vec<usize> = Cfg::new(&function).order.iter().map(|id| id.index()).collect();
+        assert_eq!(order, [0, 1, 2, 3]);
+    }
+}

@@ -10,13 +10,21 @@
 //! 4. Each instruction and terminator carries the document line it came from.
 //!
 //! # Example
-//! ```text
-//! fir "demo"
-//! func f0 "twice"(i64) -> i64 {
-//! b0(v0: i64):
-//!   v1: i64 = add.i64 v0, v0 @3
-//!   return v1 @3
-//! }
+//! ```
+//! use flux_fluxc::fir::{self, FuncId, eval};
+//!
+//! let module = fir::parse(
+//!     "fir \"demo\"
+//!      func f0 \"twice\"(i64) -> i64 source 0 @2 {
+//!      b0(v0: i64):
+//!        v1: i64 = add.i64 v0, v0 @3
+//!        return v1 @3
+//!      }",
+//! )?;
+//! fir::verify::verify(&module)?;
+//! let mut evaluator = eval::Evaluator::new(&module, 0, 1_000);
+//! assert_eq!(evaluator.run(FuncId::new(0), &[21]), eval::Outcome::Returned(42));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 mod arith;
