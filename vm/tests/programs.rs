@@ -337,5 +337,5 @@ fn random_programs_are_worth_running() {
     }
     assert!((50..190).contains(&finished), "{finished} of 200 finish");
     assert!(coverage.executed.len() > 80, "{} opcodes", coverage.executed.len());
-    assert!(coverage.trapped.len() > 15, "{} traps", coverage.trapped.len());
+    assert!(coverage.trapped.len() > 8, "{} traps", coverage.trapped.len());
 }
