@@ -1,5 +1,6 @@
 //! Compiles documents and runs what comes out, at every level of optimisation.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::sync::Arc;
 

@@ -7,17 +7,15 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
-use super::consts::as_setting;
-use super::scope::{Binding, Symbol, nearest};
+use super::scope::{Binding, Symbol};
 use super::tree::{Agent, Answers, Link, LinkId, Param, ParamId, Section, StateId, StateVar, Timer};
-use super::types::{Open, Type, TypeId};
+use super::types::{Open, TypeId};
 use super::{Checker, HandlerShape, Mode, Place, Use, number};
 use crate::diag::{Diagnostic, codes};
-use crate::fir::{FloatKind, IntKind};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{AgentDoc, Document, Ident};
 use crate::span::Span;
-use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::capability::CapabilityKind;
 use flux_abi::limits;
 use flux_isa::{ExportKind, LinkKind};
 
@@ -29,20 +27,20 @@ const MOST_LINKS: usize = 65_535;
 /// The agent being looked at.
 #[derive(Debug, Default)]
 pub(super) struct AgentState<'s> {
-    active: bool,
-    state: Vec<StateVar<'s>>,
-    params: Vec<Param<'s>>,
-    implicit: HashMap<Symbol, ParamId>,
-    links: Vec<Link<'s>>,
-    link_index: HashMap<(LinkKind, String, &'s str), LinkId>,
+    pub(super) active: bool,
+    pub(super) state: Vec<StateVar<'s>>,
+    pub(super) params: Vec<Param<'s>>,
+    pub(super) implicit: HashMap<Symbol, ParamId>,
+    pub(super) links: Vec<Link<'s>>,
+    pub(super) link_index: HashMap<(LinkKind, String, &'s str), LinkId>,
     pub(super) timers: Vec<Timer>,
-    sections: Vec<Section<'s>>,
+    pub(super) sections: Vec<Section<'s>>,
     /// First step that needs each kind.
-    needs: [Option<(Span, &'static str)>; 11],
+    pub(super) needs: [Option<(Span, &'static str)>; 11],
     /// Names of State and Config, sorted, for the prefix rule.
-    sorted: Vec<&'s str>,
+    pub(super) sorted: Vec<&'s str>,
     /// Names of locals of all sections, for spelling hints.
-    local_names: Vec<&'s str>,
+    pub(super) local_names: Vec<&'s str>,
 }
 
 impl<'s> AgentState<'s> {
@@ -91,7 +89,7 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    fn param_types(&mut self, params: &[ast::Param<'s>]) -> Vec<TypeId> {
+    pub(super) fn param_types(&mut self, params: &[ast::Param<'s>]) -> Vec<TypeId> {
         params
             .iter()
             .map(|param| match &param.ty {
@@ -161,220 +159,9 @@ impl<'s> Checker<'_, 's> {
         self.suggest_names(&state.local_names, &state.sorted);
     }
 
-    // ------------------------------------------------------------ capabilities
-
-    fn capabilities(&mut self, doc: &AgentDoc<'s>) -> CapabilitySet {
-        let mut set = CapabilitySet::EMPTY;
-        for word in &doc.keys.capabilities {
-            let kind = CapabilityKind::ALL.iter().copied().find(|kind| word.is(kind.name()));
-            match kind {
-                Some(kind) => set = set.with(kind),
-                None => {
-                    let all = CapabilityKind::ALL.iter().map(|kind| kind.name());
-                    let upper = word.text.to_ascii_uppercase();
-                    let mut diagnostic = Diagnostic::new(
-                        codes::UNKNOWN_CAPABILITY,
-                        word.span,
-                        format!("`{}` is no capability", word.text),
-                    )
-                    .label("unknown")
-                    .expected(all.clone().collect::<Vec<_>>().join(", "))
-                    .found(word.text);
-                    if let Some(near) = nearest(&upper, all) {
-                        diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), word.span, near);
-                    }
-                    self.report(diagnostic);
-                }
-            }
-        }
-        set
-    }
-
-    /// Notes that a step needs a capability.
-    pub(super) fn need(&mut self, kind: CapabilityKind, span: Span, what: &'static str) {
-        if let Some(slot @ None) = self.agent.needs.get_mut(kind as usize) {
-            *slot = Some((span, what));
-        }
-    }
-
-    fn check_capabilities(&mut self, doc: &AgentDoc<'s>, declared: CapabilitySet) {
-        for kind in CapabilityKind::ALL.iter().copied() {
-            let need = self.agent.needs.get(kind as usize).copied().flatten();
-            match need {
-                Some((span, what)) if !declared.allows(kind) => {
-                    self.missing_capability(doc, kind, span, what);
-                }
-                _ => {}
-            }
-            let network = kind == CapabilityKind::Network
-                && self.agent.needs.get(CapabilityKind::Communicate as usize).copied().flatten().is_some();
-            if declared.contains(kind)
-                && need.is_none()
-                // A step with an error may be the one that needs it.
-                && !self.sink.has_errors()
-                && !network
-                && kind != CapabilityKind::Memory
-                && let Some(word) = doc.keys.capabilities.iter().find(|word| word.is(kind.name()))
-            {
-                self.report(
-                    Diagnostic::new(
-                        codes::CAPABILITY_UNUSED,
-                        word.span,
-                        format!("no step needs the capability {}", kind.name()),
-                    )
-                    .label("declared but not used")
-                    .hint("take it out: an agent should hold what it needs and no more"),
-                );
-            }
-        }
-    }
-
-    fn missing_capability(
-        &mut self,
-        doc: &AgentDoc<'s>,
-        kind: CapabilityKind,
-        span: Span,
-        what: &'static str,
-    ) {
-        let name = kind.name();
-        let diagnostic = Diagnostic::new(
-            codes::MISSING_CAPABILITY,
-            span,
-            format!("`{what}` needs the capability {name}, which the agent does not declare"),
-        )
-        .label(format!("needs {name}"))
-        .expected(format!("{name} among `capabilities:` of `## Agent`"));
-        let diagnostic = if let Some(last) = doc.keys.capabilities.last() {
-            diagnostic.secondary(last.span, "declared here").replace(
-                format!("add `, {name}`"),
-                Span::empty(last.span.end),
-                format!(", {name}"),
-            )
-        } else if let Some(heading) = doc.keys.heading.filter(|_| doc.heading.is_none()) {
-            let text = format!("capabilities: {name}");
-            diagnostic.replace(
-                format!("add the line `{text}` under `## Agent`"),
-                Span::empty(heading.end),
-                format!("\n{text}"),
-            )
-        } else if doc.heading.is_some() {
-            diagnostic.hint(format!("add `### Agent` with the line `capabilities: {name}`"))
-        } else {
-            diagnostic.hint(format!("add a section `## Agent` with the line `capabilities: {name}`"))
-        };
-        self.report(diagnostic);
-    }
-
-    // ------------------------------------------------------------ Config and State
-
-    fn config(&mut self, doc: &AgentDoc<'s>) {
-        self.begin_body(Place::Value, TypeId::UNIT);
-        for entry in &doc.config {
-            self.mode = Mode::Code;
-            let declared = entry.ty.as_ref().map(|ty| self.type_of(ty));
-            let default = entry.default.as_ref().map(|expr| match declared {
-                Some(ty) => self.expr_of(expr, ty),
-                None => self.value(expr, TypeId::ERROR),
-            });
-            let ty = match (declared, default) {
-                (Some(ty), _) => ty,
-                (None, Some(default)) => self.ty(default),
-                (None, None) => self.program.types.variable(Open::Any),
-            };
-            let symbol = self.names.symbol(entry.name.text);
-            if matches!(self.names.binding(symbol), Binding::Param(_)) {
-                self.defined_twice(entry.name, "parameter");
-                continue;
-            }
-            let Some(id) = self.new_param(entry.name, ty) else { continue };
-            if let Some(param) = self.agent.params.get_mut(id.index()) {
-                param.default_expr = default;
-                param.help = entry.help.map_or_else(String::new, |help| help.text.to_owned());
-            }
-            self.names.bind(symbol, Binding::Param(id));
-            self.agent.sorted.push(entry.name.text);
-        }
-        self.ctx = super::Context::default();
-    }
-
-    fn new_param(&mut self, name: Ident<'s>, ty: TypeId) -> Option<ParamId> {
-        if self.agent.params.len() >= limits::PARAMETERS {
-            if self.agent.params.len() == limits::PARAMETERS {
-                self.report(
-                    Diagnostic::new(
-                        codes::LIMIT_PASSED,
-                        name.span,
-                        format!("more than {} parameters", limits::PARAMETERS),
-                    )
-                    .label("one too many"),
-                );
-            }
-            return None;
-        }
-        let id = ParamId(number(self.agent.params.len()));
-        self.agent.params.push(Param {
-            name: name.text,
-            span: name.span,
-            ty,
-            default: None,
-            default_expr: None,
-            help: String::new(),
-        });
-        Some(id)
-    }
-
-    /// The parameter of that name; a new one of type `ty` if no section used it before.
-    pub(super) fn parameter(&mut self, name: Ident<'s>, symbol: Symbol, ty: TypeId) -> ParamId {
-        if let Some(id) = self.agent.implicit.get(&symbol) {
-            return *id;
-        }
-        let id = self.new_param(name, ty).unwrap_or(ParamId(0));
-        self.agent.implicit.insert(symbol, id);
-        id
-    }
-
-    fn state(&mut self, doc: &AgentDoc<'s>) -> super::tree::Body<'s> {
-        self.begin_body(Place::Value, TypeId::UNIT);
-        for entry in &doc.state {
-            self.mode = Mode::Code;
-            let declared = entry.ty.as_ref().map(|ty| self.stored_type_of(ty));
-            let initial = entry.initial.as_ref().map(|expr| match declared {
-                Some(ty) => {
-                    let id = self.value(expr, ty);
-                    self.coerce(id, ty)
-                }
-                None => self.value(expr, TypeId::ERROR),
-            });
-            let ty = match (declared, initial) {
-                (Some(ty), _) => ty,
-                (None, Some(initial)) => self.ty(initial),
-                (None, None) => self.program.types.variable(Open::Any),
-            };
-            self.agent.state.push(StateVar { name: entry.name.text, span: entry.name.span, ty, initial });
-        }
-        let body = self.end_body(0, super::tree::Block::default());
-        // Names of State are in sight from here on: an initial value sees Config and constants.
-        for index in 0..self.agent.state.len() {
-            let Some((name, span)) = self.agent.state.get(index).map(|row| (row.name, row.span)) else {
-                continue;
-            };
-            let symbol = self.names.symbol(name);
-            match self.names.binding(symbol) {
-                Binding::State(_) => self.defined_twice(Ident { text: name, span }, "state variable"),
-                Binding::Param(_) => self.defined_twice(Ident { text: name, span }, "parameter"),
-                _ => {}
-            }
-            self.names.bind(symbol, Binding::State(StateId(number(index))));
-            self.agent.sorted.push(name);
-        }
-        self.agent.sorted.sort_unstable();
-        self.agent.sorted.dedup();
-        body
-    }
-
     // ------------------------------------------------------------ sections
 
-    fn sections(&mut self, doc: &AgentDoc<'s>, subscribe: &mut Vec<String>) {
+    pub(super) fn sections(&mut self, doc: &AgentDoc<'s>, subscribe: &mut Vec<String>) {
         let plain = |kind, title: &str, span| Head {
             kind,
             title: title.to_owned(),
@@ -526,112 +313,6 @@ impl<'s> Checker<'_, 's> {
         self.agent.links.push(Link { link, span, name: channel });
         self.agent.link_index.insert(key, id);
         id
-    }
-
-    // ------------------------------------------------------------ at the end
-
-    /// Every parameter must have one of the types that `--set` knows.
-    pub(super) fn check_parameters(&mut self) {
-        for agent in 0..self.program.agents.len() {
-            let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
-            for index in 0..count {
-                let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index))
-                else {
-                    continue;
-                };
-                let (name, span, ty, default) = (param.name, param.span, param.ty, param.default_expr);
-                self.check_parameter(name, span, ty);
-                let Some(expr) = default else { continue };
-                let text = self.constant_of(expr, "a default").as_ref().and_then(as_setting);
-                if let Some(param) =
-                    self.program.agents.get_mut(agent).and_then(|agent| agent.params.get_mut(index))
-                {
-                    param.default = text;
-                }
-            }
-            let count = self.program.agents.get(agent).map_or(0, |agent| agent.state.len());
-            for index in 0..count {
-                let Some(row) = self.program.agents.get(agent).and_then(|agent| agent.state.get(index))
-                else {
-                    continue;
-                };
-                let (name, span, ty) = (row.name, row.span, row.ty);
-                if self.get(ty) == Err(Open::Any) {
-                    self.report(
-                        Diagnostic::new(
-                            codes::TYPE_UNKNOWN,
-                            span,
-                            format!("nothing tells the type of `{name}`"),
-                        )
-                        .label("of any type")
-                        .hint(format!("write it: `- {name}: f64 = 0`")),
-                    );
-                }
-            }
-        }
-    }
-
-    fn check_parameter(&mut self, name: &str, span: Span, ty: TypeId) {
-        match self.get(ty) {
-            Ok(
-                Type::Bool
-                | Type::Int(IntKind::I64)
-                | Type::Float(FloatKind::F64)
-                | Type::Str
-                | Type::Duration
-                | Type::Error,
-            )
-            | Err(Open::Integer | Open::Float) => {}
-            Err(Open::Any) => self.report(
-                Diagnostic::new(
-                    codes::TYPE_UNKNOWN,
-                    span,
-                    format!("`{name}` is not defined, and nothing tells its type as a parameter"),
-                )
-                .label("no name of this section, no State, no Config")
-                .hint(format!("say what it is in `## Config`: `- {name}: f64`")),
-            ),
-            Ok(_) => {
-                let found = self.type_name(ty);
-                self.report(
-                    Diagnostic::new(
-                        codes::PARAMETER_TYPE,
-                        span,
-                        format!("a parameter cannot be of type {found}"),
-                    )
-                    .label(format!("`{name}` is {found} by its uses"))
-                    .expected("bool, int, f64, str or duration")
-                    .found(found),
-                );
-            }
-        }
-    }
-
-    /// Warns of parameters that look like a slip of the pen.
-    fn suggest_names(&mut self, locals: &[&'s str], defined: &[&'s str]) {
-        let Some(agent) = self.program.agents.len().checked_sub(1) else { return };
-        let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
-        for index in 0..count {
-            let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index)) else {
-                continue;
-            };
-            let (name, span) = (param.name, param.span);
-            if matches!(name, "device_id" | "location") || defined.binary_search(&name).is_ok() {
-                continue;
-            }
-            let near = nearest(name, defined.iter().chain(locals).copied().filter(|other| *other != name));
-            if let Some(near) = near {
-                self.report(
-                    Diagnostic::new(
-                        codes::PARAMETER_NEAR_NAME,
-                        span,
-                        format!("`{name}` is taken for a parameter, but `{near}` is defined"),
-                    )
-                    .label("given at run time with `--set`")
-                    .replace(format!("did you mean `{near}`?"), span, near),
-                );
-            }
-        }
     }
 }
 

@@ -3,17 +3,16 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::expr::Same;
+use super::operator::Same;
 use super::scope::nearest;
 use super::tree::{Builtin, ExprId, ExprKind, FnId};
-use super::types::{Field, Open, StructId, Type, TypeId};
-use super::{Checker, Mode, Place};
+use super::types::{Open, Type, TypeId};
+use super::{Checker, Place};
 use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Access, Ident};
 use crate::span::Span;
-use flux_abi::limits;
 
 /// What a provided operation asks of its operands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -174,7 +173,7 @@ impl<'s> Checker<'_, 's> {
         self.invalid(span)
     }
 
-    fn call_function(
+    pub(super) fn call_function(
         &mut self,
         function: FnId,
         name: Ident<'s>,
@@ -360,7 +359,7 @@ impl<'s> Checker<'_, 's> {
         self.new_expr(ExprKind::Builtin(builtin, list), ty, span)
     }
 
-    fn length(&mut self, args: &[ExprId], span: Span) -> ExprId {
+    pub(super) fn length(&mut self, args: &[ExprId], span: Span) -> ExprId {
         let Some(first) = args.first().copied() else { return self.invalid(span) };
         let builtin = match self.get(self.ty(first)) {
             Ok(Type::Array(..)) => Builtin::ArrayLength,
@@ -379,188 +378,5 @@ impl<'s> Checker<'_, 's> {
         };
         let list = self.list(&[first]);
         self.new_expr(ExprKind::Builtin(builtin, list), TypeId::I64, span)
-    }
-
-    // ------------------------------------------------------------ aggregates
-
-    pub(super) fn array(&mut self, elements: &[ast::Expr<'s>], want: TypeId, span: Span) -> ExprId {
-        let element = match self.get(want) {
-            Ok(Type::Array(element, _)) => element,
-            _ => self.program.types.variable(Open::Any),
-        };
-        if elements.is_empty() {
-            return self.not_yet(span, "an empty array (a growable array)");
-        }
-        let mut exprs = Vec::with_capacity(elements.len());
-        for expr in elements {
-            let id = self.value(expr, element);
-            exprs.push(self.coerce(id, element));
-        }
-        let list = self.list(&exprs);
-        let ty = self.program.types.intern(Type::Array(element, super::number(elements.len())));
-        self.new_expr(ExprKind::Array(list), ty, span)
-    }
-
-    pub(super) fn array_repeat(
-        &mut self,
-        value: &ast::Expr<'s>,
-        count: &ast::Expr<'s>,
-        want: TypeId,
-        span: Span,
-    ) -> ExprId {
-        let element = match self.get(want) {
-            Ok(Type::Array(element, _)) => element,
-            _ => TypeId::ERROR,
-        };
-        let id = self.value(value, element);
-        let Some(length) = self.length_of(count) else { return self.invalid(span) };
-        let element = self.ty(id);
-        let ty = self.program.types.intern(Type::Array(element, length));
-        if self.program.types.layout(ty).is_none() {
-            self.too_large(span);
-            return self.invalid(span);
-        }
-        self.new_expr(ExprKind::Repeat(id), ty, span)
-    }
-
-    pub(super) fn too_large(&mut self, span: Span) {
-        self.report(
-            Diagnostic::new(
-                codes::TYPE_TOO_LARGE,
-                span,
-                format!(
-                    "a value of this type is larger than {} bytes, or holds itself",
-                    super::types::AGGREGATE_BYTES
-                ),
-            )
-            .label("too large")
-            .hint("make the array shorter, or break the circle of structs"),
-        );
-    }
-
-    pub(super) fn struct_literal(
-        &mut self,
-        name: Ident<'s>,
-        inits: &[ast::FieldInit<'s>],
-        span: Span,
-    ) -> ExprId {
-        let symbol = self.names.symbol(name.text);
-        let Some(ty) = self.names.ty(symbol) else {
-            self.unknown_type(name);
-            for init in inits {
-                self.expr(&init.value, TypeId::ERROR);
-            }
-            return self.invalid(span);
-        };
-        let Ok(Type::Struct(id)) = self.get(ty) else {
-            self.report(
-                Diagnostic::new(codes::TYPE_MISMATCH, name.span, format!("`{}` is no struct", name.text))
-                    .label("fields are given to structs only"),
-            );
-            return self.invalid(span);
-        };
-        let fields: Vec<Field<'s>> =
-            self.program.types.structure(id).map_or_else(Vec::new, |row| row.fields.clone());
-        let mut values: Vec<Option<ExprId>> = Vec::new();
-        values.resize(fields.len(), None);
-        for init in inits {
-            let Some(index) = fields.iter().position(|field| field.name == init.name.text) else {
-                self.no_such_field(id, init.name);
-                self.expr(&init.value, TypeId::ERROR);
-                continue;
-            };
-            let want = fields.get(index).map_or(TypeId::ERROR, |field| field.ty);
-            let value = self.value(&init.value, want);
-            let value = self.coerce(value, want);
-            match values.get_mut(index) {
-                Some(slot @ None) => *slot = Some(value),
-                _ => self.report(
-                    Diagnostic::new(
-                        codes::DUPLICATE_NAME,
-                        init.name.span,
-                        format!("field `{}` given twice", init.name.text),
-                    )
-                    .label("given before"),
-                ),
-            }
-        }
-        let missing: Vec<&str> = fields
-            .iter()
-            .zip(&values)
-            .filter(|(_, value)| value.is_none())
-            .map(|(field, _)| field.name)
-            .take(12)
-            .collect();
-        if !missing.is_empty() {
-            let list = missing.join(", ");
-            self.report(
-                Diagnostic::new(
-                    codes::WRONG_ARGUMENTS,
-                    span,
-                    format!("fields of {} without a value: {list}", name.text),
-                )
-                .label("not complete")
-                .expected(list),
-            );
-            return self.new_expr(ExprKind::Invalid, ty, span);
-        }
-        let exprs: Vec<ExprId> = values.into_iter().flatten().collect();
-        let list = self.list(&exprs);
-        self.new_expr(ExprKind::Struct(list), ty, span)
-    }
-
-    fn no_such_field(&mut self, id: StructId, name: Ident<'s>) {
-        let row = self.program.types.structure(id);
-        let of = row.map_or("", |row| row.name);
-        let fields = row.map_or(&[][..], |row| &row.fields);
-        let near = nearest(name.text, fields.iter().map(|field| field.name));
-        let mut diagnostic =
-            Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("{of} has no field `{}`", name.text))
-                .label("no such field");
-        if let Some(near) = near {
-            diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
-        }
-        self.report(diagnostic);
-    }
-
-    pub(super) fn unknown_type(&mut self, name: Ident<'s>) {
-        const BUILT_IN: &[&str] = &[
-            "int", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "str",
-            "duration",
-        ];
-        let near = nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied()));
-        let mut diagnostic =
-            Diagnostic::new(codes::UNKNOWN_TYPE, name.span, format!("no type is called `{}`", name.text))
-                .label("not a type")
-                .found(name.text);
-        diagnostic = match near {
-            Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
-            None => diagnostic
-                .hint(format!("declare it in a `flux` block of `## Types`: `struct {} {{ … }}`", name.text)),
-        };
-        self.report(diagnostic);
-    }
-
-    /// The length of an array type: a constant.
-    pub(super) fn length_of(&mut self, count: &ast::Expr<'s>) -> Option<u32> {
-        let mode = core::mem::replace(&mut self.mode, Mode::Code);
-        let id = self.expr_of(count, TypeId::I64);
-        self.mode = mode;
-        if self.get(self.ty(id)) == Ok(Type::Error) {
-            return None;
-        }
-        match self.constant(id) {
-            Some(super::tree::Value::Int(length)) => match u32::try_from(length) {
-                Ok(length) if length as usize <= limits::MODULE_BYTES => Some(length),
-                _ => {
-                    self.too_large(count.span);
-                    None
-                }
-            },
-            _ => {
-                self.not_constant(id, "the length of an array");
-                None
-            }
-        }
     }
 }

@@ -12,17 +12,23 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod agent;
+mod aggregate;
 mod call;
+mod capability;
+mod choice;
 mod code;
 mod consts;
 mod declare;
 mod device;
 mod expr;
+mod name;
+mod operator;
 mod scope;
 mod send;
 mod step;
 pub mod tree;
 pub mod types;
+mod variable;
 
 use alloc::borrow::Cow;
 use alloc::format;

@@ -1,0 +1,324 @@
+//! Structs, arrays and enums: literals, fields, elements, variants.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::Checker;
+use super::Mode;
+use super::scope::{Binding, nearest};
+use super::tree::{ExprId, ExprKind};
+use super::types::{Field, Open, StructId, Type, TypeId};
+use crate::diag::{Diagnostic, codes};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{Access, Ident};
+use crate::span::Span;
+use flux_abi::limits;
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn field(
+        &mut self,
+        base: &ast::Expr<'s>,
+        name: Ident<'s>,
+        access: Access,
+        span: Span,
+    ) -> ExprId {
+        if access == Access::Optional {
+            return self.not_yet(span, "an optional");
+        }
+        if let ast::ExprKind::Name(of) = &base.kind {
+            let symbol = self.names.symbol(of);
+            if self.names.binding(symbol) == Binding::None
+                && let Some(ty) = self.names.ty(symbol)
+            {
+                return self.variant(ty, name, span);
+            }
+        }
+        let base = self.value(base, TypeId::ERROR);
+        let ty = self.ty(base);
+        let id = match self.get(ty) {
+            Ok(Type::Struct(id)) => id,
+            Ok(Type::Error) => return self.invalid(span),
+            _ => {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("{found} has no fields"))
+                        .label(format!("no `{}` in it", name.text))
+                        .expected("a struct")
+                        .found(found),
+                );
+                return self.invalid(span);
+            }
+        };
+        let fields = self.program.types.structure(id).map_or(&[][..], |row| &row.fields);
+        if let Some(index) = fields.iter().position(|field| field.name == name.text) {
+            let ty = fields.get(index).map_or(TypeId::ERROR, |field| field.ty);
+            return self.new_expr(ExprKind::Field(base, id, super::number(index)), ty, span);
+        }
+        let near = nearest(name.text, fields.iter().map(|field| field.name));
+        let all: Vec<&str> = fields.iter().take(12).map(|field| field.name).collect();
+        let mut diagnostic = Diagnostic::new(
+            codes::UNKNOWN_FIELD,
+            name.span,
+            format!("{} has no field `{}`", self.type_name(ty), name.text),
+        )
+        .label("no such field")
+        .expected(all.join(", "))
+        .found(name.text);
+        if let Some(near) = near {
+            diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+        }
+        self.report(diagnostic);
+        self.invalid(span)
+    }
+
+    pub(super) fn variant(&mut self, ty: TypeId, name: Ident<'s>, span: Span) -> ExprId {
+        let Ok(Type::Enum(id)) = self.get(ty) else {
+            let found = self.type_name(ty);
+            self.report(
+                Diagnostic::new(codes::UNKNOWN_FIELD, span, format!("the type {found} has no variants"))
+                    .label("only an enum has"),
+            );
+            return self.invalid(span);
+        };
+        let variants = self.program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
+        if let Some(tag) = variants.iter().position(|variant| *variant == name.text) {
+            return self.new_expr(ExprKind::Variant(id, super::number(tag)), ty, span);
+        }
+        let near = nearest(name.text, variants.iter().copied());
+        let all: Vec<&str> = variants.iter().take(12).copied().collect();
+        let mut diagnostic = Diagnostic::new(
+            codes::UNKNOWN_FIELD,
+            name.span,
+            format!("{} has no variant `{}`", self.type_name(ty), name.text),
+        )
+        .label("no such variant")
+        .expected(all.join(", "))
+        .found(name.text);
+        if let Some(near) = near {
+            diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+        }
+        self.report(diagnostic);
+        self.invalid(span)
+    }
+
+    pub(super) fn index(&mut self, base: &ast::Expr<'s>, index: &ast::Expr<'s>, span: Span) -> ExprId {
+        let base = self.value(base, TypeId::ERROR);
+        let index = self.value(index, TypeId::ERROR);
+        let ty = self.ty(index);
+        if self.get(ty) == Err(Open::Any) || self.get(ty) == Err(Open::Integer) {
+            self.program.types.unify(ty, TypeId::I64);
+        } else if !matches!(self.get(ty), Ok(Type::Int(_) | Type::Error)) {
+            let found = self.type_name(ty);
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    self.span(index),
+                    format!("expected an integer as index, found {found}"),
+                )
+                .label(format!("this is {found}"))
+                .expected("an integer")
+                .found(found),
+            );
+        }
+        match self.get(self.ty(base)) {
+            Ok(Type::Array(element, _)) => self.new_expr(ExprKind::Index(base, index), element, span),
+            Ok(Type::Error) => self.invalid(span),
+            Ok(Type::Str) => self.not_yet(span, "indexing of a text"),
+            _ => {
+                let found = self.type_name(self.ty(base));
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        self.span(base),
+                        format!("expected an array, found {found}"),
+                    )
+                    .label(format!("this is {found}"))
+                    .expected("an array")
+                    .found(found),
+                );
+                self.invalid(span)
+            }
+        }
+    }
+
+    pub(super) fn array(&mut self, elements: &[ast::Expr<'s>], want: TypeId, span: Span) -> ExprId {
+        let element = match self.get(want) {
+            Ok(Type::Array(element, _)) => element,
+            _ => self.program.types.variable(Open::Any),
+        };
+        if elements.is_empty() {
+            return self.not_yet(span, "an empty array (a growable array)");
+        }
+        let mut exprs = Vec::with_capacity(elements.len());
+        for expr in elements {
+            let id = self.value(expr, element);
+            exprs.push(self.coerce(id, element));
+        }
+        let list = self.list(&exprs);
+        let ty = self.program.types.intern(Type::Array(element, super::number(elements.len())));
+        self.new_expr(ExprKind::Array(list), ty, span)
+    }
+
+    pub(super) fn array_repeat(
+        &mut self,
+        value: &ast::Expr<'s>,
+        count: &ast::Expr<'s>,
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let element = match self.get(want) {
+            Ok(Type::Array(element, _)) => element,
+            _ => TypeId::ERROR,
+        };
+        let id = self.value(value, element);
+        let Some(length) = self.length_of(count) else { return self.invalid(span) };
+        let element = self.ty(id);
+        let ty = self.program.types.intern(Type::Array(element, length));
+        if self.program.types.layout(ty).is_none() {
+            self.too_large(span);
+            return self.invalid(span);
+        }
+        self.new_expr(ExprKind::Repeat(id), ty, span)
+    }
+
+    pub(super) fn too_large(&mut self, span: Span) {
+        self.report(
+            Diagnostic::new(
+                codes::TYPE_TOO_LARGE,
+                span,
+                format!(
+                    "a value of this type is larger than {} bytes, or holds itself",
+                    super::types::AGGREGATE_BYTES
+                ),
+            )
+            .label("too large")
+            .hint("make the array shorter, or break the circle of structs"),
+        );
+    }
+
+    pub(super) fn struct_literal(
+        &mut self,
+        name: Ident<'s>,
+        inits: &[ast::FieldInit<'s>],
+        span: Span,
+    ) -> ExprId {
+        let symbol = self.names.symbol(name.text);
+        let Some(ty) = self.names.ty(symbol) else {
+            self.unknown_type(name);
+            for init in inits {
+                self.expr(&init.value, TypeId::ERROR);
+            }
+            return self.invalid(span);
+        };
+        let Ok(Type::Struct(id)) = self.get(ty) else {
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, name.span, format!("`{}` is no struct", name.text))
+                    .label("fields are given to structs only"),
+            );
+            return self.invalid(span);
+        };
+        let fields: Vec<Field<'s>> =
+            self.program.types.structure(id).map_or_else(Vec::new, |row| row.fields.clone());
+        let mut values: Vec<Option<ExprId>> = Vec::new();
+        values.resize(fields.len(), None);
+        for init in inits {
+            let Some(index) = fields.iter().position(|field| field.name == init.name.text) else {
+                self.no_such_field(id, init.name);
+                self.expr(&init.value, TypeId::ERROR);
+                continue;
+            };
+            let want = fields.get(index).map_or(TypeId::ERROR, |field| field.ty);
+            let value = self.value(&init.value, want);
+            let value = self.coerce(value, want);
+            match values.get_mut(index) {
+                Some(slot @ None) => *slot = Some(value),
+                _ => self.report(
+                    Diagnostic::new(
+                        codes::DUPLICATE_NAME,
+                        init.name.span,
+                        format!("field `{}` given twice", init.name.text),
+                    )
+                    .label("given before"),
+                ),
+            }
+        }
+        let missing: Vec<&str> = fields
+            .iter()
+            .zip(&values)
+            .filter(|(_, value)| value.is_none())
+            .map(|(field, _)| field.name)
+            .take(12)
+            .collect();
+        if !missing.is_empty() {
+            let list = missing.join(", ");
+            self.report(
+                Diagnostic::new(
+                    codes::WRONG_ARGUMENTS,
+                    span,
+                    format!("fields of {} without a value: {list}", name.text),
+                )
+                .label("not complete")
+                .expected(list),
+            );
+            return self.new_expr(ExprKind::Invalid, ty, span);
+        }
+        let exprs: Vec<ExprId> = values.into_iter().flatten().collect();
+        let list = self.list(&exprs);
+        self.new_expr(ExprKind::Struct(list), ty, span)
+    }
+
+    pub(super) fn no_such_field(&mut self, id: StructId, name: Ident<'s>) {
+        let row = self.program.types.structure(id);
+        let of = row.map_or("", |row| row.name);
+        let fields = row.map_or(&[][..], |row| &row.fields);
+        let near = nearest(name.text, fields.iter().map(|field| field.name));
+        let mut diagnostic =
+            Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("{of} has no field `{}`", name.text))
+                .label("no such field");
+        if let Some(near) = near {
+            diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+        }
+        self.report(diagnostic);
+    }
+
+    pub(super) fn unknown_type(&mut self, name: Ident<'s>) {
+        const BUILT_IN: &[&str] = &[
+            "int", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "str",
+            "duration",
+        ];
+        let near = nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied()));
+        let mut diagnostic =
+            Diagnostic::new(codes::UNKNOWN_TYPE, name.span, format!("no type is called `{}`", name.text))
+                .label("not a type")
+                .found(name.text);
+        diagnostic = match near {
+            Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
+            None => diagnostic
+                .hint(format!("declare it in a `flux` block of `## Types`: `struct {} {{ … }}`", name.text)),
+        };
+        self.report(diagnostic);
+    }
+
+    /// The length of an array type: a constant.
+    pub(super) fn length_of(&mut self, count: &ast::Expr<'s>) -> Option<u32> {
+        let mode = core::mem::replace(&mut self.mode, Mode::Code);
+        let id = self.expr_of(count, TypeId::I64);
+        self.mode = mode;
+        if self.get(self.ty(id)) == Ok(Type::Error) {
+            return None;
+        }
+        match self.constant(id) {
+            Some(super::tree::Value::Int(length)) => match u32::try_from(length) {
+                Ok(length) if length as usize <= limits::MODULE_BYTES => Some(length),
+                _ => {
+                    self.too_large(count.span);
+                    None
+                }
+            },
+            _ => {
+                self.not_constant(id, "the length of an array");
+                None
+            }
+        }
+    }
+}

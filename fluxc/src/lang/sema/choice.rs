@@ -1,0 +1,329 @@
+//! Choices: `if` and `match`, as statements and as values.
+
+use super::code::Want;
+use super::scope::Paths;
+use super::tree::{Arm, Block, BlockId, ExprId, ExprKind, LocalId, MatchId, Pattern, StmtKind};
+use super::types::{Open, Type, TypeId};
+use super::{Checker, Use, number};
+use crate::diag::{Diagnostic, codes};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{CodeBlock, MatchPatternKind};
+use crate::span::Span;
+use alloc::format;
+use alloc::vec::Vec;
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn if_stmt(&mut self, expr: &ast::Expr<'s>) -> StmtKind {
+        let mut arms = Vec::new();
+        let mut rest = None;
+        let mut paths = Paths::default();
+        let mut at = expr;
+        let fork = self.flow.fork();
+        while let ast::ExprKind::If { cond, then, otherwise } = &at.kind {
+            let cond = self.expr_of(cond, TypeId::BOOL);
+            let block = self.block(then, Want::Nothing);
+            self.flow.end_path(fork, &mut paths);
+            arms.push((cond, block));
+            match otherwise {
+                None => {
+                    // The path on which no condition holds.
+                    self.flow.end_path(fork, &mut paths);
+                    break;
+                }
+                Some(code) => {
+                    if let [ast::Stmt { kind: ast::StmtKind::Expr(next), .. }] = code.stmts.as_slice()
+                        && matches!(next.kind, ast::ExprKind::If { .. })
+                    {
+                        at = next;
+                        continue;
+                    }
+                    rest = Some(self.block(code, Want::Nothing));
+                    self.flow.end_path(fork, &mut paths);
+                    break;
+                }
+            }
+        }
+        self.flow.join(&paths);
+        StmtKind::If(arms, rest)
+    }
+
+    pub(super) fn if_value(
+        &mut self,
+        cond: &ast::Expr<'s>,
+        then: &CodeBlock<'s>,
+        otherwise: Option<&CodeBlock<'s>>,
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let cond = self.expr_of(cond, TypeId::BOOL);
+        let Some(otherwise) = otherwise else {
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, span, "an `if` that gives a value needs an `else`")
+                    .label("no value when the condition does not hold"),
+            );
+            return self.invalid(span);
+        };
+        let mut paths = Paths::default();
+        let fork = self.flow.fork();
+        let mut then = self.block(then, Want::Value(want));
+        let then_lives = !self.flow.is_dead();
+        self.flow.end_path(fork, &mut paths);
+        let hint = match then.value {
+            Some(value) if self.get(self.ty(value)).is_ok() => self.ty(value),
+            _ => want,
+        };
+        let mut rest = self.block(otherwise, Want::Value(hint));
+        let rest_lives = !self.flow.is_dead();
+        self.flow.end_path(fork, &mut paths);
+        self.flow.join(&paths);
+        let ty = match (then.value, rest.value) {
+            (Some(a), Some(b)) => {
+                let (a, b) = self.one_type(a, b);
+                then.value = Some(a);
+                rest.value = Some(b);
+                self.ty(a)
+            }
+            (Some(a), None) if !rest_lives => self.ty(a),
+            (None, Some(b)) if !then_lives => self.ty(b),
+            _ => TypeId::ERROR,
+        };
+        let then = self.new_block(then);
+        let rest = self.new_block(rest);
+        self.new_expr(ExprKind::If(cond, then, Some(rest)), ty, span)
+    }
+
+    /// Two values of one type: those of the branches of a choice.
+    pub(super) fn one_type(&mut self, a: ExprId, b: ExprId) -> (ExprId, ExprId) {
+        match self.same(a, b) {
+            super::operator::Same::Yes(a, b) => (a, b),
+            _ => {
+                let want = self.ty(a);
+                (a, self.coerce(b, want))
+            }
+        }
+    }
+
+    pub(super) fn new_block(&mut self, block: Block) -> BlockId {
+        let id = BlockId(number(self.program.blocks.len()));
+        self.program.blocks.push(block);
+        id
+    }
+
+    pub(super) fn match_value(
+        &mut self,
+        value: &ast::Expr<'s>,
+        arms: &[ast::MatchArm<'s>],
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        self.match_of(value, arms, Want::Value(want), span)
+    }
+
+    pub(super) fn match_of(
+        &mut self,
+        value: &ast::Expr<'s>,
+        arms: &[ast::MatchArm<'s>],
+        want: Want,
+        span: Span,
+    ) -> ExprId {
+        let subject = self.value(value, TypeId::ERROR);
+        let ty = self.ty(subject);
+        if !matches!(
+            self.get(ty),
+            Ok(Type::Int(_) | Type::Bool | Type::Str | Type::Enum(_) | Type::Error | Type::Duration)
+                | Err(Open::Integer)
+        ) {
+            let found = self.type_name(ty);
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    value.span,
+                    format!("`match` does not work on {found}"),
+                )
+                .label(format!("this is {found}"))
+                .expected("an integer, bool, str, duration or an enum")
+                .found(found),
+            );
+            return self.invalid(span);
+        }
+        let mut rows: Vec<Arm> = Vec::with_capacity(arms.len());
+        let mut covered = Covered::default();
+        let mut paths = Paths::default();
+        let mut result: Option<ExprId> = None;
+        let fork = self.flow.fork();
+        for arm in arms {
+            let scope = self.names.enter();
+            let mut row = Arm { patterns: Vec::new(), bind: None, guard: None, body: Block::default() };
+            for pattern in &arm.patterns {
+                let pattern = self.pattern(pattern, ty, &mut row.bind);
+                covered.add(self, pattern, arm.guard.is_some());
+                row.patterns.push(pattern);
+            }
+            row.guard = arm.guard.as_ref().map(|guard| self.expr_of(guard, TypeId::BOOL));
+            let inner = match (want, result) {
+                (Want::Value(_), Some(value)) => Want::Value(self.ty(value)),
+                _ => want,
+            };
+            row.body = self.block(&arm.body, inner);
+            if let Some(value) = row.body.value {
+                match result {
+                    None => result = Some(value),
+                    Some(first) => {
+                        let (_, value) = self.one_type(first, value);
+                        row.body.value = Some(value);
+                    }
+                }
+            }
+            self.flow.end_path(fork, &mut paths);
+            self.names.leave(scope);
+            rows.push(row);
+        }
+        if let Some(missing) = covered.missing(self, ty) {
+            self.report(
+                Diagnostic::new(codes::MATCH_NOT_COMPLETE, span, "the match does not take every value")
+                    .label(format!("{missing} is not taken"))
+                    .expected("an arm for every value")
+                    .hint("add an arm `_ => { … }`"),
+            );
+        }
+        self.flow.join(&paths);
+        let ty = match want {
+            Want::Nothing => TypeId::UNIT,
+            Want::Value(_) => result.map_or(TypeId::ERROR, |value| self.ty(value)),
+        };
+        let id = MatchId(number(self.program.matches.len()));
+        self.program.matches.push(rows);
+        self.new_expr(ExprKind::Match(subject, id), ty, span)
+    }
+
+    pub(super) fn pattern(
+        &mut self,
+        pattern: &ast::MatchPattern<'s>,
+        ty: TypeId,
+        bind: &mut Option<LocalId>,
+    ) -> Pattern {
+        match &pattern.kind {
+            MatchPatternKind::Wildcard => Pattern::All,
+            MatchPatternKind::None => {
+                self.unsupported(pattern.span, "an optional");
+                Pattern::All
+            }
+            MatchPatternKind::Literal(expr) => Pattern::Equal(self.pattern_value(expr, ty)),
+            MatchPatternKind::Range(start, end, bound) => {
+                let start = self.pattern_value(start, ty);
+                Pattern::Range(start, self.pattern_value(end, ty), *bound)
+            }
+            MatchPatternKind::Variant { of, name, binds } => {
+                if binds.is_some() {
+                    self.unsupported(pattern.span, "an enum with values in its variants");
+                    return Pattern::All;
+                }
+                if let Some(of) = of {
+                    let symbol = self.names.symbol(of.text);
+                    match self.names.ty(symbol) {
+                        Some(named) if self.program.types.unify(named, ty) => {}
+                        Some(named) => {
+                            let (expected, found) = (self.type_name(ty), self.type_name(named));
+                            self.report(
+                                Diagnostic::new(
+                                    codes::TYPE_MISMATCH,
+                                    of.span,
+                                    format!("expected {expected}, found {found}"),
+                                )
+                                .label("another type")
+                                .expected(expected)
+                                .found(found),
+                            );
+                            return Pattern::All;
+                        }
+                        None => {
+                            self.unknown_type(*of);
+                            return Pattern::All;
+                        }
+                    }
+                    return Pattern::Equal(self.variant(ty, *name, pattern.span));
+                }
+                if let Ok(Type::Enum(id)) = self.get(ty) {
+                    let known = self
+                        .program
+                        .types
+                        .enumeration(id)
+                        .is_some_and(|row| row.variants.contains(&name.text));
+                    if known || name.text.starts_with(|first: char| first.is_ascii_uppercase()) {
+                        return Pattern::Equal(self.variant(ty, *name, pattern.span));
+                    }
+                }
+                if bind.is_none() {
+                    let local = self.declare_local(*name, ty, Use::Constant);
+                    self.flow.assign(local);
+                    *bind = Some(local);
+                }
+                Pattern::All
+            }
+        }
+    }
+
+    pub(super) fn pattern_value(&mut self, expr: &ast::Expr<'s>, ty: TypeId) -> ExprId {
+        let id = self.expr_of(expr, ty);
+        if self.get(self.ty(id)) != Ok(Type::Error) && self.constant(id).is_none() {
+            self.not_constant(id, "a pattern");
+        }
+        id
+    }
+}
+
+/// Which values the arms of a match take.
+#[derive(Default)]
+struct Covered {
+    all: bool,
+    truths: [bool; 2],
+    tags: Vec<bool>,
+}
+
+impl Covered {
+    fn add(&mut self, checker: &Checker<'_, '_>, pattern: Pattern, guarded: bool) {
+        if guarded {
+            return;
+        }
+        match pattern {
+            Pattern::All => self.all = true,
+            Pattern::Equal(id) => match checker.program.expr(id).kind {
+                ExprKind::Bool(value) => {
+                    if let Some(slot) = self.truths.get_mut(usize::from(value)) {
+                        *slot = true;
+                    }
+                }
+                ExprKind::Variant(_, tag) => {
+                    let tag = tag as usize;
+                    if self.tags.len() <= tag {
+                        self.tags.resize(tag.saturating_add(1), false);
+                    }
+                    if let Some(slot) = self.tags.get_mut(tag) {
+                        *slot = true;
+                    }
+                }
+                _ => {}
+            },
+            Pattern::Range(..) => {}
+        }
+    }
+
+    fn missing(&self, checker: &Checker<'_, '_>, ty: TypeId) -> Option<alloc::string::String> {
+        if self.all {
+            return None;
+        }
+        match checker.get(ty) {
+            Ok(Type::Error) => None,
+            Ok(Type::Bool) => {
+                let at = self.truths.iter().position(|taken| !taken)?;
+                Some(format!("`{}`", at == 1))
+            }
+            Ok(Type::Enum(id)) => {
+                let variants = checker.program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
+                let at = (0..variants.len()).find(|tag| self.tags.get(*tag) != Some(&true))?;
+                variants.get(at).map(|name| format!("`{name}`"))
+            }
+            _ => Some(format!("a value of type {}", checker.type_name(ty))),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What a name of a value stands for: definition, short form, parameter.
+
+use super::scope::{Binding, Symbol, nearest};
+use super::tree::{ExprId, ExprKind, LocalId, ParamId};
+use super::types::{Open, TypeId};
+use super::{Checker, Mode, Use};
+use crate::diag::{Diagnostic, codes};
+use crate::lang::syntax::ast::Ident;
+use crate::span::Span;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn name(&mut self, name: Ident<'s>) -> ExprId {
+        let symbol = self.names.symbol(name.text);
+        let binding = match self.names.binding(symbol) {
+            Binding::None => self.undefined(name, symbol),
+            binding => Some(binding),
+        };
+        let Some(binding) = binding else { return self.invalid(name.span) };
+        match binding {
+            Binding::Local(local) => self.local(local, name),
+            Binding::State(id) => {
+                let ty = self.agent.state_ty(id);
+                self.new_expr(ExprKind::State(id), ty, name.span)
+            }
+            Binding::Param(id) => self.param(id, name.span),
+            Binding::BuiltinParam => {
+                let id = self.parameter(name, symbol, TypeId::STR);
+                self.param(id, name.span)
+            }
+            Binding::Const(id) => {
+                let ty = self.program.consts.get(id.index()).map_or(TypeId::ERROR, |row| row.ty);
+                self.new_expr(ExprKind::Const(id), ty, name.span)
+            }
+            Binding::Unset | Binding::None => {
+                self.unset(name);
+                self.invalid(name.span)
+            }
+        }
+    }
+
+    pub(super) fn param(&mut self, id: ParamId, span: Span) -> ExprId {
+        let ty = self.agent.param_ty(id);
+        self.new_expr(ExprKind::Param(id), ty, span)
+    }
+
+    pub(super) fn local(&mut self, local: LocalId, name: Ident<'s>) -> ExprId {
+        let local = match self.local_use(local) {
+            Use::Ticket(result) if self.flow.is_assigned(result) => result,
+            Use::Ticket(_) => {
+                self.report(
+                    Diagnostic::new(
+                        codes::USE_BEFORE_SET,
+                        name.span,
+                        format!("`{}` is a ticket; its RESULT is not there yet", name.text),
+                    )
+                    .label("wait for it first")
+                    .hint(format!("put a step `Wait for {}` before this one", name.text)),
+                );
+                return self.invalid(name.span);
+            }
+            _ => local,
+        };
+        if !self.flow.is_assigned(local) {
+            self.unset(name);
+            return self.invalid(name.span);
+        }
+        if let Some(read) = self.ctx.read.get_mut(local.index()) {
+            *read = true;
+        }
+        let ty = self.local_ty(local);
+        self.new_expr(ExprKind::Local(local), ty, name.span)
+    }
+
+    pub(super) fn unset(&mut self, name: Ident<'s>) {
+        self.report(
+            Diagnostic::new(
+                codes::USE_BEFORE_SET,
+                name.span,
+                format!("`{}` may have no value here", name.text),
+            )
+            .label("not set on every way to this place")
+            .hint(format!(
+                "give it a first value before: `Set {} to …`, or keep it in `## State`",
+                name.text
+            )),
+        );
+    }
+
+    /// A name that nothing defines: the prefix rule, then a parameter.
+    pub(super) fn undefined(&mut self, name: Ident<'s>, symbol: Symbol) -> Option<Binding> {
+        if self.mode == Mode::Code || !self.agent.active() || self.names.function(symbol).is_some() {
+            self.undefined_in_code(name);
+            return None;
+        }
+        let binding = match self.by_prefix(name) {
+            Ok(Some(binding)) => binding,
+            Ok(None) => {
+                let ty = self.program.types.variable(Open::Any);
+                Binding::Param(self.parameter(name, symbol, ty))
+            }
+            Err(()) => return None,
+        };
+        // The name keeps this meaning to the end of the section.
+        self.names.bind(symbol, binding);
+        Some(binding)
+    }
+
+    pub(super) fn undefined_in_code(&mut self, name: Ident<'s>) {
+        let symbol = self.names.symbol(name.text);
+        let function = self.names.function(symbol).is_some();
+        let what = if function { "a function, not a value" } else { "not defined" };
+        let message = format!("`{}` is {what}", name.text);
+        let mut diagnostic = Diagnostic::new(codes::UNDEFINED_NAME, name.span, message);
+        if function {
+            diagnostic = diagnostic
+                .label("not called")
+                .hint(format!("call it, without a space before the parenthesis: `{}(…)`", name.text));
+        } else {
+            diagnostic = diagnostic.label("no such name here");
+            let locals = self.ctx.introduced.iter().rev().map(|(text, _)| *text);
+            let consts = self.program.consts.iter().map(|row| row.name);
+            let near = nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
+            if let Some(near) = near {
+                diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+            } else if self.ctx.place == super::Place::Function {
+                diagnostic = diagnostic.hint(
+                    "a function sees its arguments and constants only; pass state and parameters to it",
+                );
+            }
+        }
+        self.report(diagnostic);
+    }
+
+    /// The one name in sight that begins with `name`.
+    pub(super) fn by_prefix(&mut self, name: Ident<'s>) -> Result<Option<Binding>, ()> {
+        if name.text.len() < 3 {
+            return Ok(None);
+        }
+        let mut found: Vec<(&'s str, Symbol)> = Vec::new();
+        for (text, symbol) in &self.ctx.introduced {
+            if text.starts_with(name.text)
+                && matches!(self.names.binding(*symbol), Binding::Local(_))
+                && !found.iter().any(|(_, known)| known == symbol)
+            {
+                found.push((text, *symbol));
+                if found.len() > 4 {
+                    break;
+                }
+            }
+        }
+        for text in self.agent.with_prefix(name.text).take(4) {
+            let symbol = self.names.symbol(text);
+            if !found.iter().any(|(_, known)| *known == symbol) {
+                found.push((text, symbol));
+            }
+        }
+        match found.as_slice() {
+            [] => Ok(None),
+            [(text, symbol)] => {
+                self.report(
+                    Diagnostic::new(
+                        codes::PREFIX_NAME,
+                        name.span,
+                        format!("`{}` is read as `{text}`", name.text),
+                    )
+                    .label(format!("short for `{text}`"))
+                    .replace("write it in full", name.span, *text),
+                );
+                Ok(Some(self.names.binding(*symbol)))
+            }
+            _ => {
+                let mut names = String::new();
+                for (text, _) in &found {
+                    if !names.is_empty() {
+                        names.push_str(", ");
+                    }
+                    names.push('`');
+                    names.push_str(text);
+                    names.push('`');
+                }
+                self.report(
+                    Diagnostic::new(
+                        codes::AMBIGUOUS_NAME,
+                        name.span,
+                        format!("`{}` could mean {names}", name.text),
+                    )
+                    .label("write the name in full"),
+                );
+                Err(())
+            }
+        }
+    }
+}

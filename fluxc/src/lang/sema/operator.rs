@@ -1,0 +1,337 @@
+//! Operators: what they ask of their operands, and what they give.
+
+use super::tree::{ExprId, ExprKind, Sign};
+use super::types::{Open, Type, TypeId};
+use super::{Checker, Decide, Mode, Pending};
+use crate::diag::{Diagnostic, codes};
+use crate::fir::{FloatKind, IntKind};
+use crate::lang::syntax::ast;
+use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
+use crate::span::Span;
+use alloc::format;
+use alloc::string::ToString;
+
+/// Kinds of operators by what they ask of their operands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Class {
+    Arithmetic,
+    Bits,
+    Order,
+    Equality,
+    Logic,
+    Coalesce,
+}
+
+fn class(op: BinaryOp) -> Class {
+    match op {
+        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem | BinaryOp::Add | BinaryOp::Sub => Class::Arithmetic,
+        BinaryOp::Shl | BinaryOp::Shr | BinaryOp::BitAnd | BinaryOp::BitXor | BinaryOp::BitOr => Class::Bits,
+        BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => Class::Order,
+        BinaryOp::Eq | BinaryOp::Ne => Class::Equality,
+        BinaryOp::And | BinaryOp::Or => Class::Logic,
+        BinaryOp::Coalesce => Class::Coalesce,
+    }
+}
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn unary(&mut self, op: UnaryOp, operand: &ast::Expr<'s>, want: TypeId, span: Span) -> ExprId {
+        if let (UnaryOp::Neg, ast::ExprKind::Int(value)) = (op, &operand.kind) {
+            return self.integer(Sign::Minus, *value, want, span);
+        }
+        if op == UnaryOp::Not {
+            let id = self.expr_of(operand, TypeId::BOOL);
+            return self.new_expr(ExprKind::Unary(op, id), TypeId::BOOL, span);
+        }
+        let id = self.value(operand, want);
+        let ty = self.ty(id);
+        let fits = match (op, self.get(ty)) {
+            (_, Ok(Type::Error)) => return self.invalid(span),
+            (UnaryOp::Neg, Ok(Type::Int(kind))) => kind.is_signed(),
+            (UnaryOp::Neg, Ok(Type::Float(_) | Type::Duration) | Err(_)) => true,
+            (UnaryOp::BitNot, Ok(Type::Int(_)) | Err(Open::Integer)) => true,
+            _ => false,
+        };
+        if !fits {
+            let found = self.type_name(ty);
+            let expected = if op == UnaryOp::Neg { "a signed number" } else { "an integer" };
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, span, format!("expected {expected}, found {found}"))
+                    .label(format!("this is {found}"))
+                    .expected(expected)
+                    .found(found),
+            );
+            return self.invalid(span);
+        }
+        self.new_expr(ExprKind::Unary(op, id), ty, span)
+    }
+
+    pub(super) fn binary_of(
+        &mut self,
+        op: BinaryOp,
+        op_span: Span,
+        left: &ast::Expr<'s>,
+        right: &ast::Expr<'s>,
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        match class(op) {
+            Class::Coalesce => self.not_yet(span, "an optional"),
+            Class::Logic => {
+                let left = self.expr_of(left, TypeId::BOOL);
+                // The right side may not run: what it assigns does not count.
+                let fork = self.flow.fork();
+                let right = self.expr_of(right, TypeId::BOOL);
+                self.flow.drop_path(fork);
+                self.new_expr(ExprKind::Binary(op, left, right), TypeId::BOOL, span)
+            }
+            kind => {
+                let hint = if matches!(kind, Class::Arithmetic | Class::Bits) { want } else { TypeId::ERROR };
+                let left = self.value(left, hint);
+                let right = self.value(right, self.ty(left));
+                self.binary(op, op_span, left, right, span)
+            }
+        }
+    }
+
+    /// An operator between operands that are known.
+    pub(super) fn binary(
+        &mut self,
+        op: BinaryOp,
+        op_span: Span,
+        left: ExprId,
+        right: ExprId,
+        span: Span,
+    ) -> ExprId {
+        let (left, right) = match self.same(left, right) {
+            Same::Yes(left, right) => (left, right),
+            Same::Later => {
+                let ty = if matches!(class(op), Class::Order | Class::Equality) {
+                    TypeId::BOOL
+                } else {
+                    self.program.types.variable(Open::Any)
+                };
+                let expr = self.new_expr(ExprKind::Binary(op, left, right), ty, span);
+                self.pending.push(Pending { expr, op });
+                return expr;
+            }
+            Same::No => {
+                self.operands_differ(op_span, left, right);
+                return self.invalid(span);
+            }
+        };
+        let ty = self.ty(left);
+        match self.operator_result(op, ty) {
+            Some(result) => self.new_expr(ExprKind::Binary(op, left, right), result, span),
+            None => {
+                self.bad_operand(op, op_span, ty);
+                self.invalid(span)
+            }
+        }
+    }
+
+    /// Both operands in one type, if that goes.
+    pub(super) fn same(&mut self, left: ExprId, right: ExprId) -> Same {
+        let (l, r) = (self.ty(left), self.ty(right));
+        if self.mode == Mode::Step {
+            // A literal with a point beside an integer is an f64.
+            match (self.get(l), self.get(r)) {
+                (Ok(Type::Int(_)), Err(Open::Float)) => {
+                    self.program.types.settle(r);
+                }
+                (Err(Open::Float), Ok(Type::Int(_))) => {
+                    self.program.types.settle(l);
+                }
+                _ => {}
+            }
+            match (self.get(l), self.get(r)) {
+                (Ok(Type::Int(_)), Ok(Type::Float(FloatKind::F64))) => {
+                    return Same::Yes(self.coerce(left, r), right);
+                }
+                (Ok(Type::Float(FloatKind::F64)), Ok(Type::Int(_))) => {
+                    return Same::Yes(left, self.coerce(right, l));
+                }
+                (Ok(Type::Int(IntKind::I64)), Err(Open::Any))
+                | (Err(Open::Any), Ok(Type::Int(IntKind::I64))) => return Same::Later,
+                _ => {}
+            }
+        }
+        if self.program.types.unify(l, r) { Same::Yes(left, right) } else { Same::No }
+    }
+
+    /// The type of `op` on two values of type `ty`.
+    pub(super) fn operator_result(&self, op: BinaryOp, ty: TypeId) -> Option<TypeId> {
+        let operand = self.get(ty);
+        if operand == Ok(Type::Error) {
+            return Some(if matches!(class(op), Class::Order | Class::Equality) { TypeId::BOOL } else { ty });
+        }
+        let number = matches!(operand, Ok(Type::Int(_) | Type::Float(_)) | Err(_));
+        match class(op) {
+            Class::Arithmetic => match (op, operand) {
+                (BinaryOp::Add, Ok(Type::Str)) => Some(ty),
+                (BinaryOp::Add | BinaryOp::Sub, Ok(Type::Duration)) => Some(ty),
+                _ => number.then_some(ty),
+            },
+            Class::Bits => matches!(operand, Ok(Type::Int(_)) | Err(Open::Integer)).then_some(ty),
+            Class::Order => {
+                (number || matches!(operand, Ok(Type::Str | Type::Duration))).then_some(TypeId::BOOL)
+            }
+            Class::Equality => (number
+                || matches!(operand, Ok(Type::Str | Type::Duration | Type::Bool | Type::Enum(_))))
+            .then_some(TypeId::BOOL),
+            Class::Logic | Class::Coalesce => None,
+        }
+    }
+
+    pub(super) fn operands_differ(&mut self, op_span: Span, left: ExprId, right: ExprId) {
+        let (l, r) = (self.ty(left), self.ty(right));
+        let (left_name, right_name) = (self.type_name(l), self.type_name(r));
+        let operator = self.source_text(op_span);
+        let mut diagnostic = Diagnostic::new(
+            codes::TYPE_MISMATCH,
+            op_span,
+            format!("`{operator}` between {left_name} and {right_name}"),
+        )
+        .label("both sides must have one type")
+        .secondary(self.span(left), left_name.clone())
+        .secondary(self.span(right), right_name.clone())
+        .expected(left_name.clone())
+        .found(right_name);
+        // Towards the float if one side is: nothing is cut off.
+        if self.converts(r, l) {
+            let to_right = matches!(self.get(r), Ok(Type::Float(_)) | Err(Open::Float));
+            let (side, to) = if to_right { (left, self.type_name(r)) } else { (right, left_name) };
+            let span = self.span(side);
+            let text = self.as_operand(span);
+            diagnostic = diagnostic.replace("convert one side", span, format!("{text} as {to}"));
+        }
+        self.report(diagnostic);
+    }
+
+    pub(super) fn bad_operand(&mut self, op: BinaryOp, op_span: Span, ty: TypeId) {
+        let found = self.type_name(ty);
+        let operator = self.source_text(op_span).to_string();
+        let expected = match (class(op), self.get(ty)) {
+            (Class::Arithmetic, Ok(Type::Duration)) => "numbers (durations take `+` and `-` only)",
+            (Class::Arithmetic, _) => "numbers",
+            (Class::Bits, _) => "integers",
+            (Class::Order, _) => "numbers, durations or texts",
+            _ => "plain values",
+        };
+        let mut diagnostic =
+            Diagnostic::new(codes::TYPE_MISMATCH, op_span, format!("`{operator}` does not work on {found}"))
+                .label(format!("both sides are {found}"))
+                .expected(expected)
+                .found(found);
+        if matches!(self.get(ty), Ok(Type::Struct(_) | Type::Array(..))) {
+            diagnostic = diagnostic.hint("compare the fields or elements one by one");
+        }
+        self.report(diagnostic);
+    }
+
+    /// Decides an operator of a step between a parameter and an `int`.
+    pub(super) fn decide(&mut self, pending: Pending, when: Decide) {
+        let expr = self.program.expr(pending.expr);
+        let ExprKind::Binary(op, left, right) = expr.kind else { return };
+        self.mode = Mode::Step;
+        // What is done with the result may say what the parameter is.
+        if class(op) == Class::Arithmetic {
+            let wanted = match self.get(expr.ty) {
+                Ok(Type::Float(FloatKind::F64)) | Err(Open::Float) => Some(TypeId::F64),
+                Ok(Type::Int(IntKind::I64)) => Some(TypeId::I64),
+                _ => None,
+            };
+            if let Some(wanted) = wanted {
+                for side in [left, right] {
+                    let ty = self.ty(side);
+                    if self.get(ty) == Err(Open::Any) {
+                        self.program.types.unify(ty, wanted);
+                    }
+                }
+            }
+        }
+        let (left, right) = match self.same(left, right) {
+            Same::Yes(left, right) => (left, right),
+            Same::Later if when == Decide::IfKnown => {
+                self.pending.push(pending);
+                return;
+            }
+            Same::Later => {
+                // Only whole numbers were met.
+                let (l, r) = (self.ty(left), self.ty(right));
+                if self.program.types.unify(l, r) {
+                    (left, right)
+                } else {
+                    let left = self.widened(left);
+                    (left, self.widened(right))
+                }
+            }
+            Same::No => {
+                self.operands_differ(expr.span, left, right);
+                return;
+            }
+        };
+        let ty = self.ty(left);
+        match self.operator_result(pending.op, ty) {
+            Some(result) if self.program.types.unify(expr.ty, result) => {}
+            // The place took it for an `int` and all uses say `f64`, or it has no such operator.
+            _ => self.bad_operand(op, expr.span, ty),
+        }
+        if let Some(slot) = self.program.exprs.get_mut(pending.expr.index()) {
+            slot.kind = ExprKind::Binary(op, left, right);
+        }
+    }
+
+    /// A number as `f64`.
+    pub(super) fn widened(&mut self, id: ExprId) -> ExprId {
+        let ty = self.ty(id);
+        if self.program.types.unify(ty, TypeId::F64) {
+            return id;
+        }
+        let span = self.span(id);
+        self.new_expr(ExprKind::Convert(id), TypeId::F64, span)
+    }
+
+    pub(super) fn cast(&mut self, value: &ast::Expr<'s>, ty: &ast::Type<'s>, span: Span) -> ExprId {
+        let to = self.type_of(ty);
+        let hint = match (&value.kind, self.get(to)) {
+            // A literal is written in the type at once.
+            (ast::ExprKind::Int(_), Ok(Type::Int(_) | Type::Float(_)))
+            | (ast::ExprKind::Float(_), Ok(Type::Float(_))) => to,
+            _ => TypeId::ERROR,
+        };
+        let id = self.value(value, hint);
+        let from = self.ty(id);
+        if self.get(from) == Ok(Type::Error) || self.get(to) == Ok(Type::Error) {
+            return self.invalid(span);
+        }
+        self.program.types.settle(from);
+        let from = self.ty(id);
+        if from == self.program.types.resolve(to) {
+            return id;
+        }
+        if self.get(from) == Err(Open::Any) {
+            // A parameter that is converted may be of any type; its other uses say which.
+            return self.new_expr(ExprKind::Convert(id), to, span);
+        }
+        if !self.converts(from, to) {
+            let (from, to) = (self.type_name(from), self.type_name(to));
+            self.report(
+                Diagnostic::new(codes::TYPE_MISMATCH, span, format!("no conversion from {from} to {to}"))
+                    .label("`as` goes between numbers, from bool to an integer, and between int and duration")
+                    .found(from),
+            );
+            return self.invalid(span);
+        }
+        self.new_expr(ExprKind::Convert(id), to, span)
+    }
+}
+
+/// Whether two operands have one type.
+pub(super) enum Same {
+    /// They have, as these expressions.
+    Yes(ExprId, ExprId),
+    /// One is a parameter beside an `int`: not known yet.
+    Later,
+    /// They have not.
+    No,
+}

@@ -1,0 +1,226 @@
+//! Parameters and state variables of an agent.
+
+use super::consts::as_setting;
+use super::scope::{Binding, Symbol, nearest};
+use super::tree::{Param, ParamId, StateId, StateVar};
+use super::types::{Open, Type, TypeId};
+use super::{Checker, Mode, Place, number};
+use crate::diag::{Diagnostic, codes};
+use crate::fir::{FloatKind, IntKind};
+use crate::lang::syntax::ast::{AgentDoc, Ident};
+use crate::span::Span;
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use flux_abi::limits;
+
+impl<'s> Checker<'_, 's> {
+    pub(super) fn config(&mut self, doc: &AgentDoc<'s>) {
+        self.begin_body(Place::Value, TypeId::UNIT);
+        for entry in &doc.config {
+            self.mode = Mode::Code;
+            let declared = entry.ty.as_ref().map(|ty| self.type_of(ty));
+            let default = entry.default.as_ref().map(|expr| match declared {
+                Some(ty) => self.expr_of(expr, ty),
+                None => self.value(expr, TypeId::ERROR),
+            });
+            let ty = match (declared, default) {
+                (Some(ty), _) => ty,
+                (None, Some(default)) => self.ty(default),
+                (None, None) => self.program.types.variable(Open::Any),
+            };
+            let symbol = self.names.symbol(entry.name.text);
+            if matches!(self.names.binding(symbol), Binding::Param(_)) {
+                self.defined_twice(entry.name, "parameter");
+                continue;
+            }
+            let Some(id) = self.new_param(entry.name, ty) else { continue };
+            if let Some(param) = self.agent.params.get_mut(id.index()) {
+                param.default_expr = default;
+                param.help = entry.help.map_or_else(String::new, |help| help.text.to_owned());
+            }
+            self.names.bind(symbol, Binding::Param(id));
+            self.agent.sorted.push(entry.name.text);
+        }
+        self.ctx = super::Context::default();
+    }
+
+    pub(super) fn new_param(&mut self, name: Ident<'s>, ty: TypeId) -> Option<ParamId> {
+        if self.agent.params.len() >= limits::PARAMETERS {
+            if self.agent.params.len() == limits::PARAMETERS {
+                self.report(
+                    Diagnostic::new(
+                        codes::LIMIT_PASSED,
+                        name.span,
+                        format!("more than {} parameters", limits::PARAMETERS),
+                    )
+                    .label("one too many"),
+                );
+            }
+            return None;
+        }
+        let id = ParamId(number(self.agent.params.len()));
+        self.agent.params.push(Param {
+            name: name.text,
+            span: name.span,
+            ty,
+            default: None,
+            default_expr: None,
+            help: String::new(),
+        });
+        Some(id)
+    }
+
+    /// The parameter of that name; a new one of type `ty` if no section used it before.
+    pub(super) fn parameter(&mut self, name: Ident<'s>, symbol: Symbol, ty: TypeId) -> ParamId {
+        if let Some(id) = self.agent.implicit.get(&symbol) {
+            return *id;
+        }
+        let id = self.new_param(name, ty).unwrap_or(ParamId(0));
+        self.agent.implicit.insert(symbol, id);
+        id
+    }
+
+    pub(super) fn state(&mut self, doc: &AgentDoc<'s>) -> super::tree::Body<'s> {
+        self.begin_body(Place::Value, TypeId::UNIT);
+        for entry in &doc.state {
+            self.mode = Mode::Code;
+            let declared = entry.ty.as_ref().map(|ty| self.stored_type_of(ty));
+            let initial = entry.initial.as_ref().map(|expr| match declared {
+                Some(ty) => {
+                    let id = self.value(expr, ty);
+                    self.coerce(id, ty)
+                }
+                None => self.value(expr, TypeId::ERROR),
+            });
+            let ty = match (declared, initial) {
+                (Some(ty), _) => ty,
+                (None, Some(initial)) => self.ty(initial),
+                (None, None) => self.program.types.variable(Open::Any),
+            };
+            self.agent.state.push(StateVar { name: entry.name.text, span: entry.name.span, ty, initial });
+        }
+        let body = self.end_body(0, super::tree::Block::default());
+        // Names of State are in sight from here on: an initial value sees Config and constants.
+        for index in 0..self.agent.state.len() {
+            let Some((name, span)) = self.agent.state.get(index).map(|row| (row.name, row.span)) else {
+                continue;
+            };
+            let symbol = self.names.symbol(name);
+            match self.names.binding(symbol) {
+                Binding::State(_) => self.defined_twice(Ident { text: name, span }, "state variable"),
+                Binding::Param(_) => self.defined_twice(Ident { text: name, span }, "parameter"),
+                _ => {}
+            }
+            self.names.bind(symbol, Binding::State(StateId(number(index))));
+            self.agent.sorted.push(name);
+        }
+        self.agent.sorted.sort_unstable();
+        self.agent.sorted.dedup();
+        body
+    }
+
+    /// Every parameter must have one of the types that `--set` knows.
+    pub(super) fn check_parameters(&mut self) {
+        for agent in 0..self.program.agents.len() {
+            let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
+            for index in 0..count {
+                let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index))
+                else {
+                    continue;
+                };
+                let (name, span, ty, default) = (param.name, param.span, param.ty, param.default_expr);
+                self.check_parameter(name, span, ty);
+                let Some(expr) = default else { continue };
+                let text = self.constant_of(expr, "a default").as_ref().and_then(as_setting);
+                if let Some(param) =
+                    self.program.agents.get_mut(agent).and_then(|agent| agent.params.get_mut(index))
+                {
+                    param.default = text;
+                }
+            }
+            let count = self.program.agents.get(agent).map_or(0, |agent| agent.state.len());
+            for index in 0..count {
+                let Some(row) = self.program.agents.get(agent).and_then(|agent| agent.state.get(index))
+                else {
+                    continue;
+                };
+                let (name, span, ty) = (row.name, row.span, row.ty);
+                if self.get(ty) == Err(Open::Any) {
+                    self.report(
+                        Diagnostic::new(
+                            codes::TYPE_UNKNOWN,
+                            span,
+                            format!("nothing tells the type of `{name}`"),
+                        )
+                        .label("of any type")
+                        .hint(format!("write it: `- {name}: f64 = 0`")),
+                    );
+                }
+            }
+        }
+    }
+
+    pub(super) fn check_parameter(&mut self, name: &str, span: Span, ty: TypeId) {
+        match self.get(ty) {
+            Ok(
+                Type::Bool
+                | Type::Int(IntKind::I64)
+                | Type::Float(FloatKind::F64)
+                | Type::Str
+                | Type::Duration
+                | Type::Error,
+            )
+            | Err(Open::Integer | Open::Float) => {}
+            Err(Open::Any) => self.report(
+                Diagnostic::new(
+                    codes::TYPE_UNKNOWN,
+                    span,
+                    format!("`{name}` is not defined, and nothing tells its type as a parameter"),
+                )
+                .label("no name of this section, no State, no Config")
+                .hint(format!("say what it is in `## Config`: `- {name}: f64`")),
+            ),
+            Ok(_) => {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::PARAMETER_TYPE,
+                        span,
+                        format!("a parameter cannot be of type {found}"),
+                    )
+                    .label(format!("`{name}` is {found} by its uses"))
+                    .expected("bool, int, f64, str or duration")
+                    .found(found),
+                );
+            }
+        }
+    }
+
+    /// Warns of parameters that look like a slip of the pen.
+    pub(super) fn suggest_names(&mut self, locals: &[&'s str], defined: &[&'s str]) {
+        let Some(agent) = self.program.agents.len().checked_sub(1) else { return };
+        let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
+        for index in 0..count {
+            let Some(param) = self.program.agents.get(agent).and_then(|agent| agent.params.get(index)) else {
+                continue;
+            };
+            let (name, span) = (param.name, param.span);
+            if matches!(name, "device_id" | "location") || defined.binary_search(&name).is_ok() {
+                continue;
+            }
+            let near = nearest(name, defined.iter().chain(locals).copied().filter(|other| *other != name));
+            if let Some(near) = near {
+                self.report(
+                    Diagnostic::new(
+                        codes::PARAMETER_NEAR_NAME,
+                        span,
+                        format!("`{name}` is taken for a parameter, but `{near}` is defined"),
+                    )
+                    .label("given at run time with `--set`")
+                    .replace(format!("did you mean `{near}`?"), span, near),
+                );
+            }
+        }
+    }
+}
