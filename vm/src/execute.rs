@@ -83,7 +83,7 @@ struct Context<'a> {
     /// Bytes behind `data`.
     length: u64,
     constants: &'a [u8],
-    stack: &'a mut Vec<u64>,
+    stack: &'a mut [u64],
     frames: &'a mut Vec<Frame>,
     caught: &'a mut Vec<Caught>,
     sp: usize,
@@ -384,9 +384,16 @@ impl Machine {
         self.next(cx)
     }
 
+    /// Leaves for a reason without a payload.
     #[inline(always)]
-    fn leave(self, why: Why, cx: &mut Context<'_>) -> Then {
-        leave(self.ip, self.fuel, cx, why)
+    fn leave<const WHY: u8>(self, cx: &mut Context<'_>) -> Then {
+        leave_plainly::<WHY>(self.ip, self.fuel, cx)
+    }
+
+    /// Leaves because the stack must hold so many slots first.
+    #[inline(always)]
+    fn leave_for_stack(self, slots: usize, cx: &mut Context<'_>) -> Then {
+        leave_for_stack(self.ip, self.fuel, cx, slots)
     }
 
     #[inline(always)]
@@ -415,6 +422,18 @@ impl Machine {
             Ok(value) => self.value(d, value, cx),
             Err(kind) => self.trap(kind, 0, cx),
         }
+    }
+
+    /// Leaves the present frame, which is not the run's own, and its stacked arguments.
+    #[inline(always)]
+    fn go_back(mut self, stacked: u8, cx: &mut Context<'_>) -> Then {
+        let Some(frame) = cx.frames.pop() else { return self.leave::<FINISHED>(cx) };
+        cx.sp = cx.fp - usize::from(stacked);
+        cx.fp = frame.fp as usize;
+        cx.bp = frame.bp;
+        // SAFETY: invariant 1: the place behind a CALL, kept in the private call stack.
+        self.ip = unsafe { cx.base.add(frame.back as usize) };
+        self.dispatch(cx)
     }
 
     /// Leaves by an edge `rel` bytes away, paying `gas` for the GAS_CHECK before its end (0: none is
@@ -475,6 +494,31 @@ impl Machine {
 
 #[cold]
 #[inline(never)]
+fn leave_plainly<const WHY: u8>(ip: *const Cell, fuel: u64, cx: &mut Context<'_>) -> Then {
+    let why = match WHY {
+        GAS => Why::Gas,
+        SLOW => Why::Slow,
+        HOOK => Why::Hook,
+        _ => Why::Finished,
+    };
+    leave(ip, fuel, cx, why)
+}
+
+#[cold]
+#[inline(never)]
+fn leave_for_stack(ip: *const Cell, fuel: u64, cx: &mut Context<'_>, slots: usize) -> Then {
+    leave(ip, fuel, cx, Why::Stack(slots))
+}
+
+// Reasons without a payload, as numbers: each way out has a function of its own, so that leaving is a
+// jump like everything else and operations need no frame.
+const GAS: u8 = 0;
+const SLOW: u8 = 1;
+const HOOK: u8 = 2;
+const FINISHED: u8 = 3;
+
+#[cold]
+#[inline(never)]
 fn leave_trap(ip: *const Cell, fuel: u64, cx: &mut Context<'_>, kind: TrapKind, value: u64) -> Then {
     leave(ip, fuel, cx, Why::Trap(kind, value))
 }
@@ -490,11 +534,11 @@ fn leave_before(ip: *const Cell, fuel: u64, cx: &mut Context<'_>) -> Then {
 /// Defines the functions of operations, and [`function`]. The names in front are those that the bodies
 /// use for machine and context.
 macro_rules! operations {
-    (($m:ident, $cx:ident) [$($fused:pat => $function:expr;)*] $($name:ident: $pattern:pat => $body:expr;)*) => {
+    (($m:ident, $cx:ident) [$($fused:pat $(if $guard:expr)? => $function:expr;)*] $($name:ident: $pattern:pat => $body:expr;)*) => {
         /// The function that carries `op` out.
         #[allow(unused_variables, reason = "only the kind of operation counts")]
         fn function(op: &Op) -> Function {
-            match *op { $($fused => $function,)* $($pattern => $name,)* }
+            match *op { $($fused $(if $guard)? => $function,)* $($pattern => $name,)* }
         }
 
         $(
@@ -643,6 +687,29 @@ macro_rules! by_alu {
 
 /// Register operations.
 const ALUS: usize = 16;
+
+/// Registers of a range that is pushed or popped without a loop.
+const FEW: usize = 8;
+static PUSH_FEW: [Function; FEW] = [
+    push_few::<1>,
+    push_few::<2>,
+    push_few::<3>,
+    push_few::<4>,
+    push_few::<5>,
+    push_few::<6>,
+    push_few::<7>,
+    push_few::<8>,
+];
+static POP_FEW: [Function; FEW] = [
+    pop_few::<1>,
+    pop_few::<2>,
+    pop_few::<3>,
+    pop_few::<4>,
+    pop_few::<5>,
+    pop_few::<6>,
+    pop_few::<7>,
+    pop_few::<8>,
+];
 
 static TWO: [[Function; ALUS]; ALUS] = [
     by_alu!(two, 0),
@@ -847,6 +914,32 @@ fused! { alu_imm<const F>(m, cx) Op::AluImm(_, [d, a, b, d2, a2], imm) => {
     if m.add_immediate(*d2, *a2, *imm) { m.skip(2, cx) } else { m.second(cx) }
 } }
 
+fused! { push_few<const N>(m, cx) Op::PushRange(first, _) => {
+    let end = cx.sp + usize::from(N);
+    let Some(slots) = cx.stack.get_mut(cx.sp..end) else { return m.leave_for_stack(end, cx) };
+    let first = first.at();
+    for (place, slot) in (first..).zip(slots) {
+        // Read one by one: words just written are not there yet for a wider read.
+        // SAFETY: invariant 2: the range has N registers.
+        *slot = unsafe { m.registers.add(place).read_volatile() };
+    }
+    cx.sp = end;
+    m.next(cx)
+} }
+
+fused! { pop_few<const N>(m, cx) Op::PopRange(first, _) => {
+    let start = cx.sp - usize::from(N);
+    let Some(slots) = cx.stack.get(start..cx.sp) else { return m.leave::<SLOW>(cx) };
+    let first = first.at();
+    for (place, slot) in (first..).zip(slots) {
+        // Written one by one: the next reads are of single words.
+        // SAFETY: invariant 2: the range has N registers.
+        unsafe { m.registers.add(place).write_volatile(*slot) };
+    }
+    cx.sp = start;
+    m.next(cx)
+} }
+
 fused! { load_load<>(m, cx) Op::LoadLoad([d, a, d2, a2], k, k2) => {
     let Some(at) = m.plain(*a, i64::from(*k)) else { return m.far(cx) };
     // SAFETY: invariant 3: eight bytes are there.
@@ -907,19 +1000,21 @@ operations! {
         Op::AluStore(first, ..) => by_alu!(alu_store)[first as usize];
         Op::ImmAlu(then, ..) => by_alu!(imm_alu)[then as usize];
         Op::AluImm(first, ..) => by_alu!(alu_imm)[first as usize];
+        Op::PushRange(first, last) if last.at() - first.at() < FEW => PUSH_FEW[last.at() - first.at()];
+        Op::PopRange(first, last) if last.at() - first.at() < FEW => POP_FEW[last.at() - first.at()];
         Op::LoadLoad(..) => load_load;
         Op::LoadXAlu(width, then, ..) => LOAD_X_ALU[width as usize][then as usize];
         Op::AluBr(first, compare, ..) => ALU_BR[compare as usize][first as usize];
         Op::CheckLoadX(width, ..) => [check_load_x::<0>, check_load_x::<1>, check_load_x::<2>][width as usize];
         Op::CheckStoreX(width, ..) => [check_store_x::<0>, check_store_x::<1>, check_store_x::<2>][width as usize];
     ]
-    slow: Op::Slow { .. } => m.leave(Why::Slow, cx);
-    view: Op::View { .. } => m.leave(Why::Slow, cx);
-    hook: Op::Hook => m.leave(Why::Hook, cx);
+    slow: Op::Slow { .. } => m.leave::<SLOW>(cx);
+    view: Op::View { .. } => m.leave::<SLOW>(cx);
+    hook: Op::Hook => m.leave::<HOOK>(cx);
     nop: Op::Nop => m.next(cx);
     gas_check: Op::GasCheck { gas } => match m.fuel.checked_sub(u64::from(gas)) {
         Some(left) => Machine { fuel: left, ..m }.next(cx),
-        None => m.leave(Why::Gas, cx),
+        None => m.leave::<GAS>(cx),
     };
 
     jump: Op::Jump(way) => m.go(way, cx);
@@ -952,7 +1047,8 @@ operations! {
             return m.trap(TrapKind::CallDepth, 0, cx);
         }
         if cx.frames.len() == cx.frames.capacity() {
-            more_frames(cx.frames);
+            // SAFETY: the invariants hold here as for every operation.
+            return unsafe { more_frames(m.ip, m.registers, m.fuel, m.data, m.end, cx) };
         }
         let frame = Frame { back, fp: cx.fp as u32, bp: cx.bp };
         // Pushing without a branch to grow: there is room now.
@@ -967,18 +1063,13 @@ operations! {
     };
     ret: Op::Ret { stacked } => {
         if cx.frames.len() <= 1 {
-            return m.leave(Why::Finished, cx);
+            return m.leave::<FINISHED>(cx);
         }
-        let Some(frame) = cx.frames.pop() else { return m.leave(Why::Finished, cx) };
         if !cx.caught.is_empty() {
-            forget(cx.caught, cx.frames.len());
+            // SAFETY: the invariants hold here as for every operation.
+            return unsafe { forget_and_return(m.ip, m.registers, m.fuel, m.data, m.end, cx) };
         }
-        cx.sp = cx.fp - usize::from(stacked);
-        cx.fp = frame.fp as usize;
-        cx.bp = frame.bp;
-        // SAFETY: invariant 1: the place behind a CALL, kept in the private call stack.
-        let ip = unsafe { cx.base.add(frame.back as usize) };
-        Machine { ip, ..m }.dispatch(cx)
+        m.go_back(stacked, cx)
     };
     tailcall: Op::Tailcall(way) => {
         if !cx.caught.is_empty() {
@@ -1087,7 +1178,7 @@ operations! {
     };
 
     push: Op::Push(a) => {
-        let Some(slot) = cx.stack.get_mut(cx.sp) else { return m.leave(Why::Stack(cx.sp + 1), cx) };
+        let Some(slot) = cx.stack.get_mut(cx.sp) else { return m.leave_for_stack(cx.sp + 1, cx) };
         *slot = m.get(a);
         cx.sp += 1;
         m.next(cx)
@@ -1099,10 +1190,11 @@ operations! {
     push_range: Op::PushRange(first, last) => {
         let count = last.at() + 1 - first.at();
         let end = cx.sp + count;
-        let Some(slots) = cx.stack.get_mut(cx.sp..end) else { return m.leave(Why::Stack(end), cx) };
+        let Some(slots) = cx.stack.get_mut(cx.sp..end) else { return m.leave_for_stack(end, cx) };
         for (slot, register) in slots.iter_mut().zip(first.at()..) {
+            // Read one by one: words just written are not there yet for a wider read.
             // SAFETY: invariant 2: the range ends at `last`.
-            *slot = unsafe { m.registers.add(register).read() };
+            *slot = unsafe { m.registers.add(register).read_volatile() };
         }
         cx.sp = end;
         m.next(cx)
@@ -1120,7 +1212,7 @@ operations! {
     };
     stack_alloc: Op::StackAlloc(count) => {
         let end = cx.sp + usize::from(count);
-        let Some(slots) = cx.stack.get_mut(cx.sp..end) else { return m.leave(Why::Stack(end), cx) };
+        let Some(slots) = cx.stack.get_mut(cx.sp..end) else { return m.leave_for_stack(end, cx) };
         slots.fill(0);
         cx.sp = end;
         m.next(cx)
@@ -1132,7 +1224,7 @@ operations! {
     enter: Op::Enter(count) => {
         let end = cx.sp + 1 + usize::from(count);
         let Some([saved, slots @ ..]) = cx.stack.get_mut(cx.sp..end) else {
-            return m.leave(Why::Stack(end), cx);
+            return m.leave_for_stack(end, cx);
         };
         *saved = u64::from(cx.bp);
         slots.fill(0);
@@ -1180,9 +1272,49 @@ operations! {
         add_then!(m, cx, d, d, imm, m.signed(d) != i64::from(limit), ways);
 }
 
-/// Makes room for more frames.
+/// Makes room for more frames and tries the call again.
+///
+/// # Safety
+/// The invariants of the module.
 #[cold]
 #[inline(never)]
-fn more_frames(frames: &mut Vec<Frame>) {
-    frames.reserve(frames.len().max(4));
+unsafe fn more_frames(
+    ip: *const Cell,
+    registers: *mut u64,
+    fuel: u64,
+    data: *mut u8,
+    end: u64,
+    cx: &mut Context<'_>,
+) -> Then {
+    cx.frames.reserve(cx.frames.len().max(4));
+    Machine { ip, registers, fuel, data, end }.dispatch(cx)
+}
+
+/// RET of a frame while something is being handled: what it was handling is over.
+///
+/// # Safety
+/// The invariants of the module.
+#[cold]
+#[inline(never)]
+unsafe fn forget_and_return(
+    ip: *const Cell,
+    registers: *mut u64,
+    fuel: u64,
+    data: *mut u8,
+    end: u64,
+    cx: &mut Context<'_>,
+) -> Then {
+    let below = cx.frames.len().saturating_sub(1);
+    let before = cx.caught.len();
+    cx.caught.retain(|caught| caught.frame as usize <= below);
+    let m = Machine { ip, registers, fuel, data, end };
+    if cx.caught.len() == before {
+        // It is about frames further down, which stay.
+        // SAFETY: invariant 1.
+        return match unsafe { (*ip).op } {
+            Op::Ret { stacked } => m.go_back(stacked, cx),
+            _ => m.leave::<SLOW>(cx),
+        };
+    }
+    m.dispatch(cx)
 }
