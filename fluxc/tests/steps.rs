@@ -1,4 +1,5 @@
 //! What steps do, seen by a host: devices, messages, time, ends.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -5,12 +5,9 @@ use alloc::vec::Vec;
 use super::function::{Lowering, Slot};
 use super::memory::Address;
 use super::{data, fir_type};
-use crate::fir::{
-    BlockId, FloatCompare, FloatKind, FloatOp, FloatUnaryOp, IntCompare, IntKind, IntOp, IntUnaryOp, Truth,
-    Type as FirType, ValueId,
-};
+use crate::fir::{BlockId, FloatKind, Truth, Type as FirType, ValueId};
 use crate::lang::sema::tree::{
-    Block, BlockId as TreeBlock, Builtin, ExprId, ExprKind, FnId, List, MatchId, Pattern, Sign,
+    Block, BlockId as TreeBlock, ExprId, ExprKind, FnId, List, MatchId, Pattern, Sign,
 };
 use crate::lang::sema::types::{Type, TypeId};
 use crate::lang::syntax::ast::{BinaryOp, Bound, UnaryOp};
@@ -20,7 +17,7 @@ use flux_abi::select::TextOp;
 type Sink<'f, 'x, 'p, 's> = &'f mut dyn FnMut(&mut Lowering<'x, 'p, 's>, ExprId);
 
 impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
-    fn settled_of(&self, id: ExprId) -> Type {
+    pub(super) fn settled_of(&self, id: ExprId) -> Type {
         self.shared.program.types.settled(self.shared.program.expr(id).ty)
     }
 
@@ -135,13 +132,13 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
     }
 
-    fn float(&mut self, kind: FloatKind, value: f64) -> ValueId {
+    pub(super) fn float(&mut self, kind: FloatKind, value: f64) -> ValueId {
         use crate::lang::sema::tree::Value;
         let bits = data::scalar_bits(Type::Float(kind), &Value::Float(value)).unwrap_or(0);
         self.b.constant(kind.ty(), bits)
     }
 
-    fn const_value(&mut self, index: usize, ty: TypeId) -> ValueId {
+    pub(super) fn const_value(&mut self, index: usize, ty: TypeId) -> ValueId {
         let program = self.shared.program;
         let Some(value) = program.consts.get(index).and_then(|row| row.value.as_ref()) else {
             return self.b.i64(0);
@@ -194,7 +191,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     }
 
     /// `&&` and `||` as a value.
-    fn truth(&mut self, id: ExprId) -> ValueId {
+    pub(super) fn truth(&mut self, id: ExprId) -> ValueId {
         let result = self.b.declare(FirType::Bool);
         let then = self.b.create_block();
         let otherwise = self.b.create_block();
@@ -212,7 +209,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.b.read(result)
     }
 
-    fn branch_block(&mut self, block: &'p Block, sink: Sink<'_, 'x, 'p, 's>, end: BlockId) {
+    pub(super) fn branch_block(&mut self, block: &'p Block, sink: Sink<'_, 'x, 'p, 's>, end: BlockId) {
         self.block(block);
         if self.b.is_filled() {
             return;
@@ -298,7 +295,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.b.switch_to(end);
     }
 
-    fn pattern(&mut self, pattern: Pattern, ty: TypeId, value: ValueId) -> ValueId {
+    pub(super) fn pattern(&mut self, pattern: Pattern, ty: TypeId, value: ValueId) -> ValueId {
         match pattern {
             Pattern::All => self.b.boolean(Truth::True),
             Pattern::Equal(expected) => {
@@ -317,173 +314,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
     }
 
-    // ------------------------------------------------------------ operators
-
-    fn unary(&mut self, op: UnaryOp, operand: ExprId, ty: Type) -> ValueId {
-        let value = self.expr(operand);
-        match (op, ty) {
-            (UnaryOp::Not, _) => self.b.bool_not(value),
-            (UnaryOp::Neg, Type::Float(kind)) => self.b.float_unary(FloatUnaryOp::Neg, kind, value),
-            (UnaryOp::Neg, Type::Int(kind)) => self.b.int_unary(IntUnaryOp::Neg, kind, value),
-            (UnaryOp::Neg, _) => self.b.int_unary(IntUnaryOp::Neg, IntKind::I64, value),
-            (UnaryOp::BitNot, Type::Int(kind)) => self.b.int_unary(IntUnaryOp::Not, kind, value),
-            (UnaryOp::BitNot, _) => self.b.int_unary(IntUnaryOp::Not, IntKind::I64, value),
-        }
-    }
-
-    /// An operator on two values of type `ty`.
-    pub(super) fn operate(&mut self, op: BinaryOp, ty: TypeId, a: ValueId, b: ValueId) -> ValueId {
-        match self.shared.program.types.settled(ty) {
-            Type::Float(kind) => self.float_operate(op, kind, a, b),
-            Type::Str => self.text_operate(op, a, b),
-            Type::Int(kind) => self.int_operate(op, kind, a, b),
-            Type::Enum(_) => self.int_operate(op, IntKind::I32, a, b),
-            Type::Bool => {
-                let op = if op == BinaryOp::Ne { IntCompare::Ne } else { IntCompare::Eq };
-                self.b.compare(op, a, b)
-            }
-            _ => self.int_operate(op, IntKind::I64, a, b),
-        }
-    }
-
-    fn int_operate(&mut self, op: BinaryOp, kind: IntKind, a: ValueId, b: ValueId) -> ValueId {
-        let signed = kind.is_signed();
-        let pick = |yes, no| if signed { yes } else { no };
-        let op = match op {
-            BinaryOp::Add => IntOp::Add,
-            BinaryOp::Sub => IntOp::Sub,
-            BinaryOp::Mul => IntOp::Mul,
-            BinaryOp::Div => IntOp::Div,
-            BinaryOp::Rem => IntOp::Rem,
-            BinaryOp::Shl => IntOp::Shl,
-            BinaryOp::Shr => IntOp::Shr,
-            BinaryOp::BitAnd => IntOp::And,
-            BinaryOp::BitXor => IntOp::Xor,
-            BinaryOp::BitOr => IntOp::Or,
-            BinaryOp::Lt => return self.b.compare(pick(IntCompare::Slt, IntCompare::Ult), a, b),
-            BinaryOp::Le => return self.b.compare(pick(IntCompare::Sle, IntCompare::Ule), a, b),
-            BinaryOp::Gt => return self.b.compare(pick(IntCompare::Sgt, IntCompare::Ugt), a, b),
-            BinaryOp::Ge => return self.b.compare(pick(IntCompare::Sge, IntCompare::Uge), a, b),
-            BinaryOp::Ne => return self.b.compare(IntCompare::Ne, a, b),
-            BinaryOp::Eq | BinaryOp::Coalesce | BinaryOp::And | BinaryOp::Or => {
-                return self.b.compare(IntCompare::Eq, a, b);
-            }
-        };
-        self.b.int_op(op, kind, a, b)
-    }
-
-    fn float_operate(&mut self, op: BinaryOp, kind: FloatKind, a: ValueId, b: ValueId) -> ValueId {
-        let compare = match op {
-            BinaryOp::Add => return self.b.float_op(FloatOp::Add, kind, a, b),
-            BinaryOp::Sub => return self.b.float_op(FloatOp::Sub, kind, a, b),
-            BinaryOp::Mul => return self.b.float_op(FloatOp::Mul, kind, a, b),
-            BinaryOp::Div => return self.b.float_op(FloatOp::Div, kind, a, b),
-            BinaryOp::Rem => return self.b.float_op(FloatOp::Rem, kind, a, b),
-            BinaryOp::Ne => FloatCompare::Ne,
-            BinaryOp::Lt => FloatCompare::Lt,
-            BinaryOp::Le => FloatCompare::Le,
-            BinaryOp::Gt => FloatCompare::Gt,
-            BinaryOp::Ge => FloatCompare::Ge,
-            _ => FloatCompare::Eq,
-        };
-        self.b.float_compare(compare, kind, a, b)
-    }
-
-    fn text_operate(&mut self, op: BinaryOp, a: ValueId, b: ValueId) -> ValueId {
-        let order = match op {
-            BinaryOp::Add => return self.b.text2(TextOp::Concat, a, b),
-            BinaryOp::Ne => {
-                let equal = self.b.text2(TextOp::Equal, a, b);
-                return self.b.bool_not(equal);
-            }
-            BinaryOp::Lt => IntCompare::Slt,
-            BinaryOp::Le => IntCompare::Sle,
-            BinaryOp::Gt => IntCompare::Sgt,
-            BinaryOp::Ge => IntCompare::Sge,
-            _ => return self.b.text2(TextOp::Equal, a, b),
-        };
-        let ordering = self.b.text2(TextOp::Compare, a, b);
-        let zero = self.b.i64(0);
-        self.b.compare(order, ordering, zero)
-    }
-
-    fn convert(&mut self, value: ValueId, from: Type, to: Type) -> ValueId {
-        match (from, to) {
-            (Type::Int(from), Type::Int(to)) => self.b.convert(from, to, value),
-            (Type::Int(from), Type::Float(to)) => self.b.int_to_float(from, to, value),
-            (Type::Float(from), Type::Int(to)) => self.b.float_to_int(from, to, value),
-            (Type::Float(from), Type::Float(to)) if from != to => self.b.float_to_float(to, value),
-            (Type::Int(from), Type::Duration) => self.b.convert(from, IntKind::I64, value),
-            (Type::Duration, Type::Int(to)) => self.b.convert(IntKind::I64, to, value),
-            (Type::Bool, Type::Int(to)) => self.b.cast(to.ty(), value),
-            _ => value,
-        }
-    }
-
-    fn builtin(&mut self, builtin: Builtin, list: List, ty: Type) -> ValueId {
-        let program = self.shared.program;
-        let ids = program.list(list);
-        let first = ids.first().copied().unwrap_or(ExprId(u32::MAX));
-        if builtin == Builtin::ArrayLength {
-            // The array itself is needed only for what it does.
-            if !matches!(
-                program.expr(first).kind,
-                ExprKind::Local(_) | ExprKind::State(_) | ExprKind::Const(_) | ExprKind::Field(..)
-            ) {
-                self.effect(first);
-            }
-            return match self.settled_of(first) {
-                Type::Array(_, length) => self.b.i64(i64::from(length)),
-                _ => self.b.i64(0),
-            };
-        }
-        let args: Vec<ValueId> = ids.iter().map(|id| self.expr(*id)).collect();
-        let nth = |index: usize| args.get(index).copied();
-        let (Some(a), b) = (nth(0), nth(1)) else { return self.b.i64(0) };
-        let (int, float) = match ty {
-            Type::Int(kind) => (kind, None),
-            Type::Float(kind) => (IntKind::I64, Some(kind)),
-            _ => (IntKind::I64, None),
-        };
-        match (builtin, b, nth(2)) {
-            (Builtin::TextLength, ..) => self.b.text(TextOp::Length, a),
-            (Builtin::Min, Some(b), _) => self.least(a, b, int, float),
-            (Builtin::Max, Some(b), _) => self.greatest(a, b, int, float),
-            (Builtin::Clamp, Some(low), Some(high)) => {
-                let value = self.greatest(a, low, int, float);
-                self.least(value, high, int, float)
-            }
-            (Builtin::Abs, ..) => match float {
-                Some(kind) => self.b.float_unary(FloatUnaryOp::Abs, kind, a),
-                // An unsigned number is its own magnitude.
-                None if !int.is_signed() => a,
-                None => self.b.int_unary(IntUnaryOp::Abs, int, a),
-            },
-            (Builtin::IntUnary(op), ..) => self.b.int_unary(op, int, a),
-            (Builtin::Int(op), Some(b), _) => self.b.int_op(op, int, a, b),
-            (Builtin::FloatUnary(op), ..) => self.b.float_unary(op, float.unwrap_or(FloatKind::F64), a),
-            (Builtin::Float(op), Some(b), _) => self.b.float_op(op, float.unwrap_or(FloatKind::F64), a, b),
-            _ => a,
-        }
-    }
-
-    fn least(&mut self, a: ValueId, b: ValueId, int: IntKind, float: Option<FloatKind>) -> ValueId {
-        match float {
-            Some(kind) => self.b.float_op(FloatOp::Min, kind, a, b),
-            None => self.b.int_op(IntOp::Min, int, a, b),
-        }
-    }
-
-    fn greatest(&mut self, a: ValueId, b: ValueId, int: IntKind, float: Option<FloatKind>) -> ValueId {
-        match float {
-            Some(kind) => self.b.float_op(FloatOp::Max, kind, a, b),
-            None => self.b.int_op(IntOp::Max, int, a, b),
-        }
-    }
-
     // ------------------------------------------------------------ calls
 
-    fn call(&mut self, function: FnId, list: List, ty: TypeId) -> Option<ValueId> {
+    pub(super) fn call(&mut self, function: FnId, list: List, ty: TypeId) -> Option<ValueId> {
         if !self.shared.program.types.is_aggregate(ty) {
             return self.call_function(function, list, None);
         }
@@ -521,7 +354,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
 
     // ------------------------------------------------------------ texts
 
-    fn interpolate(&mut self, list: List) -> ValueId {
+    pub(super) fn interpolate(&mut self, list: List) -> ValueId {
         let program = self.shared.program;
         let mut result: Option<ValueId> = None;
         for part in program.list(list) {
@@ -535,7 +368,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     }
 
     /// A value in its text form.
-    fn shown(&mut self, id: ExprId) -> ValueId {
+    pub(super) fn shown(&mut self, id: ExprId) -> ValueId {
         let ty = self.settled_of(id);
         let value = self.expr(id);
         match ty {

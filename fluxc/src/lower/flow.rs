@@ -1,0 +1,189 @@
+//! Choices and loops of statements.
+
+use super::function::{Loop, Lowering, Slot};
+use crate::fir::{BlockId, IntCompare, IntKind, IntOp, ValueId};
+use crate::lang::sema::tree::{Block, ExprId, LocalId};
+use crate::lang::sema::types::{Type, TypeId};
+use crate::lang::syntax::ast::Bound;
+
+impl<'p> Lowering<'_, 'p, '_> {
+    pub(super) fn if_stmt(&mut self, arms: &'p [(ExprId, Block)], rest: Option<&'p Block>) {
+        let end = self.b.create_block();
+        for (cond, body) in arms {
+            let then = self.b.create_block();
+            let next = self.b.create_block();
+            self.condition(*cond, then, next);
+            self.b.seal_block(then);
+            self.b.seal_block(next);
+            self.b.switch_to(then);
+            self.block(body);
+            self.go_on(end);
+            self.b.switch_to(next);
+        }
+        if let Some(rest) = rest {
+            self.block(rest);
+        }
+        self.go_on(end);
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// Jumps there unless the block has ended already.
+    pub(super) fn go_on(&mut self, to: BlockId) {
+        if !self.b.is_filled() {
+            self.b.jump(to, &[]);
+        }
+    }
+
+    pub(super) fn loop_body(&mut self, body: &'p Block, next: BlockId, end: BlockId) {
+        self.loops.push(Loop { next, end });
+        self.block(body);
+        self.go_on(next);
+        self.loops.pop();
+    }
+
+    pub(super) fn while_stmt(&mut self, cond: ExprId, body: &'p Block) {
+        let head = self.b.create_block();
+        let inside = self.b.create_block();
+        let end = self.b.create_block();
+        self.b.jump(head, &[]);
+        self.b.switch_to(head);
+        self.condition(cond, inside, end);
+        self.b.seal_block(inside);
+        self.b.switch_to(inside);
+        self.loop_body(body, head, end);
+        self.b.seal_block(head);
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    pub(super) fn repeat(&mut self, count: ExprId, body: &'p Block) {
+        let count = self.expr(count);
+        let zero = self.b.i64(0);
+        self.counted(zero, count, IntKind::I64, Bound::Exclusive, |_, _| {}, body);
+    }
+
+    pub(super) fn for_range(
+        &mut self,
+        local: LocalId,
+        start: ExprId,
+        end: ExprId,
+        bound: Bound,
+        body: &'p Block,
+    ) {
+        let kind = match self.shared.program.types.settled(self.local_ty(local)) {
+            Type::Int(kind) => kind,
+            _ => IntKind::I64,
+        };
+        let start = self.expr(start);
+        let end = self.expr(end);
+        let slot = self.slot(local);
+        self.counted(
+            start,
+            end,
+            kind,
+            bound,
+            |lowering, value| {
+                if let Slot::Variable(variable) = slot {
+                    lowering.b.assign(variable, value);
+                }
+            },
+            body,
+        );
+    }
+
+    /// A loop over `start..end`; the counter cannot pass `end`, so that adding 1 never overflows.
+    fn counted(
+        &mut self,
+        start: ValueId,
+        end: ValueId,
+        kind: IntKind,
+        bound: Bound,
+        each: impl FnOnce(&mut Self, ValueId),
+        body: &'p Block,
+    ) {
+        let (below, upto) = if kind.is_signed() {
+            (IntCompare::Slt, IntCompare::Sle)
+        } else {
+            (IntCompare::Ult, IntCompare::Ule)
+        };
+        let counter = self.b.declare(kind.ty());
+        self.b.assign(counter, start);
+        let head = self.b.create_block();
+        let inside = self.b.create_block();
+        let next = self.b.create_block();
+        let out = self.b.create_block();
+        match bound {
+            Bound::Exclusive => {
+                self.b.jump(head, &[]);
+                self.b.switch_to(head);
+                let value = self.b.read(counter);
+                let more = self.b.compare(below, value, end);
+                self.b.branch(more, inside, out);
+            }
+            Bound::Inclusive => {
+                let any = self.b.compare(upto, start, end);
+                self.b.branch(any, head, out);
+                self.b.switch_to(head);
+                self.b.jump(inside, &[]);
+            }
+        }
+        self.b.seal_block(inside);
+        self.b.switch_to(inside);
+        let value = self.b.read(counter);
+        each(self, value);
+        self.loop_body(body, next, out);
+        self.b.seal_block(next);
+        self.b.switch_to(next);
+        let value = self.b.read(counter);
+        if bound == Bound::Inclusive {
+            let step = self.b.create_block();
+            let last = self.b.compare(IntCompare::Eq, value, end);
+            self.b.branch(last, out, step);
+            self.b.seal_block(step);
+            self.b.switch_to(step);
+        }
+        let one = self.b.int(kind, 1);
+        let value = self.b.int_op(IntOp::WrappingAdd, kind, value, one);
+        self.b.assign(counter, value);
+        self.b.jump(head, &[]);
+        self.b.seal_block(head);
+        self.b.seal_block(out);
+        self.b.switch_to(out);
+    }
+
+    pub(super) fn for_each(&mut self, local: LocalId, array: ExprId, body: &'p Block) {
+        let ty = self.shared.program.expr(array).ty;
+        let Type::Array(element, length) = self.shared.program.types.settled(ty) else { return };
+        let from = self.address_of_value(array);
+        let borrowed = self.borrows_state(array);
+        let slot = self.slot(local);
+        let zero = self.b.i64(0);
+        let end = self.b.i64(i64::from(length));
+        self.counted(
+            zero,
+            end,
+            IntKind::I64,
+            Bound::Exclusive,
+            |lowering, index| {
+                let element = lowering.indexed(element, from, index);
+                match slot {
+                    Slot::Frame(offset) => {
+                        let to = lowering.frame_address(offset);
+                        let at = lowering.plain(&element);
+                        lowering.copy_texts(element.ty, at, to, borrowed);
+                    }
+                    Slot::Variable(variable) => {
+                        let mut value = lowering.load_element(&element);
+                        if borrowed && element.ty == TypeId::STR {
+                            value = lowering.b.text(flux_abi::select::TextOp::Copy, value);
+                        }
+                        lowering.b.assign(variable, value);
+                    }
+                    Slot::None => {}
+                }
+            },
+            body,
+        );
+    }
+}

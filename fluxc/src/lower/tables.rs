@@ -1,0 +1,132 @@
+//! The tables of a module: names, parameters, links, exports, pacers.
+
+use super::{Role, Shared, Unit, number};
+use crate::fir::FuncId;
+use crate::lang::sema::tree::{Answers, Body};
+use crate::lang::sema::types::TypeId;
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use flux_isa::{Export, ExportKind, Meta, Parameter, StateLayout, Timer};
+
+impl<'p, 's> Shared<'p, 's> {
+    pub(super) fn shell(&self, units: &[Unit<'p, 's>], state: StateLayout) -> flux_isa::Module {
+        let types = &self.program.types;
+        let descriptor = |ty: TypeId| {
+            let mut text = String::new();
+            types.write_descriptor(ty, &mut text);
+            text
+        };
+        let mut shell = flux_isa::Module { state, ..flux_isa::Module::default() };
+        shell.meta.name.clone_from(&self.module.name);
+        self.program.title.clone_into(&mut shell.meta.title);
+        let export =
+            |kind, name: &str, func: FuncId, arguments: String, result: String, interval_ns| Export {
+                kind,
+                name: name.to_owned(),
+                function: number(func.index()),
+                arguments,
+                result,
+                interval_ns,
+            };
+        let arguments = |body: &Body<'s>| {
+            let mut text = String::new();
+            for local in body.locals.iter().take(body.params as usize) {
+                types.write_descriptor(local.ty, &mut text);
+            }
+            text
+        };
+        let Some(agent) = self.agent else {
+            shell.meta = Meta {
+                name: self.module.name.clone(),
+                title: self.program.title.to_owned(),
+                period_ns: flux_abi::limits::DEFAULT_PERIOD_NS,
+                memory: flux_abi::limits::DEFAULT_QUOTA,
+                gas: flux_abi::limits::DEFAULT_GAS,
+                ..Meta::default()
+            };
+            for unit in units {
+                // A result in the caller's memory cannot be given to a caller outside.
+                if let Some(function) = unit.callee.and_then(|id| self.program.functions.get(id.index()))
+                    && !types.is_aggregate(function.ret)
+                {
+                    shell.exports.push(export(
+                        ExportKind::Function,
+                        function.name,
+                        unit.func,
+                        arguments(&function.body),
+                        descriptor(function.ret),
+                        0,
+                    ));
+                }
+            }
+            return shell;
+        };
+        shell.capabilities = agent.capabilities;
+        shell.meta = Meta {
+            name: agent.name.clone(),
+            version: agent.version.to_owned(),
+            title: self.program.title.to_owned(),
+            period_ns: agent.period_ns,
+            heartbeat_ns: agent.heartbeat_ns,
+            priority: agent.priority,
+            memory: agent.memory,
+            gas: agent.gas,
+            subscribe: agent.subscribe.clone(),
+        };
+        for param in &agent.params {
+            shell.parameters.push(Parameter {
+                name: param.name.to_owned(),
+                desc: descriptor(param.ty),
+                default: param.default.as_ref().map(|text| text.as_bytes().to_vec()),
+                help: param.help.clone(),
+            });
+        }
+        shell.links.extend(agent.links.iter().map(|link| link.link.clone()));
+        shell.timers.extend(agent.timers.iter().map(|timer| Timer {
+            section: timer.section.clone(),
+            interval_ns: timer.interval_ns,
+            ordinal: timer.ordinal,
+        }));
+        let mut sections = agent.sections.iter();
+        for unit in units {
+            match unit.role {
+                Role::StateInit => {
+                    shell.exports.push(export(
+                        ExportKind::StateInit,
+                        "",
+                        unit.func,
+                        String::new(),
+                        String::new(),
+                        0,
+                    ));
+                }
+                Role::Section(_, answers) => {
+                    let Some(section) = sections.next() else { continue };
+                    shell.exports.push(export(
+                        section.kind,
+                        section.name,
+                        unit.func,
+                        arguments(&section.body),
+                        if answers == Answers::Perhaps { String::new() } else { descriptor(section.ret) },
+                        section.interval_ns,
+                    ));
+                }
+                Role::Function(..) => {
+                    let Some(id) = unit.callee.filter(|id| self.program.exports.contains(id)) else {
+                        continue;
+                    };
+                    let Some(function) = self.program.functions.get(id.index()) else { continue };
+                    shell.exports.push(export(
+                        ExportKind::Function,
+                        function.name,
+                        unit.func,
+                        arguments(&function.body),
+                        descriptor(function.ret),
+                        0,
+                    ));
+                }
+            }
+        }
+        shell
+    }
+}
