@@ -10,7 +10,6 @@ use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
 use alloc::vec::Vec;
 use flux_abi::select::TextOp;
 use flux_abi::trap::TrapKind;
-use flux_abi::trap::TrapKind;
 
 impl Lowering<'_, '_, '_> {
     pub(super) fn unary(&mut self, op: UnaryOp, operand: ExprId, ty: Type) -> ValueId {
