@@ -30,7 +30,7 @@ use flux_abi::trap::TrapKind;
 
 use crate::memory::Memory;
 use crate::number::{self, Checked, flag, float};
-use crate::op::{Alu, Compare, Op, R, SINK, Way, Ways, Width};
+use crate::op::{Alu, Chain, Compare, Op, R, SINK, Way, Ways, Width};
 use crate::run::{Caught, Core, Frame};
 
 /// Why the inner loop was left.
@@ -290,7 +290,7 @@ unsafe fn far(
         Op::LoadXS16(d, a, b, shift, k) => (Some(d), load(a, b, shift, k, 2).map(|v| v as i16 as u64)),
         Op::LoadXS8(d, a, b, shift, k) => (Some(d), load(a, b, shift, k, 1).map(|v| v as i8 as u64)),
         // What is fused behind the access follows in its plain form.
-        Op::LoadAlu(_, [d, a, ..], k) => (Some(d), load(a, zero, 0, k, 8)),
+        Op::LoadAlu(_, _, [d, a, ..], k) => (Some(d), load(a, zero, 0, k, 8)),
         Op::LoadLoad([d, a, ..], k, _) => (Some(d), load(a, zero, 0, i64::from(k), 8)),
         Op::LoadXAlu(Width::W64, _, [d, a, b, ..], shift, k) => (Some(d), load(a, b, shift, i64::from(k), 8)),
         Op::LoadXAlu(Width::Z32, _, [d, a, b, ..], shift, k) => (Some(d), load(a, b, shift, i64::from(k), 4)),
@@ -624,7 +624,8 @@ unsafe fn not_a_number(
     let d = match unsafe { (*ip).op } {
         Op::Fadd(d, ..) | Op::Fsub(d, ..) | Op::Fmul(d, ..) | Op::Fdiv(d, ..) => d,
         Op::Fsqrt(d, _) | Op::Fabs(d, _) => d,
-        Op::Two(_, _, [d, ..]) | Op::AluStore(_, [d, ..], _) | Op::AluImm(_, [d, ..], _) => d,
+        Op::Two(_, _, _, [d, ..]) | Op::AluStore(_, _, [d, ..], _) | Op::AluImm(_, [d, ..], _) => d,
+        Op::AluLoad(_, [d, ..], _) => d,
         Op::AluBr(_, _, [d, ..], _) => d,
         _ => SINK,
     };
@@ -675,18 +676,32 @@ macro_rules! fused {
 
 /// One function for each [`Alu`].
 macro_rules! by_alu {
-    ($name:ident $(, $kind:literal)?) => {
-        [
-            $name::<$($kind,)? 0>, $name::<$($kind,)? 1>, $name::<$($kind,)? 2>, $name::<$($kind,)? 3>,
-            $name::<$($kind,)? 4>, $name::<$($kind,)? 5>, $name::<$($kind,)? 6>, $name::<$($kind,)? 7>,
-            $name::<$($kind,)? 8>, $name::<$($kind,)? 9>, $name::<$($kind,)? 10>, $name::<$($kind,)? 11>,
-            $name::<$($kind,)? 12>, $name::<$($kind,)? 13>, $name::<$($kind,)? 14>, $name::<$($kind,)? 15>,
-        ]
+    ($name:ident $(, $kind:literal)*) => {
+        each_alu!($name, [$($kind),*], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17)
+    };
+}
+
+macro_rules! each_alu {
+    ($name:ident, $kinds:tt, $($alu:literal),*) => { [$(one_alu!($name, $kinds, $alu)),*] };
+}
+
+macro_rules! one_alu {
+    ($name:ident, [], $alu:literal) => {
+        $name::<$alu>
+    };
+    ($name:ident, [$a:literal], $alu:literal) => {
+        $name::<$a, $alu>
+    };
+    ($name:ident, [$a:literal, $b:literal], $alu:literal) => {
+        $name::<$a, $b, $alu>
     };
 }
 
 /// Register operations.
-const ALUS: usize = 16;
+const ALUS: usize = 18;
+/// Those of them that give integers; the rest gives floats.
+const INTEGERS: usize = 13;
+const FLOATS: usize = ALUS - INTEGERS;
 
 /// Registers of a range that is pushed or popped without a loop.
 const FEW: usize = 8;
@@ -712,23 +727,93 @@ static POP_FEW: [Function; FEW] = [
 ];
 
 static TWO: [[Function; ALUS]; ALUS] = [
-    by_alu!(two, 0),
-    by_alu!(two, 1),
-    by_alu!(two, 2),
-    by_alu!(two, 3),
-    by_alu!(two, 4),
-    by_alu!(two, 5),
-    by_alu!(two, 6),
-    by_alu!(two, 7),
-    by_alu!(two, 8),
-    by_alu!(two, 9),
-    by_alu!(two, 10),
-    by_alu!(two, 11),
-    by_alu!(two, 12),
-    by_alu!(two, 13),
-    by_alu!(two, 14),
-    by_alu!(two, 15),
+    by_alu!(two, 0, 0),
+    by_alu!(two, 0, 1),
+    by_alu!(two, 0, 2),
+    by_alu!(two, 0, 3),
+    by_alu!(two, 0, 4),
+    by_alu!(two, 0, 5),
+    by_alu!(two, 0, 6),
+    by_alu!(two, 0, 7),
+    by_alu!(two, 0, 8),
+    by_alu!(two, 0, 9),
+    by_alu!(two, 0, 10),
+    by_alu!(two, 0, 11),
+    by_alu!(two, 0, 12),
+    by_alu!(two, 0, 13),
+    by_alu!(two, 0, 14),
+    by_alu!(two, 0, 15),
+    by_alu!(two, 0, 16),
+    by_alu!(two, 0, 17),
 ];
+/// Pairs whose second part works on the result of the first: integers.
+static TWO_INTEGERS: [[[Function; INTEGERS]; INTEGERS]; 2] = [
+    [
+        each_alu!(two, [1, 0], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 3], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 4], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 5], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 6], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 7], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 8], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 9], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 10], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 11], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [1, 12], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+    ],
+    [
+        each_alu!(two, [2, 0], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 1], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 2], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 3], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 4], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 5], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 6], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 7], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 8], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 9], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 10], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 11], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+        each_alu!(two, [2, 12], 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12),
+    ],
+];
+/// Pairs whose second part works on the result of the first: floats.
+static TWO_FLOATS: [[[Function; FLOATS]; FLOATS]; 2] = [
+    [
+        each_alu!(two, [1, 13], 13, 14, 15, 16, 17),
+        each_alu!(two, [1, 14], 13, 14, 15, 16, 17),
+        each_alu!(two, [1, 15], 13, 14, 15, 16, 17),
+        each_alu!(two, [1, 16], 13, 14, 15, 16, 17),
+        each_alu!(two, [1, 17], 13, 14, 15, 16, 17),
+    ],
+    [
+        each_alu!(two, [2, 13], 13, 14, 15, 16, 17),
+        each_alu!(two, [2, 14], 13, 14, 15, 16, 17),
+        each_alu!(two, [2, 15], 13, 14, 15, 16, 17),
+        each_alu!(two, [2, 16], 13, 14, 15, 16, 17),
+        each_alu!(two, [2, 17], 13, 14, 15, 16, 17),
+    ],
+];
+static LOAD_ALU: [[Function; ALUS]; 3] = [by_alu!(load_alu, 0), by_alu!(load_alu, 1), by_alu!(load_alu, 2)];
+static ALU_STORE: [[Function; ALUS]; 2] = [by_alu!(alu_store, 0), by_alu!(alu_store, 1)];
+
+/// The function of a pair of register operations.
+fn two_function(first: Alu, second: Alu, chain: Chain) -> Function {
+    let (f, s) = (first as usize, second as usize);
+    let side = match chain {
+        Chain::No => return TWO[f][s],
+        Chain::First => 0,
+        Chain::Second => 1,
+    };
+    match (f < INTEGERS, s < INTEGERS) {
+        (true, true) => TWO_INTEGERS[side][f][s],
+        (false, false) => TWO_FLOATS[side][f - INTEGERS][s - INTEGERS],
+        _ => TWO[f][s],
+    }
+}
+
 static LOAD_X_ALU: [[Function; ALUS]; 3] =
     [by_alu!(load_x_alu, 0), by_alu!(load_x_alu, 1), by_alu!(load_x_alu, 2)];
 static ALU_BR: [[Function; ALUS]; 4] =
@@ -738,6 +823,11 @@ static ALU_BR: [[Function; ALUS]; 4] =
 #[inline(always)]
 fn number_bits(value: f64) -> Option<u64> {
     if value.is_nan() { None } else { Some(value.to_bits()) }
+}
+
+/// Whether a register operation gives a float.
+const fn is_float(kind: u8) -> bool {
+    kind as usize >= INTEGERS
 }
 
 /// The register operation number `K`; `None` if its result does not fit, or is NaN.
@@ -756,6 +846,8 @@ fn alu<const K: u8>(a: u64, b: u64) -> Option<u64> {
     const FADD: u8 = Alu::Fadd as u8;
     const FSUB: u8 = Alu::Fsub as u8;
     const FMUL: u8 = Alu::Fmul as u8;
+    const FDIV: u8 = Alu::Fdiv as u8;
+    const FSQRT: u8 = Alu::Fsqrt as u8;
     const TADD: u8 = Alu::Tadd as u8;
     const TSUB: u8 = Alu::Tsub as u8;
     let (x, y) = (a as i64, b as i64);
@@ -773,6 +865,8 @@ fn alu<const K: u8>(a: u64, b: u64) -> Option<u64> {
         FADD => return number_bits(float(a) + float(b)),
         FSUB => return number_bits(float(a) - float(b)),
         FMUL => return number_bits(float(a) * float(b)),
+        FDIV => return number_bits(float(a) / float(b)),
+        FSQRT => return number_bits(libm::sqrt(float(a))),
         TADD => return x.checked_add(y).map(|value| value as u64),
         TSUB => return x.checked_sub(y).map(|value| value as u64),
         _ => return x.checked_mul(y).map(|value| value as u64),
@@ -796,11 +890,7 @@ impl Machine {
     /// the next place in its plain form.
     #[inline(always)]
     fn odd<const K: u8>(self, cx: &mut Context<'_>) -> Then {
-        if K == Alu::Fadd as u8 || K == Alu::Fsub as u8 || K == Alu::Fmul as u8 {
-            self.not_a_number(cx)
-        } else {
-            self.trap(TrapKind::Overflow, 0, cx)
-        }
+        if is_float(K) { self.not_a_number(cx) } else { self.trap(TrapKind::Overflow, 0, cx) }
     }
 
     /// A float result; NaN is made the one NaN on a way of its own, so that numbers do not wait for it.
@@ -876,27 +966,55 @@ impl Machine {
 const W64: u8 = Width::W64 as u8;
 const Z32: u8 = Width::Z32 as u8;
 
-fused! { two<const F, const S>(m, cx) Op::Two(_, _, [d, a, b, d2, a2, b2]) => {
-    if !m.alu::<F>(*d, *a, *b) {
-        return m.odd::<F>(cx);
-    }
-    if m.alu::<S>(*d2, *a2, *b2) { m.skip(2, cx) } else { m.second(cx) }
+/// The operand at `place`, or the result just made if the chain says it is that.
+#[inline(always)]
+fn operand<const CHAIN: u8>(m: Machine, place: Chain, r: R, result: u64) -> u64 {
+    if CHAIN == place as u8 { result } else { m.get(r) }
+}
+
+fused! { two<const CHAIN, const F, const S>(m, cx) Op::Two(_, _, _, [d, a, b, d2, a2, b2]) => {
+    let Some(result) = alu::<F>(m.get(*a), m.get(*b)) else { return m.odd::<F>(cx) };
+    m.set(*d, result);
+    let (x, y) = (
+        operand::<CHAIN>(m, Chain::First, *a2, result),
+        operand::<CHAIN>(m, Chain::Second, *b2, result),
+    );
+    let Some(result) = alu::<S>(x, y) else { return m.second(cx) };
+    m.set(*d2, result);
+    m.skip(2, cx)
 } }
 
-fused! { load_alu<const S>(m, cx) Op::LoadAlu(_, [d, a, d2, a2, b2], k) => {
+fused! { load_alu<const CHAIN, const S>(m, cx) Op::LoadAlu(_, _, [d, a, d2, a2, b2], k) => {
     let Some(at) = m.plain(*a, *k) else { return m.far(cx) };
     // SAFETY: invariant 3: eight bytes are there.
-    m.set(*d, u64::from_le(unsafe { at.cast::<u64>().read_unaligned() }));
-    if m.alu::<S>(*d2, *a2, *b2) { m.skip(2, cx) } else { m.second(cx) }
+    let loaded = u64::from_le(unsafe { at.cast::<u64>().read_unaligned() });
+    m.set(*d, loaded);
+    let (x, y) = (
+        operand::<CHAIN>(m, Chain::First, *a2, loaded),
+        operand::<CHAIN>(m, Chain::Second, *b2, loaded),
+    );
+    let Some(result) = alu::<S>(x, y) else { return m.second(cx) };
+    m.set(*d2, result);
+    m.skip(2, cx)
 } }
 
-fused! { alu_store<const F>(m, cx) Op::AluStore(_, [d, a, b, value, base], k) => {
+fused! { alu_load<const F>(m, cx) Op::AluLoad(_, [d, a, b, d2, a2], k) => {
     if !m.alu::<F>(*d, *a, *b) {
         return m.odd::<F>(cx);
     }
-    let Some(at) = m.plain(*base, *k) else { return m.second(cx) };
+    let Some(at) = m.plain(*a2, *k) else { return m.second(cx) };
     // SAFETY: invariant 3: eight bytes are there.
-    unsafe { at.cast::<u64>().write_unaligned(m.get(*value).to_le()) };
+    m.set(*d2, u64::from_le(unsafe { at.cast::<u64>().read_unaligned() }));
+    m.skip(2, cx)
+} }
+
+fused! { alu_store<const CHAIN, const F>(m, cx) Op::AluStore(_, _, [d, a, b, value, base], k) => {
+    let Some(result) = alu::<F>(m.get(*a), m.get(*b)) else { return m.odd::<F>(cx) };
+    m.set(*d, result);
+    let Some(at) = m.plain(*base, *k) else { return m.second(cx) };
+    let value = operand::<CHAIN>(m, Chain::First, *value, result);
+    // SAFETY: invariant 3: eight bytes are there.
+    unsafe { at.cast::<u64>().write_unaligned(value.to_le()) };
     m.skip(2, cx)
 } }
 
@@ -995,9 +1113,10 @@ fn narrow(m: Machine, d: R, a: R, b: R, kind: u8, operation: Checked, cx: &mut C
 operations! {
     (m, cx)
     [
-        Op::Two(first, second, _) => TWO[first as usize][second as usize];
-        Op::LoadAlu(then, ..) => by_alu!(load_alu)[then as usize];
-        Op::AluStore(first, ..) => by_alu!(alu_store)[first as usize];
+        Op::Two(first, second, chain, _) => two_function(first, second, chain);
+        Op::LoadAlu(then, chain, ..) => LOAD_ALU[chain as usize][then as usize];
+        Op::AluLoad(first, ..) => by_alu!(alu_load)[first as usize];
+        Op::AluStore(first, chain, ..) => ALU_STORE[usize::from(chain == Chain::First)][first as usize];
         Op::ImmAlu(then, ..) => by_alu!(imm_alu)[then as usize];
         Op::AluImm(first, ..) => by_alu!(alu_imm)[first as usize];
         Op::PushRange(first, last) if last.at() - first.at() < FEW => PUSH_FEW[last.at() - first.at()];

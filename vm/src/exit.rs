@@ -46,6 +46,17 @@ pub enum Stop {
     Exception(i64),
 }
 
+/// A place in a program.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Place {
+    /// Code offset of the instruction.
+    pub pc: Pc,
+    /// Function that it belongs to.
+    pub function: FunctionIndex,
+    /// Document line that it belongs to, if the module says.
+    pub line: Option<u32>,
+}
+
 /// A trap that ended a run.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{} at code offset {} of function {}: {}", kind.name(), pc.0, function.0, kind.meaning())]

@@ -7,7 +7,7 @@
 //!    covers places after its own.
 
 use crate::execute::CELL_BYTES;
-use crate::op::{Alu, Compare, Op, R, Way, Ways, Width};
+use crate::op::{Alu, Chain, Compare, Op, R, Way, Ways, Width};
 
 /// Lets branches, jumps and calls charge the GAS_CHECK they lead to.
 pub(crate) fn charge_on_edges(ops: &mut [Op]) {
@@ -88,6 +88,8 @@ fn alu(op: Op) -> Option<(Alu, R, R, R)> {
         Op::Fadd(d, a, b) => (Alu::Fadd, d, a, b),
         Op::Fsub(d, a, b) => (Alu::Fsub, d, a, b),
         Op::Fmul(d, a, b) => (Alu::Fmul, d, a, b),
+        Op::Fdiv(d, a, b) => (Alu::Fdiv, d, a, b),
+        Op::Fsqrt(d, a) => (Alu::Fsqrt, d, a, R::ZERO),
         Op::Tadd(d, a, b) => (Alu::Tadd, d, a, b),
         Op::Tsub(d, a, b) => (Alu::Tsub, d, a, b),
         Op::Tmul(d, a, b) => (Alu::Tmul, d, a, b),
@@ -126,17 +128,29 @@ fn indexed_store(op: Op) -> Option<(Width, R, R, R, u8, i64)> {
     })
 }
 
+/// Which of two operands is the result `d`; where both are, they are read back.
+fn chain(d: R, a: R, b: R) -> Chain {
+    match (d == a, d == b) {
+        (true, false) => Chain::First,
+        (false, true) => Chain::Second,
+        _ => Chain::No,
+    }
+}
+
 /// Pairs in which one part is a register operation, or both are memory accesses.
 fn general_pair(first: Op, second: Op) -> Option<Op> {
     if let Some((kind, d, a, b)) = alu(first) {
         if let Some((then, d2, a2, b2)) = alu(second) {
-            return Some(Op::Two(kind, then, [d, a, b, d2, a2, b2]));
+            return Some(Op::Two(kind, then, chain(d, a2, b2), [d, a, b, d2, a2, b2]));
         }
         if let Some((how, x, y, ways)) = compare(second) {
             return Some(Op::AluBr(kind, how, [d, a, b, x, y], earlier(ways)?));
         }
         return match second {
-            Op::Store64(value, base, k) => Some(Op::AluStore(kind, [d, a, b, value, base], k)),
+            Op::Load64(d2, a2, k) => Some(Op::AluLoad(kind, [d, a, b, d2, a2], k)),
+            Op::Store64(value, base, k) => {
+                Some(Op::AluStore(kind, chain(d, value, base), [d, a, b, value, base], k))
+            }
             Op::TaddI(d2, a2, imm) => Some(Op::AluImm(kind, [d, a, b, d2, a2], imm)),
             _ => None,
         };
@@ -157,7 +171,7 @@ fn general_pair(first: Op, second: Op) -> Option<Op> {
         return Some(Op::LoadXAlu(width, then, [d, a, b, d2, a2, b2], shift, k));
     }
     match first {
-        Op::Load64(d, a, k) => Some(Op::LoadAlu(then, [d, a, d2, a2, b2], k)),
+        Op::Load64(d, a, k) => Some(Op::LoadAlu(then, chain(d, a2, b2), [d, a, d2, a2, b2], k)),
         Op::TaddI(d, a, imm) => Some(Op::ImmAlu(then, [d, a, d2, a2, b2], imm)),
         _ => None,
     }

@@ -11,7 +11,7 @@ use flux_abi::register::{FIRST_ARGUMENT, LAST_STATUS, REGISTER_ARGUMENTS};
 use flux_abi::trap::TrapKind;
 
 use crate::debug::{Debug, Profile, Switch, TraceRecord};
-use crate::exit::{Exit, FunctionIndex, Gas, Pc, VmError};
+use crate::exit::{Exit, FunctionIndex, Gas, Pc, Place, VmError};
 use crate::host::{Host, HostOutcome};
 use crate::machine::Step;
 use crate::memory::{Memory, MemoryError};
@@ -219,6 +219,12 @@ impl Instance {
                 }
             }
         }
+    }
+
+    /// Where `run` stands: the instruction that it executes next, or that ended or suspended it.
+    pub fn place(&self, run: &Run) -> Place {
+        let pc = self.program.pc(run.core.ip);
+        Place { pc, function: self.program.function_at(pc), line: self.program.line_at(pc) }
     }
 
     /// Puts the views that change rarely into their places.

@@ -46,7 +46,7 @@ pub mod testing;
 mod text;
 
 pub use debug::{Profile, TraceRecord};
-pub use exit::{Exit, FunctionIndex, Gas, LoadError, Pc, Stop, Trap, VmError};
+pub use exit::{Exit, FunctionIndex, Gas, LoadError, Pc, Place, Stop, Trap, VmError};
 pub use host::{Host, HostCall, HostOutcome, NoHost};
 pub use instance::{Config, Counters, Instance};
 pub use machine::BULK_BYTES_PER_GAS;
@@ -54,3 +54,4 @@ pub use memory::{Memory, MemoryError};
 pub use program::Program;
 pub use region::SharedRegion;
 pub use run::Run;
+pub use text::duration;

@@ -76,12 +76,24 @@ pub(crate) enum Alu {
     Ushr,
     Mov,
     Z32,
-    Fadd,
-    Fsub,
-    Fmul,
     Tadd,
     Tsub,
     Tmul,
+    // Floats stand last; see `execute`.
+    Fadd,
+    Fsub,
+    Fmul,
+    Fdiv,
+    Fsqrt,
+}
+
+/// Which operand of a second part is the result of the first, and so needs not be read back.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum Chain {
+    No,
+    First,
+    Second,
 }
 
 /// How a paired branch compares its registers.
@@ -268,11 +280,13 @@ pub(crate) enum Op {
     /// TADDI of one register with a byte, then BR_CMPI of it with `ne`.
     TaddIBrNeI(R, i8, i32, Ways),
     /// Two register operations.
-    Two(Alu, Alu, [R; 6]),
+    Two(Alu, Alu, Chain, [R; 6]),
     /// LOAD as [`Op::Load64`], then a register operation.
-    LoadAlu(Alu, [R; 5], i64),
+    LoadAlu(Alu, Chain, [R; 5], i64),
+    /// A register operation, then LOAD as [`Op::Load64`].
+    AluLoad(Alu, [R; 5], i64),
     /// A register operation, then STORE as [`Op::Store64`].
-    AluStore(Alu, [R; 5], i64),
+    AluStore(Alu, Chain, [R; 5], i64),
     /// TADDI, then a register operation.
     ImmAlu(Alu, [R; 5], i32),
     /// A register operation, then TADDI.

@@ -101,7 +101,7 @@ const UNITS: [(&str, i64); 6] = [
 ];
 
 /// `90s`, `5m`: the largest unit that divides the nanoseconds; `0s` for none.
-fn duration(nanoseconds: i64) -> String {
+pub fn duration(nanoseconds: i64) -> String {
     let fits = |unit: &&(&str, i64)| nanoseconds % unit.1 == 0;
     let (name, length) = match nanoseconds {
         0 => ("s", 1),
