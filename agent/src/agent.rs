@@ -25,14 +25,15 @@ use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
 use flux_kcore::agent_state::AgentState;
 use flux_kcore::id::RequestId;
-use flux_kcore::message::{Failure, Message, Outgoing, RequestKind};
+use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{Event, Exit, Step, Syscalls, Wake};
 use flux_kcore::sched::Gas;
 use flux_kcore::time::Time;
-use flux_vm::{FunctionIndex, Host, HostOutcome, Instance, Stop, Trap, VmError};
+use flux_vm::{FunctionIndex, Host, HostOutcome, Instance, Place, Stop, Trap, VmError};
 
 use crate::bridge::{Bridge, decode_outcome};
-use crate::context::{Context, Shared};
+use crate::context::{Context, OpenRequest, Shared};
+use crate::form::Form;
 use crate::image::Image;
 use crate::marshal::{self, MarshalError};
 use crate::report::AgentReport;
@@ -181,7 +182,15 @@ impl Agent {
                 }
             }
             Event::Barrier(status) => match self.wait() {
-                Some(Wait::Barrier) => self.wake(0, status),
+                Some(Wait::Barrier) => {
+                    if let Some(task) = &mut self.task
+                        && status != Status::Ok
+                    {
+                        let text = alloc::format!("BARRIER: {}, {}", status.meaning(), status.name());
+                        task.about.why = Some((TrapKind::Message, text));
+                    }
+                    self.wake(0, status)
+                }
                 _ => Wake::Stay,
             },
             Event::Ended { agent, exit } => match self.wait() {
@@ -209,12 +218,12 @@ impl Agent {
         request: RequestId,
     ) -> Wake {
         match self.context.completed(sys, shared, request) {
-            Some((outcome, form)) => {
+            Some((outcome, open)) => {
                 if !matches!(self.wait(), Some(Wait::Answer(awaited)) if *awaited == request) {
                     return Wake::Stay;
                 }
-                let (value, status) = decode_outcome(&outcome, form.result.as_ref(), self.instance.memory());
-                self.wake(value, status)
+                let form = Arc::clone(&open.form);
+                self.wake_with(&open, &form, &outcome)
             }
             None => {
                 let Some(Wait::Ticket { request: awaited, form, .. }) = self.wait() else {
@@ -225,12 +234,20 @@ impl Agent {
                 }
                 let form = Arc::clone(form);
                 let at = self.context.requests.iter().position(|open| open.request == request);
-                let outcome = at.map(|at| self.context.requests.remove(at)).and_then(|open| open.outcome);
-                let Some(outcome) = outcome else { return Wake::Stay };
-                let (value, status) = decode_outcome(&outcome, form.result.as_ref(), self.instance.memory());
-                self.wake(value, status)
+                let Some(mut open) = at.map(|at| self.context.requests.remove(at)) else { return Wake::Stay };
+                let Some(outcome) = open.outcome.take() else { return Wake::Stay };
+                self.wake_with(&open, &form, &outcome)
             }
         }
+    }
+
+    /// Gives the working run the outcome of its request as the type that `form` expects.
+    fn wake_with(&mut self, open: &OpenRequest, form: &Form, outcome: &Outcome) -> Wake {
+        let (value, status) = decode_outcome(outcome, form.result.as_ref(), self.instance.memory());
+        if let Some(task) = &mut self.task {
+            task.about.why = self.context.why(open, outcome, status);
+        }
+        self.wake(value, status)
     }
 
     /// What the working run waits for.
@@ -319,6 +336,17 @@ impl Agent {
                             }
                         }
                         Wait::Message { .. } | Wait::Sleep(_) | Wait::Yield { .. } if over => (0, Status::Ok),
+                        Wait::Ticket { request, .. } if over => {
+                            let number = shared.numbers.get(*request);
+                            let number =
+                                number.map_or_else(|| String::from("the ticket"), |n| alloc::format!("#{n}"));
+                            let text =
+                                alloc::format!("Wait for {number}: no RESULT in the time given, TIMEOUT");
+                            if let Some(task) = &mut self.task {
+                                task.about.why = Some((TrapKind::Message, text));
+                            }
+                            (0, Status::Timeout)
+                        }
                         _ if over => (0, Status::Timeout),
                         _ => return Err(self.block(sys)),
                     };

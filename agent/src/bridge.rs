@@ -13,7 +13,7 @@ use flux_abi::syscall::Syscall;
 use flux_abi::trap::TrapKind;
 use flux_kcore::capability::Handle;
 use flux_kcore::id::{AgentId, RequestId};
-use flux_kcore::message::{Outcome, Outgoing, RequestKind};
+use flux_kcore::message::{Failure, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{BarrierStep, Syscalls};
 use flux_kcore::time::{Span, Time};
 use flux_vm::{Host, HostCall, HostOutcome, Memory, Stop};
@@ -21,7 +21,7 @@ use flux_vm::{Host, HostCall, HostOutcome, Memory, Stop};
 use crate::context::{Context, OpenRequest, Shared};
 use crate::form::Form;
 use crate::marshal::{self, MarshalError};
-use crate::task::{About, Wait};
+use crate::task::{About, RunKind, Wait};
 
 /// The host of one run for the time of one slice.
 pub(crate) struct Bridge<'a, S: ?Sized> {
@@ -31,29 +31,23 @@ pub(crate) struct Bridge<'a, S: ?Sized> {
     pub(crate) about: &'a mut About,
 }
 
-/// What a refused operation of the agent page makes of its run.
-fn refused(status: Status) -> HostOutcome {
+/// The trap of an operation of the agent page that was refused with `status`; `None` for a
+/// status that the run is told.
+const fn refused(status: Status) -> Option<TrapKind> {
     match status {
-        Status::Denied => HostOutcome::Trap(TrapKind::Capability),
-        Status::Overflow => HostOutcome::Trap(TrapKind::Overflow),
-        other => HostOutcome::status(other),
-    }
-}
-
-impl From<MarshalError> for HostOutcome {
-    fn from(error: MarshalError) -> Self {
-        match error {
-            MarshalError::Access => Self::Trap(TrapKind::BadAccess),
-            MarshalError::TooLong => Self::Trap(TrapKind::Overflow),
-            MarshalError::Quota => Self::Trap(TrapKind::Quota),
-            MarshalError::Mismatch | MarshalError::Unsupported => Self::status(Status::Invalid),
-        }
+        Status::Denied => Some(TrapKind::Capability),
+        Status::Overflow => Some(TrapKind::Overflow),
+        _ => None,
     }
 }
 
 impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
     fn call(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
         let [a, b, c, ..] = call.arguments;
+        self.about.why = None;
+        if let Some(fault) = self.about.fault.take_if(|_| call.opcode != Opcode::Exception) {
+            self.context.log(self.sys, self.shared, LogLevel::Warning, &fault);
+        }
         match call.opcode {
             Opcode::Tell => self.tell(memory, a, b, c),
             Opcode::Ask | Opcode::CallAgent => self.request(memory, RequestKind::Ask, call),
@@ -62,8 +56,8 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
             Opcode::Broadcast => self.broadcast(memory, a, b, c),
             Opcode::AgentWait => self.wait_for(memory, a, b),
             Opcode::Barrier => self.barrier(memory, a, b, c),
-            Opcode::Subscribe => self.subscription(Syscalls::subscribe, a),
-            Opcode::Unsubscribe => self.subscription(Syscalls::unsubscribe, a),
+            Opcode::Subscribe => self.subscription(call.opcode, Syscalls::subscribe, a),
+            Opcode::Unsubscribe => self.subscription(call.opcode, Syscalls::unsubscribe, a),
             Opcode::YieldAgent => self.pause(call.immediate),
             Opcode::Sleep => match self.until(a) {
                 Some(due) => self.suspend(Wait::Sleep(due)),
@@ -116,38 +110,120 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         (ns > 0).then(|| self.sys.now().after(Span::from_ns(ns)))
     }
 
-    /// The form at `form`, with the call that it and the words at `words` make in the buffer.
-    fn encode(&mut self, memory: &Memory, form: u64, words: u64) -> Result<Arc<Form>, HostOutcome> {
-        let form = self.context.forms.get(memory, form).map_err(HostOutcome::Trap)?;
-        marshal::encode_call(&mut self.shared.buffer, memory, &form.name, &form.arguments, words)?;
-        Ok(form)
+    /// Traps for a reason that people read behind the trap.
+    fn trap(&mut self, kind: TrapKind, reason: String) -> HostOutcome {
+        self.about.why = Some((kind, reason));
+        HostOutcome::Trap(kind)
+    }
+
+    /// Tells the run `status`; if it has no answer to that, its trap says `reason`.
+    fn failed(&mut self, status: Status, reason: String) -> HostOutcome {
+        self.about.why = Some((TrapKind::Message, reason));
+        HostOutcome::status(status)
+    }
+
+    /// Ends an operation of the agent page that was refused: a trap, or a status.
+    fn refuse(&mut self, status: Status, what: &str) -> HostOutcome {
+        let reason = alloc::format!("{what}: {}, {}", crate::context::refusal(status), status.name());
+        match refused(status) {
+            Some(kind) => self.trap(kind, reason),
+            None => self.failed(status, reason),
+        }
+    }
+
+    /// What is sent and to whom, for people: `TELL → alert-agent send_notification`.
+    fn what(&self, kind: MessageType, target: u64, form: &Form) -> String {
+        let mut text = alloc::format!("{} → {}", kind.name(), self.context.target_name(target));
+        if !form.name.is_empty() {
+            // Writing to a String never fails.
+            let _ = write!(text, " {}", form.name);
+        }
+        text
+    }
+
+    fn form(&mut self, memory: &Memory, form: u64) -> Result<Arc<Form>, HostOutcome> {
+        self.context.forms.get(memory, form).map_err(HostOutcome::Trap)
+    }
+
+    /// Puts the call that `form` and the words at `words` make in the buffer.
+    fn encode(&mut self, memory: &Memory, form: &Form, words: u64) -> Result<(), MarshalError> {
+        marshal::encode_call(&mut self.shared.buffer, memory, &form.name, &form.arguments, words)
+    }
+
+    /// A message whose values can't be sent: a trap, or a dead letter.
+    fn unsent(
+        &mut self,
+        kind: MessageType,
+        target: u64,
+        form: &Form,
+        error: MarshalError,
+    ) -> Result<HostOutcome, Status> {
+        match error.trap() {
+            Some(trap) => {
+                let reason = alloc::format!("{}: {error}", self.what(kind, target, form));
+                Ok(self.trap(trap, reason))
+            }
+            None => Err(Status::Invalid),
+        }
+    }
+
+    /// Encodes a TELL or EVENT; one that can't be sent is a trap or a dead letter.
+    fn letter(
+        &mut self,
+        memory: &Memory,
+        kind: MessageType,
+        [target, form, words]: [u64; 3],
+    ) -> Result<Arc<Form>, HostOutcome> {
+        let form = self.form(memory, form)?;
+        match self.encode(memory, &form, words) {
+            Ok(()) => Ok(form),
+            Err(error) => Err(self.unsent(kind, target, &form, error).unwrap_or_else(|status| {
+                self.context.send_failed(self.sys, self.shared, kind, (target, &form.name), error);
+                HostOutcome::status(status)
+            })),
+        }
+    }
+
+    /// A TELL or EVENT that the kernel did not take: a trap or a dead letter.
+    fn not_taken(&mut self, kind: MessageType, target: u64, form: &Form, status: Status) -> HostOutcome {
+        if refused(status).is_some() {
+            let what = self.what(kind, target, form);
+            return self.refuse(status, &what);
+        }
+        let call = marshal::describe(&self.shared.buffer, &form.arguments);
+        let reason = crate::context::refusal(status);
+        self.context.send_failed(self.sys, self.shared, kind, (target, &call), reason);
+        HostOutcome::status(status)
     }
 
     fn tell(&mut self, memory: &Memory, target: u64, form: u64, words: u64) -> HostOutcome {
-        if let Err(outcome) = self.encode(memory, form, words) {
-            return outcome;
-        }
+        let form = match self.letter(memory, MessageType::Tell, [target, form, words]) {
+            Ok(form) => form,
+            Err(outcome) => return outcome,
+        };
         let outgoing = Outgoing::new(&self.shared.buffer);
         match self.sys.tell(self.context.id, Handle::from_word(target), outgoing) {
             Ok(_) => {
                 self.context.counters.sent.add(MessageType::Tell);
-                self.context.log_sent(self.sys, self.shared, MessageType::Tell, target, None);
+                self.context.log_sent(self.sys, self.shared, MessageType::Tell, (target, &form), None);
                 HostOutcome::value(0)
             }
-            Err(status @ (Status::Denied | Status::Overflow)) => refused(status),
-            Err(status) => {
-                self.context.send_failed(self.sys, self.shared, MessageType::Tell, target, status);
-                HostOutcome::status(status)
-            }
+            Err(status) => self.not_taken(MessageType::Tell, target, &form, status),
         }
     }
 
     fn request(&mut self, memory: &Memory, kind: RequestKind, call: &HostCall) -> HostOutcome {
         let [target, form, words, ..] = call.arguments;
-        let form = match self.encode(memory, form, words) {
+        let form = match self.form(memory, form) {
             Ok(form) => form,
             Err(outcome) => return outcome,
         };
+        let message = kind.message_type();
+        if let Err(error) = self.encode(memory, &form, words) {
+            return self.unsent(message, target, &form, error).unwrap_or_else(|status| {
+                self.never_asked(kind, target, &form, (status, &alloc::format!("{error}")))
+            });
+        }
         let usual = match kind {
             RequestKind::Ask => ASK_DEADLINE_NS,
             RequestKind::Delegate => DELEGATE_DEADLINE_NS,
@@ -156,12 +232,12 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         let deadline = self.sys.now().after(given.unwrap_or(Span::from_ns(usual)));
         let outgoing = Outgoing::new(&self.shared.buffer);
         let sent = self.sys.request(self.context.id, Handle::from_word(target), kind, outgoing, deadline);
-        let message = kind.message_type();
         match sent {
             Ok(request) => {
                 let number = Context::next_number(self.shared);
+                self.shared.numbers.keep(request, number);
                 self.context.counters.sent.add(message);
-                self.context.log_sent(self.sys, self.shared, message, target, Some(number));
+                self.context.log_sent(self.sys, self.shared, message, (target, &form), Some(number));
                 self.context.requests.push(OpenRequest {
                     request,
                     number,
@@ -175,38 +251,70 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                     RequestKind::Delegate => HostOutcome::value(request.word()),
                 }
             }
-            Err(status @ (Status::Denied | Status::Overflow)) => refused(status),
+            Err(status) if refused(status).is_some() => {
+                let what = self.what(message, target, &form);
+                self.refuse(status, &what)
+            }
             Err(status) => {
-                // Without a request in the kernel, it ends in its ERROR at once.
-                let number = Context::next_number(self.shared);
-                self.context.counters.sent.add(message);
-                self.context.log_sent(self.sys, self.shared, message, target, Some(number));
-                let what = (target, form.name.as_str(), number);
-                let reason = crate::context::refusal(status);
-                self.context.failed(self.sys, self.shared, kind, what, reason);
-                HostOutcome::status(status)
+                // Shown as sent: without a request in the kernel, it ends in its ERROR at once.
+                let number = self.shared.requests.saturating_add(1);
+                self.context.log_sent(self.sys, self.shared, message, (target, &form), Some(number));
+                self.never_asked(kind, target, &form, (status, crate::context::refusal(status)))
             }
         }
+    }
+
+    /// A request that did not come to be: it is counted, and its ERROR too.
+    fn never_asked(
+        &mut self,
+        kind: RequestKind,
+        target: u64,
+        form: &Form,
+        (status, reason): (Status, &str),
+    ) -> HostOutcome {
+        let number = Context::next_number(self.shared);
+        self.context.counters.sent.add(kind.message_type());
+        let what = (target, form.name.as_str(), number);
+        self.context.failed(self.sys, self.shared, kind, what, reason);
+        let what = self.what(kind.message_type(), target, form);
+        self.failed(status, alloc::format!("{what} #{number}: {reason}, {}", status.name()))
     }
 
     fn reply(&mut self, memory: &Memory, form: u64, words: u64) -> HostOutcome {
         if self.about.replied || !self.about.kind.is_message() {
             return HostOutcome::Trap(TrapKind::Reply);
         }
-        if let Err(outcome) = self.encode(memory, form, words) {
-            return outcome;
+        let form = match self.form(memory, form) {
+            Ok(form) => form,
+            Err(outcome) => return outcome,
+        };
+        let tables = Arc::clone(&self.context.tables);
+        let name = self.about.kind.name(&tables);
+        let encoded = self.encode(memory, &form, words);
+        if let Err(error) = encoded
+            && let Some(trap) = error.trap()
+        {
+            return self.trap(trap, alloc::format!("the answer to {name}: {error}"));
         }
         self.about.replied = true;
-        if let Some((request, kind)) = self.about.request {
-            self.context.answer(self.sys, self.shared, request, kind);
+        match (&self.about.request, encoded) {
+            (Some(asked), Ok(())) => self.context.answer(self.sys, self.shared, asked, name),
+            (Some(asked), Err(error)) => {
+                let text = alloc::format!("the answer to {name} is the error INVALID: {error}");
+                self.context.log(self.sys, self.shared, LogLevel::Warning, &text);
+                let failure = Failure::Answered(Status::Invalid);
+                self.context.answer_error(self.sys, self.shared, asked, name, failure);
+            }
+            (None, _) => {}
         }
         HostOutcome::value(0)
     }
 
     fn broadcast(&mut self, memory: &Memory, topic: u64, form: u64, words: u64) -> HostOutcome {
-        if let Err(outcome) = self.encode(memory, form, words) {
-            return outcome;
-        }
+        let form = match self.letter(memory, MessageType::Event, [topic, form, words]) {
+            Ok(form) => form,
+            Err(outcome) => return outcome,
+        };
         let outgoing = Outgoing::new(&self.shared.buffer);
         match self.sys.publish(self.context.id, Handle::from_word(topic), outgoing) {
             Ok(delivery) => {
@@ -216,7 +324,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                     let mut text = alloc::format!(
                         "EVENT → \"{}\" {} ({} delivered",
                         self.context.target_name(topic),
-                        marshal::describe_arguments(&self.shared.buffer),
+                        marshal::describe(&self.shared.buffer, &form.arguments),
                         delivery.delivered
                     );
                     let _ = match delivery.refused {
@@ -230,7 +338,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 }
                 HostOutcome::value(u64::from(delivery.delivered) | u64::from(delivery.refused) << 32)
             }
-            Err(status) => refused(status),
+            Err(status) => self.not_taken(MessageType::Event, topic, &form, status),
         }
     }
 
@@ -241,15 +349,16 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         };
         let open = RequestId::from_word(ticket)
             .and_then(|ticket| self.context.requests.iter().position(|open| open.request == ticket));
-        let Some(at) = open else { return HostOutcome::status(Status::NotFound) };
-        let Some(open) = self.context.requests.get_mut(at) else {
-            return HostOutcome::status(Status::NotFound);
+        let Some((at, open)) = open.and_then(|at| Some((at, self.context.requests.get_mut(at)?))) else {
+            let reason = String::from("no delegation has this ticket, or it was waited for before");
+            return self.failed(Status::NotFound, reason);
         };
         let request = open.request;
         match open.outcome.take() {
             Some(outcome) => {
-                self.context.requests.remove(at);
+                let open = self.context.requests.remove(at);
                 let (value, status) = decode_outcome(&outcome, form.result.as_ref(), memory);
+                self.about.why = self.context.why(&open, &outcome, status);
                 HostOutcome::Done { value, status }
             }
             None => {
@@ -261,7 +370,10 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
 
     fn barrier(&mut self, memory: &Memory, name: u64, parties: u64, limit: u64) -> HostOutcome {
         let Ok(name) = memory.str(name) else { return HostOutcome::Trap(TrapKind::BadAccess) };
-        let Ok(parties) = u32::try_from(parties) else { return HostOutcome::status(Status::Invalid) };
+        let what = || alloc::format!("BARRIER {:?}", String::from_utf8_lossy(name));
+        let Ok(parties) = u32::try_from(parties) else {
+            return self.failed(Status::Invalid, alloc::format!("{}: {parties} agents", what()));
+        };
         let deadline = self.until(limit).unwrap_or(Time::NEVER);
         match self.sys.barrier(self.context.id, name, parties, deadline) {
             Ok(BarrierStep::Open) => {
@@ -272,12 +384,13 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 self.context.counters.sent.add(MessageType::Barrier);
                 self.suspend(Wait::Barrier)
             }
-            Err(status) => refused(status),
+            Err(status) => self.refuse(status, &what()),
         }
     }
 
     fn subscription(
         &mut self,
+        opcode: Opcode,
         operation: fn(&mut S, AgentId, Handle) -> Result<(), Status>,
         topic: u64,
     ) -> HostOutcome {
@@ -288,7 +401,15 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             }
             // Subscribed already, or not at all: what was asked for holds.
             Err(Status::Exists) => HostOutcome::value(0),
-            Err(status) => refused(status),
+            Err(status) => {
+                let text = alloc::format!("{} \"{}\"", opcode.info().name, self.context.target_name(topic));
+                if refused(status).is_none() {
+                    // No document looks at this status.
+                    let text = alloc::format!("{text}: {} ({})", status.meaning(), status.name());
+                    self.context.log(self.sys, self.shared, LogLevel::Warning, &text);
+                }
+                self.refuse(status, &text)
+            }
         }
     }
 
@@ -303,6 +424,13 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     }
 
     fn timed_wait(&mut self, ns: u64) -> HostOutcome {
+        if self.about.kind == RunKind::Loop {
+            // A YIELD as any other: handlers run meanwhile, and the end of one ends it.
+            return match self.until(ns) {
+                Some(until) => self.suspend(Wait::Yield { kind: YieldKind::Event, until }),
+                None => HostOutcome::value(0),
+            };
+        }
         if self.sys.peek(self.context.id).is_some_and(|arrival| arrival.due <= self.sys.now()) {
             return HostOutcome::value(1);
         }
@@ -340,6 +468,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 self.about.device_worked = true;
                 count(self.context)
             } else {
+                // Logged before what the run does next, or with the end of the run that it causes.
+                self.about.fault = self.sys.device_fault(self.context.id);
                 &mut self.context.counters.device_errors
             };
             *count = count.saturating_add(1);
@@ -376,7 +506,11 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 }
                 (outcome, _) => outcome,
             },
-            _ => self.sys.call(call, memory),
+            _ => {
+                let outcome = self.sys.call(call, memory);
+                self.about.fault = self.sys.device_fault(self.context.id);
+                outcome
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ use flux_abi::limits::DEVICE_FAILURES;
 use flux_abi::message::MessageType;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
+use flux_abi::trap::TrapKind;
 use flux_kcore::agent_state::AgentState;
 use flux_kcore::id::{AgentId, RequestId, TimerId};
 use flux_kcore::message::{Failure, Outcome, RequestKind};
@@ -24,6 +25,7 @@ use crate::form::{Form, FormCache};
 use crate::marshal;
 use crate::report::{Counters, Metrics};
 use crate::tables::Tables;
+use crate::task::Asked;
 
 /// What all agents of a runtime share.
 #[derive(Debug)]
@@ -36,6 +38,38 @@ pub(crate) struct Shared {
     pub(crate) buffer: marshal::Buffer,
     /// Argument words of the handler that starts.
     pub(crate) words: Vec<u64>,
+    /// Numbers of the requests in the log.
+    pub(crate) numbers: Numbers,
+}
+
+/// The number in the log of each request, by the slot of the request.
+///
+/// The asker knows the number of its request; this is for whoever answers it.
+#[derive(Debug, Default)]
+pub(crate) struct Numbers(Vec<Option<(RequestId, u64)>>);
+
+impl Numbers {
+    fn place(request: RequestId) -> Option<usize> {
+        usize::try_from(request.slot()).ok()
+    }
+
+    /// Keeps the number of a request; without memory for it the log does without.
+    pub(crate) fn keep(&mut self, request: RequestId, number: u64) {
+        let Some(at) = Self::place(request) else { return };
+        let missing = at.saturating_add(1).saturating_sub(self.0.len());
+        if self.0.try_reserve(missing).is_ok() {
+            self.0.extend(core::iter::repeat_n(None, missing));
+            if let Some(place) = self.0.get_mut(at) {
+                *place = Some((request, number));
+            }
+        }
+    }
+
+    /// The number of a request, unless a later one has taken its slot.
+    pub(crate) fn get(&self, request: RequestId) -> Option<u64> {
+        let (kept, number) = (*self.0.get(Self::place(request)?)?)?;
+        (kept == request).then_some(number)
+    }
 }
 
 impl Shared {
@@ -109,14 +143,14 @@ impl Context {
         sys: &mut S,
         shared: &Shared,
         kind: MessageType,
-        target: u64,
+        (target, form): (u64, &Form),
         number: Option<u64>,
     ) {
         if !shared.wants(LogLevel::Info) {
             return;
         }
         let mut text = String::new();
-        let call = marshal::describe(&shared.buffer);
+        let call = marshal::describe(&shared.buffer, &form.arguments);
         // Writing to a String never fails.
         let _ = write!(text, "{} → {} {call}", kind.name(), self.target_name(target));
         if let Some(number) = number {
@@ -131,18 +165,13 @@ impl Context {
         sys: &mut S,
         shared: &Shared,
         kind: MessageType,
-        target: u64,
-        status: Status,
+        (target, call): (u64, &str),
+        reason: impl core::fmt::Display,
     ) {
         self.counters.add(|c| &mut c.dead_letters);
         if shared.wants(LogLevel::Warning) {
-            let reason = refusal(status);
-            let text = alloc::format!(
-                "dead letter: {} → {} {}: {reason}",
-                kind.name(),
-                self.target_name(target),
-                marshal::describe(&shared.buffer)
-            );
+            let target = self.target_name(target);
+            let text = alloc::format!("dead letter: {} → {target} {call}: {reason}", kind.name());
             sys.log(self.id, LogLevel::Warning, &text);
         }
     }
@@ -159,9 +188,10 @@ impl Context {
         sys: &mut S,
         shared: &Shared,
         kind: RequestKind,
-        (target, name, number): (u64, &str, u64),
+        (target, form, number): (u64, &Form, u64),
         outcome: &Outcome,
     ) {
+        let name = form.name.as_str();
         let answer = kind.answer_type();
         match outcome {
             Outcome::Answer(payload) => {
@@ -172,7 +202,7 @@ impl Context {
                 });
                 if shared.wants(LogLevel::Info) {
                     let mut text = alloc::format!("{} ← {} {name}", answer.name(), self.target_name(target));
-                    if let Some(value) = marshal::describe_value(payload.bytes()) {
+                    if let Some(value) = marshal::describe_value(payload.bytes(), form.result.as_ref()) {
                         let _ = write!(text, " = {value}");
                     }
                     let _ = write!(text, " #{number}");
@@ -203,6 +233,31 @@ impl Context {
         }
     }
 
+    /// Why a run that does nothing about the outcome of its request traps; `None` if there is no reason to.
+    pub(crate) fn why(
+        &self,
+        open: &OpenRequest,
+        outcome: &Outcome,
+        status: Status,
+    ) -> Option<(TrapKind, String)> {
+        if status == Status::Ok {
+            return None;
+        }
+        let (kind, name) = (open.kind.message_type().name(), open.form.name.as_str());
+        let mut text = alloc::format!("{kind} → {} {name} #{}: ", self.target_name(open.target), open.number);
+        // Writing to a String never fails.
+        let _ = match (outcome, status) {
+            (Outcome::Error(failure), _) => write!(text, "{failure}, {}", status.name()),
+            (Outcome::Answer(_), Status::NoMemory) => {
+                write!(text, "the answer does not fit the agent's memory, {}", status.name())
+            }
+            (Outcome::Answer(_), _) => {
+                write!(text, "the answer is not of the type that is expected, {}", status.name())
+            }
+        };
+        Some((TrapKind::Message, text))
+    }
+
     /// Takes the outcome of a completed request: logged, counted, kept for `Wait for`.
     ///
     /// Answers of ASKs come back to the caller, who gives them to the run that waits.
@@ -211,15 +266,14 @@ impl Context {
         sys: &mut S,
         shared: &Shared,
         request: RequestId,
-    ) -> Option<(Outcome, Arc<Form>)> {
+    ) -> Option<(Outcome, OpenRequest)> {
         let at = self.requests.iter().position(|open| open.request == request)?;
         let outcome = sys.take_outcome(self.id, request)?;
         let open = self.requests.get(at)?;
         let (kind, target, number, form) = (open.kind, open.target, open.number, Arc::clone(&open.form));
-        self.settle(sys, shared, kind, (target, &form.name, number), &outcome);
+        self.settle(sys, shared, kind, (target, &form, number), &outcome);
         if kind == RequestKind::Ask {
-            self.requests.remove(at);
-            return Some((outcome, form));
+            return Some((outcome, self.requests.remove(at)));
         }
         if let Some(open) = self.requests.get_mut(at) {
             open.outcome = Some(outcome);
@@ -237,10 +291,15 @@ impl Context {
     pub(crate) fn abandon_requests<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &Shared) {
         for open in core::mem::take(&mut self.requests) {
             if open.outcome.is_none() {
-                let what = (open.target, open.form.name.as_str(), open.number);
+                let (target, form, number) = (open.target, &*open.form, open.number);
                 match sys.take_outcome(self.id, open.request) {
-                    Some(outcome) => self.settle(sys, shared, open.kind, what, &outcome),
-                    None => self.failed(sys, shared, open.kind, what, Failure::Stopped),
+                    Some(outcome) => {
+                        self.settle(sys, shared, open.kind, (target, form, number), &outcome);
+                    }
+                    None => {
+                        let what = (target, form.name.as_str(), number);
+                        self.failed(sys, shared, open.kind, what, Failure::Stopped);
+                    }
                 }
             }
         }
@@ -251,13 +310,13 @@ impl Context {
         &mut self,
         sys: &mut S,
         shared: &Shared,
-        request: RequestId,
-        kind: RequestKind,
+        asked: &Asked,
+        name: &str,
     ) {
-        let answer = kind.answer_type();
-        match sys.answer(self.id, request, &shared.buffer) {
+        let answer = asked.kind.answer_type();
+        match sys.answer(self.id, asked.request, &shared.buffer) {
             Ok(()) => self.counters.sent.add(answer),
-            Err(status) => self.answer_failed(sys, shared, answer, status),
+            Err(status) => self.answer_failed(sys, shared, answer, (asked, name), status),
         }
     }
 
@@ -266,12 +325,13 @@ impl Context {
         &mut self,
         sys: &mut S,
         shared: &Shared,
-        request: RequestId,
+        asked: &Asked,
+        name: &str,
         failure: Failure,
     ) {
-        match sys.answer_error(self.id, request, failure) {
+        match sys.answer_error(self.id, asked.request, failure) {
             Ok(()) => self.counters.sent.add(MessageType::Error),
-            Err(status) => self.answer_failed(sys, shared, MessageType::Error, status),
+            Err(status) => self.answer_failed(sys, shared, MessageType::Error, (asked, name), status),
         }
     }
 
@@ -280,6 +340,7 @@ impl Context {
         sys: &mut S,
         shared: &Shared,
         kind: MessageType,
+        (asked, name): (&Asked, &str),
         status: Status,
     ) {
         self.counters.add(|c| &mut c.dead_letters);
@@ -288,7 +349,13 @@ impl Context {
                 Status::Timeout => "the request had ended before",
                 other => other.meaning(),
             };
-            let text = alloc::format!("dead letter: {}: {reason}", kind.name());
+            let asker = asked.sender.map_or("the kernel", |sender| sys.agent_name(sender));
+            let mut text = alloc::format!("dead letter: {} → {asker} {name}", kind.name());
+            // Writing to a String never fails.
+            let _ = match asked.number {
+                Some(number) => write!(text, " #{number}: {reason}"),
+                None => write!(text, ": {reason}"),
+            };
             sys.log(self.id, LogLevel::Warning, &text);
         }
     }

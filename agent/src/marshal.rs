@@ -13,23 +13,44 @@ use core::ops::Deref;
 
 use flux_abi::limits::PAYLOAD_BYTES;
 use flux_abi::select::AllocKind;
+use flux_abi::trap::TrapKind;
 use flux_isa::desc::{Desc, Layout};
 use flux_proto::payload::{PayloadError, Reader, Token, Writer};
 use flux_vm::{Memory, MemoryError};
 
 /// Why a value can't be sent or taken.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum MarshalError {
     /// An offset in the agent's memory is none.
+    #[error("a value lies outside the agent's memory")]
     Access,
     /// The payload would be too long.
+    #[error("the values take more than the {PAYLOAD_BYTES} bytes of a message")]
     TooLong,
+    /// An unsigned number has no place among the ints of a message.
+    #[error("a number above {} can't be sent", i64::MAX)]
+    TooLarge,
     /// The agent's quota does not hold the value.
+    #[error("the values do not fit the agent's memory")]
     Quota,
     /// The value is not of the type.
+    #[error("a value is not of its type")]
     Mismatch,
     /// Values of this type can't be sent by this version.
+    #[error("optionals, enums and maps can't be sent by this version")]
     Unsupported,
+}
+
+impl MarshalError {
+    /// The trap of the one who sends such a value; `None` if only the message is lost.
+    pub(crate) const fn trap(self) -> Option<TrapKind> {
+        match self {
+            Self::Access => Some(TrapKind::BadAccess),
+            Self::TooLong | Self::TooLarge => Some(TrapKind::Overflow),
+            Self::Quota => Some(TrapKind::Quota),
+            Self::Mismatch | Self::Unsupported => None,
+        }
+    }
 }
 
 impl From<MemoryError> for MarshalError {
@@ -123,7 +144,7 @@ fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> R
         Desc::Bool => writer.bool(word != 0)?,
         Desc::I64 | Desc::I32 | Desc::I16 | Desc::I8 | Desc::Duration => writer.int(word.cast_signed())?,
         Desc::U64 | Desc::U32 | Desc::U16 | Desc::U8 => {
-            writer.int(i64::try_from(word).map_err(|_| MarshalError::TooLong)?)?;
+            writer.int(i64::try_from(word).map_err(|_| MarshalError::TooLarge)?)?;
         }
         Desc::F64 => writer.float(f64::from_bits(word))?,
         Desc::F32 => writer.float(f64::from(f32::from_bits(low_half(word))))?,
@@ -389,32 +410,61 @@ const SHOWN: usize = 160;
 /// Longest text value that log lines show, in characters.
 const SHOWN_TEXT: usize = 48;
 
-/// A call as people read it: `send_notification(30.4, "lab")`.
-pub(crate) fn describe(payload: &[u8]) -> String {
+/// A call as people read it: `send_notification(30.4, "lab")`; `types` tell durations from ints.
+pub(crate) fn describe(payload: &[u8], types: &[Desc]) -> String {
     let name = name_of(payload).unwrap_or("?");
-    alloc::format!("{name}{}", describe_arguments(payload))
-}
-
-/// The values of a payload as people read them: `(30.4, "lab")`.
-pub(crate) fn describe_arguments(payload: &[u8]) -> String {
-    alloc::format!("({})", values(payload))
+    alloc::format!("{name}({})", values(payload, types))
 }
 
 /// The value of an answer as people read it; `None` for none.
-pub(crate) fn describe_value(payload: &[u8]) -> Option<String> {
+pub(crate) fn describe_value(payload: &[u8], desc: Option<&Desc>) -> Option<String> {
     let mut reader = Reader::new(payload).ok()?;
     match reader.next()? {
         Token::None => None,
-        _ => Some(values(payload)),
+        _ => Some(values(payload, desc.map(core::slice::from_ref).unwrap_or_default())),
     }
 }
 
-fn values(payload: &[u8]) -> String {
+/// A container whose values are being shown.
+struct Open<'t> {
+    /// Values still to come.
+    left: u32,
+    end: char,
+    types: Types<'t>,
+}
+
+/// Types of values that follow each other.
+enum Types<'t> {
+    List(core::slice::Iter<'t, Desc>),
+    Each(Option<&'t Desc>),
+}
+
+impl<'t> Types<'t> {
+    /// Types of what follows the head of a container of type `desc`.
+    fn inside(desc: Option<&'t Desc>) -> Self {
+        match desc {
+            Some(Desc::Struct(fields)) => Self::List(fields.iter()),
+            Some(Desc::Array(element) | Desc::Fixed(_, element)) => Self::Each(Some(element)),
+            _ => Self::Each(None),
+        }
+    }
+
+    fn next(&mut self) -> Option<&'t Desc> {
+        match self {
+            Self::List(list) => list.next(),
+            Self::Each(desc) => *desc,
+        }
+    }
+}
+
+fn values(payload: &[u8], types: &[Desc]) -> String {
     let Ok(reader) = Reader::new(payload) else { return String::from("?") };
     let mut text = String::new();
-    // Ends of the containers that are open, and values still to come in each.
-    let mut open: Vec<(u32, char)> = Vec::new();
+    let mut types = Types::List(types.iter());
+    let mut open: Vec<Open<'_>> = Vec::new();
     let mut first = true;
+    // The type of what an optional holds, which follows its head.
+    let mut held = None;
     for token in reader {
         if text.chars().count() > SHOWN {
             text.push('…');
@@ -424,12 +474,20 @@ fn values(payload: &[u8]) -> String {
             text.push_str(", ");
         }
         first = false;
-        if let Some((left, _)) = open.last_mut() {
-            *left = left.saturating_sub(1);
-        }
+        let desc = match (held.take(), open.last_mut()) {
+            (Some(desc), _) => desc,
+            (None, Some(container)) => {
+                container.left = container.left.saturating_sub(1);
+                container.types.next()
+            }
+            (None, None) => types.next(),
+        };
         // Writing to a String never fails.
         let _ = match token {
             Token::Bool(value) => write!(text, "{value}"),
+            Token::Int(value) if matches!(desc, Some(Desc::Duration)) => {
+                write!(text, "{}", flux_vm::duration(value))
+            }
             Token::Int(value) => write!(text, "{value}"),
             Token::Float(value) => write!(text, "{}", Number(value)),
             Token::Str(value) => {
@@ -446,19 +504,22 @@ fn values(payload: &[u8]) -> String {
             Token::Map(_) | Token::Struct(_) => write!(text, "{{"),
         };
         match token {
-            Token::Array(_) => open.push((token.inner(), ']')),
-            Token::Map(_) | Token::Struct(_) => open.push((token.inner(), '}')),
+            Token::Array(_) | Token::Map(_) | Token::Struct(_) => {
+                let end = if matches!(token, Token::Array(_)) { ']' } else { '}' };
+                open.push(Open { left: token.inner(), end, types: Types::inside(desc) });
+                first = true;
+            }
+            Token::Some => {
+                held = Some(match desc {
+                    Some(Desc::Optional(inner)) => Some(&**inner),
+                    _ => None,
+                });
+                first = true;
+                continue;
+            }
             _ => {}
         }
-        if matches!(token, Token::Array(_) | Token::Map(_) | Token::Struct(_) | Token::Some) {
-            first = true;
-        }
-        if matches!(token, Token::Some)
-            && let Some((left, _)) = open.last_mut()
-        {
-            *left = left.saturating_add(1);
-        }
-        while let Some((0, end)) = open.last() {
+        while let Some(Open { left: 0, end, .. }) = open.last() {
             text.push(*end);
             open.pop();
             first = false;
@@ -589,7 +650,7 @@ mod tests {
             let mut machine = machine(1 << 16);
             let (mut decoded, mut owned) = (Vec::new(), Vec::new());
             let _ = decode_arguments(&bytes, &types, machine.memory(), &mut decoded, &mut owned);
-            let _ = describe(&bytes);
+            let _ = describe(&bytes, &types);
             // Words of a program are claims: offsets that lead nowhere must be refused.
             let at = machine.memory().writable_base();
             for (n, word) in words.iter().enumerate() {
@@ -652,6 +713,32 @@ mod tests {
     }
 
     #[test]
+    fn a_duration_was_shown_as_a_number_of_nanoseconds() {
+        let sent = payload(
+            |writer| {
+                writer.int(500_000_000)?;
+                writer.array(2)?;
+                writer.int(90_000_000_000)?;
+                writer.int(0)?;
+                writer.structure(2)?;
+                writer.int(7)?;
+                writer.int(1_000)?;
+                Ok(writer.int(500_000_000)?)
+            },
+            4,
+        );
+        let types = [
+            Desc::Duration,
+            Desc::Array(Desc::Duration.into()),
+            Desc::Struct(alloc::vec![Desc::I64, Desc::Duration]),
+            Desc::I64,
+        ];
+        assert_eq!(describe(&sent, &types), "f(500ms, [90s, 0s], {7, 1us}, 500000000)");
+        let answer = payload(|writer| Ok(writer.int(2_000_000)?), 1);
+        assert_eq!(describe_value(&answer, Some(&Desc::Duration)).as_deref(), Some("2ms"));
+    }
+
+    #[test]
     fn people_read_values_shortened_and_containers_closed() {
         let nested = payload(
             |writer| {
@@ -665,8 +752,8 @@ mod tests {
             3,
         );
         let shown = alloc::format!("f({{[], 3}}, 0.3333, \"{}\"…)", "z".repeat(SHOWN_TEXT));
-        assert_eq!(describe(&nested), shown);
-        assert_eq!(describe(&[9, 9]), "?(?)");
+        assert_eq!(describe(&nested, &[]), shown);
+        assert_eq!(describe(&[9, 9], &[]), "?(?)");
         let numbers = [30.4, -0.0, 1e300, f64::NAN, 0.00001, 25.0].map(|n| Number(n).to_string());
         assert_eq!(numbers, ["30.4", "-0", "1e300", "NaN", "1e-5", "25"]);
     }

@@ -41,6 +41,7 @@ impl Runtime {
                 requests: 0,
                 buffer: Buffer::new(),
                 words: Vec::new(),
+                numbers: crate::context::Numbers::default(),
             },
             agents: Vec::new(),
             ended: Vec::new(),

@@ -1,9 +1,11 @@
 //! A run: one activation of a function, and what it waits for.
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use flux_abi::select::YieldKind;
+use flux_abi::trap::TrapKind;
 use flux_kcore::id::{AgentId, RequestId};
 use flux_kcore::message::RequestKind;
 use flux_kcore::time::Time;
@@ -53,11 +55,11 @@ impl RunKind {
 pub(crate) enum Wait {
     /// `Wait 500ms`.
     Sleep(Time),
-    /// `YIELD`.
+    /// `YIELD`, with a time of its own or without.
     Yield {
         /// What ends it.
         kind: YieldKind,
-        /// The point of the grid.
+        /// The point of the grid, or the end of the time given.
         until: Time,
     },
     /// The answer to its ASK.
@@ -114,12 +116,23 @@ impl Wait {
     }
 }
 
+/// A request that a run may answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Asked {
+    pub(crate) request: RequestId,
+    pub(crate) kind: RequestKind,
+    /// Who asked.
+    pub(crate) sender: Option<AgentId>,
+    /// Its number in the log, if it is still known.
+    pub(crate) number: Option<u64>,
+}
+
 /// What is known of a run beside its registers.
 #[derive(Debug)]
 pub(crate) struct About {
     pub(crate) kind: RunKind,
     /// The request that started it and that it may still answer.
-    pub(crate) request: Option<(RequestId, RequestKind)>,
+    pub(crate) request: Option<Asked>,
     pub(crate) sender: Option<AgentId>,
     /// Reply with was executed.
     pub(crate) replied: bool,
@@ -134,6 +147,10 @@ pub(crate) struct About {
     pub(crate) wait: Option<Wait>,
     /// State allocations that hold its arguments, freed at its end.
     pub(crate) owned: Vec<u32>,
+    /// What a device said that failed, until it is logged.
+    pub(crate) fault: Option<String>,
+    /// What the last host instruction failed for, and the trap that follows if nobody handles it.
+    pub(crate) why: Option<(TrapKind, String)>,
 }
 
 impl About {
@@ -150,6 +167,8 @@ impl About {
             status: 0,
             wait: None,
             owned: Vec::new(),
+            fault: None,
+            why: None,
         }
     }
 }

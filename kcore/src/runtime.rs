@@ -19,6 +19,8 @@
 //!    pass the agent it acts for, and handles are checked against that agent's table only.
 //! 2. No method blocks. What waits is told to the runtime later as an [`Event`].
 
+use alloc::string::String;
+
 use flux_abi::capability::CapabilityKind;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
@@ -272,6 +274,9 @@ pub trait Syscalls {
 
     /// Writes a record of the caller's log.
     fn log(&mut self, caller: AgentId, level: LogLevel, text: &str);
+
+    /// Takes what the caller's device said when it last failed, for people.
+    fn device_fault(&mut self, caller: AgentId) -> Option<String>;
 
     /// Records a value under a name.
     fn metric(&mut self, caller: AgentId, name: &str, value: f64);

@@ -76,6 +76,8 @@ pub struct Core {
     known: BTreeMap<u32, Known>,
     current: Option<AgentId>,
     held: BTreeSet<AgentId>,
+    /// What a device said when it failed, and whose access it was.
+    pub(crate) fault: Option<(AgentId, String)>,
     pub(crate) pending: Vec<Pending>,
     /// What the compiler said, by document, until somebody takes it.
     pub(crate) diagnostics: Vec<(String, Vec<Diagnostic>)>,
@@ -108,6 +110,7 @@ impl Core {
             known: BTreeMap::new(),
             current: None,
             held: BTreeSet::new(),
+            fault: None,
             pending: Vec::new(),
             diagnostics: Vec::new(),
         }
@@ -360,6 +363,10 @@ impl Syscalls for Core {
 
     fn log(&mut self, caller: AgentId, level: LogLevel, text: &str) {
         self.record(Stream::Log, Some(caller), level, text);
+    }
+
+    fn device_fault(&mut self, caller: AgentId) -> Option<String> {
+        self.fault.take_if(|(agent, _)| *agent == caller).map(|(_, what)| what)
     }
 
     fn metric(&mut self, _caller: AgentId, _name: &str, _value: f64) {

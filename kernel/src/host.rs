@@ -15,7 +15,6 @@ use flux_abi::opcode::Opcode;
 use flux_abi::select::{InfoItem, LogLevel, QueryItem};
 use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
-use flux_hal::Stream;
 use flux_kcore::capability::{Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls;
@@ -103,7 +102,7 @@ impl Core {
     pub(crate) fn read_device(&mut self, caller: AgentId, word: u64) -> Result<u64, Status> {
         let number = self.device(caller, word, CapabilityKind::IoRead)?;
         let now = self.now();
-        self.devices.read(number, now).map_err(|(status, what)| self.device_fault(caller, status, &what))
+        self.devices.read(number, now).map_err(|fault| self.keep_fault(caller, fault))
     }
 
     pub(crate) fn write_device(
@@ -121,14 +120,12 @@ impl Core {
             return Ok(0);
         }
         let now = self.now();
-        self.devices
-            .write(number, value, now)
-            .map(|()| 0)
-            .map_err(|(status, what)| self.device_fault(caller, status, &what))
+        self.devices.write(number, value, now).map(|()| 0).map_err(|fault| self.keep_fault(caller, fault))
     }
 
-    fn device_fault(&mut self, caller: AgentId, status: Status, what: &str) -> Status {
-        self.record(Stream::Log, Some(caller), LogLevel::Warning, what);
+    /// Keeps what a device said for the run that meets the failure, see `Syscalls::device_fault`.
+    fn keep_fault(&mut self, caller: AgentId, (status, what): (Status, String)) -> Status {
+        self.fault = Some((caller, what));
         status
     }
 

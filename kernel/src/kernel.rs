@@ -224,7 +224,10 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         if let Some(remains) = self.core.shard.end(agent, exit)
             && remains.unread > 0
         {
-            let text = alloc::format!("{} messages were never read", remains.unread);
+            let text = match remains.unread {
+                1 => String::from("1 message was never read"),
+                unread => alloc::format!("{unread} messages were never read"),
+            };
             self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &text);
         }
         self.core.forget(agent);

@@ -91,6 +91,10 @@ fn agent(number: usize, init: &[Act], handler: &[Act]) -> Doc {
 fn outcomes(lines: &Lines) -> BTreeMap<&str, (usize, usize)> {
     let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for line in &lines.log {
+        // A late answer is neither the request nor its outcome.
+        if line.contains("dead letter: ") {
+            continue;
+        }
         let Some((_, after)) = line.rsplit_once('#') else { continue };
         let number = after.split(':').next().unwrap();
         if number.parse::<u64>().is_err() {

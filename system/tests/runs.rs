@@ -146,8 +146,8 @@ fn ten_failed_runs_in_a_row_trap_the_agent_and_the_others_go_on() {
         try_run(&with_threshold(&docs, 60), &[("i2c:0x48", "const(1)+fault(timeout,5s)")]).unwrap();
     println!("{}", lines.joined());
     assert_eq!(summary.readings(), 5);
-    assert_eq!(lines.count("the rest of this loop is skipped"), 10);
-    assert!(lines.has("agent temp-monitor trapped: DEVICE in doc0.flux.md (section loop)"));
+    assert_eq!(lines.count("; the rest of this loop is skipped, failed run "), 10);
+    assert!(lines.has("agent temp-monitor trapped: DEVICE at doc0.flux.md (function loop, code offset "));
     assert_eq!(summary.traps(), 1);
     assert!(summary.agents.iter().skip(1).all(|agent| agent.fault.is_none()));
 }
@@ -512,7 +512,11 @@ fn a_stop_ends_the_agent_and_a_failure_names_its_reason() {
     let reason = doc.text("sensor is gone");
     doc.body(&format!("MOVI R20, {reason}\n PANIC R20"));
     let (summary, lines) = run(&[&doc], 5, &[]);
-    assert!(lines.has("agent broken failed: sensor is gone"), "{}", lines.joined());
+    assert!(
+        lines.has("agent broken failed at doc0.flux.md (function loop, code offset 4): sensor is gone"),
+        "{}",
+        lines.joined()
+    );
     assert_eq!(summary.traps(), 1);
 }
 

@@ -1,6 +1,7 @@
 //! What the end of a run, or of the agent, means.
 
 use super::*;
+use crate::task::Asked;
 
 impl Agent {
     /// What the machine's return means; `None` to go on with the slice.
@@ -15,10 +16,7 @@ impl Agent {
             task.about.preempted = matches!(exit, Left::Preempted | Left::Breakpoint(_));
         }
         match exit {
-            Left::Finished(value) => {
-                self.finished(sys, shared, value);
-                None
-            }
+            Left::Finished(value) => self.finished(sys, shared, value),
             Left::Preempted | Left::Breakpoint(_) => Some(Step::Ready),
             Left::Suspended => {
                 self.suspended();
@@ -30,8 +28,14 @@ impl Agent {
                 Some(self.ended(sys, shared, Exit::Stopped(status)))
             }
             Left::Stopped(Stop::Panic(reason)) => {
+                let place = self.task.as_ref().map(|task| self.instance.place(&task.run));
+                self.tell_fault(sys, shared);
                 self.close_run(sys, Failure::TargetEnded);
-                let text = alloc::format!("agent {} failed: {reason}", self.context.name);
+                let name = &self.context.name;
+                let text = match place {
+                    Some(place) => alloc::format!("agent {name} failed at {}: {reason}", self.at(place)),
+                    None => alloc::format!("agent {name} failed: {reason}"),
+                };
                 Some(self.trapped(sys, shared, TrapKind::Fail, text))
             }
             Left::Stopped(Stop::Reset) => {
@@ -40,8 +44,15 @@ impl Agent {
             }
             Left::Stopped(Stop::Exception(code)) => self.abandoned(sys, shared, code),
             Left::Trapped(trap) => {
+                self.tell_fault(sys, shared);
+                let why = self.task.as_mut().and_then(|task| task.about.why.take());
                 self.close_run(sys, Failure::Trapped);
-                let text = self.describe_trap(&trap);
+                let mut text = self.describe_trap(&trap);
+                if let Some((_, why)) = why.filter(|(kind, _)| *kind == trap.kind) {
+                    text.push_str(" (");
+                    text.push_str(&why);
+                    text.push(')');
+                }
                 Some(self.trapped(sys, shared, trap.kind, text))
             }
         }
@@ -62,12 +73,30 @@ impl Agent {
     }
 
     /// The run returned.
-    pub(super) fn finished<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &mut Shared, value: u64) {
-        let Some(task) = self.task.take() else { return };
-        let Task { run, about } = *task;
-        if let Some((request, kind)) = about.request.filter(|_| !about.replied) {
-            self.answer_value(sys, shared, &about, request, kind, value);
+    pub(super) fn finished<S: Syscalls + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        shared: &mut Shared,
+        value: u64,
+    ) -> Option<Step> {
+        self.tell_fault(sys, shared);
+        let about = &self.task.as_ref()?.about;
+        let (run, asked) = (about.kind, about.request.filter(|_| !about.replied));
+        if let Some(asked) = asked
+            && let Err((kind, error)) = self.answer_value(sys, shared, run, &asked, value)
+        {
+            let place = self.at(self.instance.place(&self.task.as_ref()?.run));
+            let text = alloc::format!(
+                "agent {} trapped: {} at {place}: {} (the answer to {}: {error})",
+                self.context.name,
+                kind.name(),
+                kind.meaning(),
+                run.name(self.tables())
+            );
+            self.close_run(sys, Failure::Trapped);
+            return Some(self.trapped(sys, shared, kind, text));
         }
+        let Task { run, about } = *self.task.take()?;
         self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
         self.instance.end(run);
         self.free(&about.owned);
@@ -75,33 +104,46 @@ impl Agent {
             self.context.device_failures = 0;
         }
         self.after(sys.now(), &about);
+        None
     }
 
     /// Answers the request of a handler that returned with its result, or none.
+    ///
+    /// # Errors
+    /// A trap of the handler, and the reason for people.
     pub(super) fn answer_value<S: Syscalls + ?Sized>(
         &mut self,
         sys: &mut S,
         shared: &mut Shared,
-        about: &About,
-        request: RequestId,
-        kind: RequestKind,
+        run: RunKind,
+        asked: &Asked,
         value: u64,
-    ) {
+    ) -> Result<(), (TrapKind, MarshalError)> {
         let tables = Arc::clone(&self.context.tables);
-        let result = match about.kind {
+        let name = run.name(&tables);
+        let result = match run {
             RunKind::Handler(at) => tables.handlers.get(at).and_then(|handler| handler.result.as_ref()),
             _ => None,
         };
-        let encoded = marshal::encode_value(&mut shared.buffer, self.instance.memory_ref(), result, value);
-        match encoded {
-            Ok(()) => self.context.answer(sys, shared, request, kind),
+        match marshal::encode_value(&mut shared.buffer, self.instance.memory_ref(), result, value) {
+            Ok(()) => self.context.answer(sys, shared, asked, name),
             Err(error) => {
-                let status = match error {
-                    MarshalError::TooLong => Status::Overflow,
-                    _ => Status::Invalid,
-                };
-                self.context.answer_error(sys, shared, request, Failure::Answered(status));
+                if let Some(kind) = error.trap() {
+                    return Err((kind, error));
+                }
+                let text = alloc::format!("the answer to {name} is the error INVALID: {error}");
+                self.context.log(sys, shared, LogLevel::Warning, &text);
+                let failure = Failure::Answered(Status::Invalid);
+                self.context.answer_error(sys, shared, asked, name, failure);
             }
+        }
+        Ok(())
+    }
+
+    /// Logs what a device said that failed, if nothing that followed has.
+    fn tell_fault<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &Shared) {
+        if let Some(fault) = self.task.as_mut().and_then(|task| task.about.fault.take()) {
+            self.context.log(sys, shared, LogLevel::Warning, &fault);
         }
     }
 
@@ -156,20 +198,26 @@ impl Agent {
     ) -> Option<Step> {
         let task = self.task.take()?;
         let Task { run, about } = *task;
+        let place = self.at(self.instance.place(&run));
         let status = Status::from_code(code).unwrap_or(Status::General);
-        if let Some((request, _)) = about.request.filter(|_| !about.replied) {
-            self.context.answer_error(sys, shared, request, Failure::Answered(status));
+        if let Some(asked) = about.request.filter(|_| !about.replied) {
+            let tables = Arc::clone(&self.context.tables);
+            let name = about.kind.name(&tables);
+            self.context.answer_error(sys, shared, &asked, name, Failure::Answered(status));
         }
+        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
         self.instance.end(run);
         self.free(&about.owned);
         self.context.counters.add(|c| &mut c.abandoned);
         let one_too_many = self.context.device_failed();
         if shared.wants(LogLevel::Warning) {
+            let fault = match &about.fault {
+                Some(fault) => fault.clone(),
+                None => alloc::format!("{} ({})", status.meaning(), status.name()),
+            };
             let text = alloc::format!(
-                "the rest of this {} is skipped: {} ({}); failure {} of {} in a row",
+                "{fault}; the rest of this {} is skipped, failed run {} of {} in a row",
                 about.kind.name(self.tables()),
-                status.meaning(),
-                status.name(),
                 self.context.device_failures,
                 flux_abi::limits::DEVICE_FAILURES
             );
@@ -177,11 +225,9 @@ impl Agent {
         }
         if one_too_many {
             let text = alloc::format!(
-                "agent {} trapped: {} in {} (section {}): {}, {} runs in a row; check the device and its wiring, or handle it with Otherwise",
+                "agent {} trapped: {} at {place}: {}, {} runs in a row; check the device and its wiring, or handle it with Otherwise",
                 self.context.name,
                 TrapKind::Device.name(),
-                self.context.document,
-                about.kind.name(self.tables()),
                 TrapKind::Device.meaning(),
                 self.context.device_failures
             );
@@ -195,8 +241,8 @@ impl Agent {
     pub(super) fn close_run<S: Syscalls + ?Sized>(&mut self, sys: &mut S, failure: Failure) {
         let Some(task) = self.task.take() else { return };
         let Task { run, about } = *task;
-        if let Some((request, _)) = about.request.filter(|_| !about.replied)
-            && sys.answer_error(self.context.id, request, failure).is_ok()
+        if let Some(asked) = about.request.filter(|_| !about.replied)
+            && sys.answer_error(self.context.id, asked.request, failure).is_ok()
         {
             // A request that had ended before needs no word: nobody waits for it.
             self.context.counters.sent.add(MessageType::Error);
@@ -238,11 +284,17 @@ impl Agent {
         Some(Step::Ready)
     }
 
+    /// A place as people find it: `sensor.flux.md:12 (function loop)`.
+    fn at(&self, place: Place) -> String {
+        let (document, function) = (&self.context.document, self.tables().function_name(place.function));
+        match place.line {
+            Some(line) => alloc::format!("{document}:{line} (function {function})"),
+            None => alloc::format!("{document} (function {function}, code offset {})", place.pc.0),
+        }
+    }
+
     pub(super) fn describe_trap(&self, trap: &Trap) -> String {
-        let place = match trap.line {
-            Some(line) => alloc::format!("{}:{line}", self.context.document),
-            None => alloc::format!("{} (code offset {})", self.context.document, trap.pc.0),
-        };
+        let place = self.at(Place { pc: trap.pc, function: trap.function, line: trap.line });
         let detail = match trap.kind {
             TrapKind::Index => alloc::format!(" (index {})", trap.value.cast_signed()),
             TrapKind::BadAccess => alloc::format!(" (offset {:#x})", trap.value),
@@ -257,10 +309,9 @@ impl Agent {
             _ => String::new(),
         };
         alloc::format!(
-            "agent {} trapped: {} at {place} (function {}): {}{detail}",
+            "agent {} trapped: {} at {place}: {}{detail}",
             self.context.name,
             trap.kind.name(),
-            self.tables().function_name(trap.function),
             trap.kind.meaning()
         )
     }

@@ -1,6 +1,9 @@
 //! Which run starts next, and how it starts.
 
+use flux_isa::desc::Desc;
+
 use super::*;
+use crate::task::Asked;
 
 impl Agent {
     /// Starts what is due first; `false` if nothing is.
@@ -45,9 +48,9 @@ impl Agent {
             }
             Some(Candidate::Loop) => {
                 match core::mem::replace(&mut self.body, Body::Working) {
-                    Body::Paused { mut task, .. } => {
-                        task.about.wait = None;
-                        task.run.complete(0, Status::Ok);
+                    Body::Paused { mut task, due } => {
+                        let early = task.about.wait.take().is_some_and(|wait| due < wait.until());
+                        task.run.complete(u64::from(early), Status::Ok);
                         self.task = Some(task);
                     }
                     Body::Between { .. } | Body::Working => {
@@ -108,8 +111,10 @@ impl Agent {
             Err(error) => {
                 let kind =
                     if matches!(error, VmError::Quota { .. }) { TrapKind::Quota } else { TrapKind::Host };
-                if let Some((request, _)) = about.request {
-                    self.context.answer_error(sys, shared, request, Failure::Trapped);
+                if let Some(asked) = &about.request {
+                    let tables = Arc::clone(&self.context.tables);
+                    let name = about.kind.name(&tables);
+                    self.context.answer_error(sys, shared, asked, name, Failure::Trapped);
                 }
                 let text = alloc::format!(
                     "agent {} trapped: {} before function {}: {error}",
@@ -137,8 +142,15 @@ impl Agent {
             // Answers never come this way; what else the kernel tells needs no run.
             _ => return Ok(()),
         };
+        let asked = message.reply_to.zip(kind).map(|(request, kind)| Asked {
+            request,
+            kind,
+            sender: message.sender,
+            number: shared.numbers.get(request),
+        });
         if message.deadline <= sys.now() && kind.is_some() {
-            self.refuse(sys, shared, message, "its deadline passed before the handler could start");
+            let reason = "its deadline passed before the handler could start";
+            self.refuse(sys, shared, message, (asked, &[]), reason);
             return Ok(());
         }
         let payload = message.payload.bytes();
@@ -154,12 +166,12 @@ impl Agent {
             (RunKind::Handler as fn(usize) -> RunKind, handler)
         };
         let Some((at, handler)) = handler else {
-            self.refuse(sys, shared, message, "it has no handler of this name");
+            self.refuse(sys, shared, message, (asked, &[]), "it has no handler of this name");
             return Ok(());
         };
         let mut about = About::new(kind_of_run(at));
         about.sender = message.sender;
-        about.request = message.reply_to.zip(kind);
+        about.request = asked;
         let mut words = core::mem::take(&mut shared.words);
         words.clear();
         let decoded = marshal::decode_arguments(
@@ -177,7 +189,7 @@ impl Agent {
                     MarshalError::Quota => "its values do not fit the agent's memory",
                     _ => "its values are not those of the handler",
                 };
-                self.refuse(sys, shared, message, reason);
+                self.refuse(sys, shared, message, (asked, &handler.arguments), reason);
                 Ok(())
             }
         };
@@ -191,19 +203,21 @@ impl Agent {
         sys: &mut S,
         shared: &mut Shared,
         message: &Message,
+        (asked, types): (Option<Asked>, &[Desc]),
         reason: &str,
     ) {
         if shared.wants(LogLevel::Warning) {
             let from = message.sender.map_or("the kernel", |sender| sys.agent_name(sender));
-            let call = marshal::describe(message.payload.bytes());
+            let call = marshal::describe(message.payload.bytes(), types);
             let what = if message.reply_to.is_some() { "refused" } else { "dead letter" };
             let text = alloc::format!("{what}: {} ← {from} {call}: {reason}", message.kind.name());
             sys.log(self.context.id, LogLevel::Warning, &text);
         }
-        match message.reply_to {
-            Some(request) if message.deadline > sys.now() => {
+        match asked {
+            Some(asked) if message.deadline > sys.now() => {
+                let name = marshal::name_of(message.payload.bytes()).unwrap_or("?");
                 let failure = Failure::Answered(Status::Invalid);
-                self.context.answer_error(sys, shared, request, failure);
+                self.context.answer_error(sys, shared, &asked, name, failure);
             }
             Some(_) => {}
             None => {
