@@ -23,11 +23,12 @@ use crate::diag::{Diagnostic, Severity, Sink, codes};
 use crate::fir;
 use crate::fir::passes::Level;
 use crate::lang::sema;
-use crate::lang::sema::tree::Program;
+use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax;
 use crate::lang::syntax::ast::Document;
 use crate::lower::{Lowered, lower};
 use crate::span::{LineTable, SourceId, Span};
+use crate::targets::Outline;
 use flux_isa::Module;
 
 /// How a document is compiled.
@@ -70,6 +71,8 @@ pub struct Compiled {
     pub dropped: u32,
     /// Figures.
     pub stats: Stats,
+    /// Agents, their requests, and what they send.
+    pub outline: Outline,
 }
 
 impl Compiled {
@@ -125,6 +128,9 @@ impl Analysis<'_> {
                 Ok(lowered) => {
                     let added = lowered.fir.functions.iter().map(|function| function.insts.len() + 8);
                     used += added.sum::<usize>();
+                    if let Some(agent) = agent.and_then(|agent| self.program.agents.get(agent)) {
+                        check_quota(agent, &lowered, sink);
+                    }
                     all.push(lowered);
                 }
                 Err(error) => {
@@ -151,6 +157,32 @@ impl Analysis<'_> {
     }
 }
 
+/// Reports the state variable that passes the agent's quota.
+fn check_quota(agent: &Agent<'_>, lowered: &Lowered, sink: &mut Sink) {
+    let layout = &lowered.shell.state;
+    let needed = u64::from(layout.size) + u64::from(layout.scratch);
+    if needed <= agent.memory {
+        return;
+    }
+    // The variable that ends above the quota; without one it is what the functions need.
+    let ends = layout.fields.iter().skip(1).map(|field| field.offset).chain([layout.size]);
+    let over = ends.zip(&agent.state).find(|(end, _)| u64::from(*end) > agent.memory);
+    let span = over.map_or(agent.span, |(_, variable)| variable.span);
+    let wanted = needed.div_ceil(1024).saturating_mul(2);
+    sink.push(
+        Diagnostic::new(
+            codes::LIMIT_PASSED,
+            span,
+            format!(
+                "the agent `{}` needs {needed} bytes for its variables, its memory is {} bytes",
+                agent.name, agent.memory
+            ),
+        )
+        .label("does not fit")
+        .hint(format!("write `memory: {wanted}KB` into `## Agent`, or keep less")),
+    );
+}
+
 /// Makes the module of optimised FIR.
 ///
 /// # Errors
@@ -174,6 +206,7 @@ pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
     let mut compiled = Compiled::default();
     if let Some(analysis) = analyse(source, name, &mut sink) {
         compiled.stats.agents = number(analysis.program.agents.len());
+        compiled.outline = Outline::of(&analysis.program);
         compiled.stats.lines = number(analysis.source.lines().count());
         if !sink.has_errors() {
             let lowered = analysis.lower(&mut sink);

@@ -404,6 +404,9 @@ pub mod codes {
         FRONTMATTER_KEY = Warning 203, "unknown key in the frontmatter", "Other tools may have keys of their own here, so this is no error, but it resembles one of ours.";
         PARAMETER_NEAR_NAME = Warning 501, "parameter that resembles a name", "A name that nothing defines is a parameter; this one differs from a defined name by a letter or two.";
         CAPABILITY_UNUSED = Warning 601, "capability not needed", "An agent should hold the capabilities that its steps need and no more.";
+        TARGET_UNKNOWN = Warning 602, "agent not known", "A message to an agent that no document of the run defines is a dead letter.";
+        HANDLER_UNKNOWN = Warning 603, "request not known", "The receiver answers only what it has a section `## On request(…)` for, with as many values.";
+        TOPIC_UNHANDLED = Warning 604, "topic without a handler", "Events of a topic reach the section `## On topic \"…\"`; without one they are lost.";
         // N
         PREFIX_NAME = Note 501, "short form of a name", "An undefined name of three letters or more that begins exactly one defined name means that name.";
     }

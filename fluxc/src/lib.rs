@@ -14,8 +14,10 @@ pub mod lang;
 pub mod lower;
 pub mod md;
 pub mod span;
+mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use compile::{Analysis, Compiled, Options, Stats, analyse, check, compile, emit};
 pub use fir::passes::Level;
+pub use targets::{Outline, check_targets};

@@ -1,6 +1,7 @@
 //! One agent: keys, capabilities, Config, State, sections, links, parameters.
 
 use alloc::borrow::ToOwned;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -105,7 +106,7 @@ impl<'s> Checker<'_, 's> {
         let name_ident = doc.keys.name;
         let name = name_ident.map_or_else(|| stem.to_owned(), |name| name.text.to_string());
         let span = name_ident.map(|name| name.span).or(doc.heading).or(doc.keys.heading).unwrap_or_default();
-        if self.program.agents.iter().any(|agent| agent.name == name) {
+        if !self.agent_names.insert(name.clone()) {
             self.defined_twice(Ident { text: name_ident.map_or("", |name| name.text), span }, "agent");
         }
         let declared = self.capabilities(doc);
@@ -124,6 +125,7 @@ impl<'s> Checker<'_, 's> {
             push_once(&mut subscribe, &topic.name);
         }
         self.sections(doc, &mut subscribe);
+        self.check_subscriptions(doc);
         self.check_capabilities(doc, declared);
         self.names.leave(scope);
         let state = core::mem::take(&mut self.agent);
@@ -247,7 +249,11 @@ impl<'s> Checker<'_, 's> {
         if head.place == Place::Handler {
             self.ctx.request = Some(self.text(head.name.into()));
         }
+        if head.place == Place::Handler {
+            self.carried.push((head.ret, head.span));
+        }
         for (param, ty) in params.iter().zip(types) {
+            self.carried.push((*ty, param.name.span));
             let local = self.declare_local(param.name, *ty, Use::Parameter);
             self.flow.assign(local);
         }
@@ -290,6 +296,28 @@ impl<'s> Checker<'_, 's> {
             answers,
             body,
         });
+    }
+
+    /// Warns of topics that the agent subscribes to without handling their events.
+    fn check_subscriptions(&mut self, doc: &AgentDoc<'s>) {
+        let keys = doc.keys.subscribe.iter().map(|topic| (topic.name.to_string(), topic.span));
+        let steps = self.agent.links.iter().filter(|link| {
+            link.link.kind == LinkKind::Topic && link.link.rights & super::send::READ != 0
+        });
+        let steps = steps.map(|link| (link.link.name.clone(), link.span));
+        let handled: BTreeSet<&str> = doc.topics.iter().map(|topic| topic.topic.name.as_ref()).collect();
+        let all: Vec<(String, Span)> =
+            keys.chain(steps).filter(|(name, _)| !handled.contains(name.as_str())).collect();
+        for (name, span) in all {
+            self.report(
+                Diagnostic::new(
+                    codes::TOPIC_UNHANDLED,
+                    span,
+                    format!("nothing handles the events of \"{name}\""),
+                )
+                .hint(format!("add a section `## On topic \"{name}\"`")),
+            );
+        }
     }
 
     /// The link to something outside; one for each thing and channel.

@@ -35,7 +35,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Document, Ident};
@@ -58,11 +58,13 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
         mode: Mode::Code,
         ctx: Context::default(),
         agent: agent::AgentState::default(),
+        agent_names: HashSet::new(),
         handlers: HashMap::new(),
         answers: Vec::new(),
         pending: Vec::new(),
         literals: Vec::new(),
         shown: Vec::new(),
+        carried: Vec::new(),
         call_marks: Vec::new(),
         body_number: 0,
     };
@@ -134,8 +136,8 @@ struct Context<'s> {
     loops: Vec<bool>,
     /// Names that the section introduced so far, for the prefix rule.
     introduced: Vec<(&'s str, Symbol)>,
-    /// Pacers of the section by interval.
-    pacers: Vec<(i64, u16)>,
+    /// How many pacers of each interval the section has.
+    pacers: HashMap<i64, u16>,
     section: String,
     too_many_locals: bool,
 }
@@ -172,6 +174,8 @@ struct Checker<'a, 's> {
     mode: Mode,
     ctx: Context<'s>,
     agent: agent::AgentState<'s>,
+    /// Names of the agents so far.
+    agent_names: HashSet<String>,
     /// By agent and request.
     handlers: HashMap<(&'s str, &'s str), HandlerShape>,
     answers: Vec<Answer<'s>>,
@@ -180,6 +184,8 @@ struct Checker<'a, 's> {
     literals: Vec<ExprId>,
     /// Values put into texts, whose type must have a text form.
     shown: Vec<ExprId>,
+    /// Types of values in messages, and where.
+    carried: Vec<(TypeId, Span)>,
     /// Per function the number of the last body that calls it.
     call_marks: Vec<u32>,
     body_number: u32,
@@ -188,6 +194,11 @@ struct Checker<'a, 's> {
 impl<'s> Checker<'_, 's> {
     fn report(&mut self, diagnostic: Diagnostic) {
         self.sink.push(diagnostic);
+    }
+
+    /// What was probably meant; not looked for once no more diagnostics are shown.
+    fn nearest<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+        if self.sink.is_full() { None } else { scope::nearest(name, candidates) }
     }
 
     fn unsupported(&mut self, span: Span, what: &str) {
@@ -297,7 +308,9 @@ impl<'s> Checker<'_, 's> {
         let symbol = self.names.symbol(name.text);
         if name.text != "_" {
             self.names.bind(symbol, Binding::Local(id));
-            self.ctx.introduced.push((name.text, symbol));
+            if self.ctx.introduced.len() < limits::LOCALS {
+                self.ctx.introduced.push((name.text, symbol));
+            }
         }
         id
     }
@@ -327,6 +340,7 @@ impl<'s> Checker<'_, 's> {
         }
         self.check_parameters();
         self.check_answers();
+        self.check_carried();
         for id in core::mem::take(&mut self.literals) {
             self.check_literal(id);
         }

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::scope::Binding;
-use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, StmtKind};
+use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, StmtKind};
 use super::types::{Open, TypeId};
 use super::{Answer, Checker, Place, Use};
 use crate::diag::{Diagnostic, codes};
@@ -16,7 +16,8 @@ use flux_abi::limits;
 use flux_isa::LinkKind;
 
 const WRITE: u8 = 2;
-const READ: u8 = 1;
+/// Right to read, in a link.
+pub(super) const READ: u8 = 1;
 
 impl<'s> Checker<'_, 's> {
     pub(super) fn message_step(&mut self, step: &Step<'s>) -> Option<StmtKind> {
@@ -32,6 +33,7 @@ impl<'s> Checker<'_, 's> {
             }
             StepKind::Publish { value, topic } => {
                 let value = self.value(value, TypeId::ERROR);
+                self.carried.push((self.ty(value), self.span(value)));
                 let link = self.topic_link(step, topic, WRITE);
                 let args = self.list(&[value]);
                 let name = self.text(topic.name.clone());
@@ -127,6 +129,12 @@ impl<'s> Checker<'_, 's> {
                 .label("too many"),
             );
         }
+        for arg in &args {
+            self.carried.push((self.ty(*arg), self.span(*arg)));
+        }
+        let count = u8::try_from(args.len()).unwrap_or(u8::MAX);
+        let target = Ident { text: target.name, span: target.span };
+        self.program.sends.push(SendSite { target, request: message.name, count });
         let args: List = self.list(&args);
         let deadline_ns = self.within(within);
         let name = self.text(message.name.text.into());
@@ -253,6 +261,23 @@ impl<'s> Checker<'_, 's> {
                         "calculate or compare with it, or copy it into a variable of `## State` that has a type: `- last_{}: f64 = 0`",
                         answer.name
                     )),
+                );
+            }
+        }
+    }
+
+    /// Refuses what a message cannot hold, now that all types are known.
+    pub(super) fn check_carried(&mut self) {
+        for (ty, span) in core::mem::take(&mut self.carried) {
+            if let Some(name) = self.program.types.enum_within(ty) {
+                self.report(
+                    Diagnostic::new(
+                        codes::NOT_SUPPORTED,
+                        span,
+                        format!("a message with the enum `{name}` cannot be compiled yet"),
+                    )
+                    .label("not supported in messages by this version of the compiler")
+                    .hint("send a number or a text that stands for the variant"),
                 );
             }
         }

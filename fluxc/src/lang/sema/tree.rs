@@ -15,7 +15,7 @@ use alloc::vec::Vec;
 
 use super::types::{EnumId, StructId, TypeId, Types};
 use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
-use crate::lang::syntax::ast::{BinaryOp, Bound, LogLevel, UnaryOp};
+use crate::lang::syntax::ast::{BinaryOp, Bound, Ident, LogLevel, UnaryOp};
 use crate::span::Span;
 use flux_abi::capability::CapabilitySet;
 use flux_isa::ExportKind;
@@ -95,6 +95,19 @@ pub struct Program<'s> {
     pub agents: Vec<Agent<'s>>,
     /// Functions named by `## export:`.
     pub exports: Vec<FnId>,
+    /// Messages to agents, in the order of the document.
+    pub sends: Vec<SendSite<'s>>,
+}
+
+/// A message that a step sends to an agent.
+#[derive(Clone, Copy, Debug)]
+pub struct SendSite<'s> {
+    /// Whom.
+    pub target: Ident<'s>,
+    /// Which handler.
+    pub request: Ident<'s>,
+    /// Values.
+    pub count: u8,
 }
 
 /// An expression.

@@ -10,6 +10,7 @@
 //! 2. A bound variable never leads back to itself, so [`Types::resolve`] ends.
 //! 3. `Error` unifies with everything, so that one mistake is reported once.
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -98,7 +99,34 @@ pub struct Struct<'s> {
     pub span: Span,
     /// Its fields in order.
     pub fields: Vec<Field<'s>>,
+    /// Known once [`Types::settle_structs`] has looked at all structs.
+    shape: Option<Shape>,
 }
+
+/// What a struct looks like in memory and in a descriptor.
+#[derive(Clone, Debug)]
+struct Shape {
+    layout: Layout,
+    /// Offsets of the fields in bytes.
+    offsets: Vec<u32>,
+    /// Structs and arrays in each other, this one included.
+    height: usize,
+    /// Bytes of the descriptor.
+    descriptor: usize,
+    holds_text: bool,
+}
+
+/// Why a struct cannot be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum StructProblem {
+    /// It is over [`AGGREGATE_BYTES`] or the nesting of types, or holds itself.
+    TooLarge,
+    /// It and the structs in it have too many fields for a descriptor of [`DESCRIPTOR_BYTES`].
+    TooManyFields,
+}
+
+/// Longest descriptor of a struct in bytes.
+pub const DESCRIPTOR_BYTES: usize = 4_096;
 
 /// An enum.
 #[derive(Clone, Debug)]
@@ -224,7 +252,7 @@ impl<'s> Types<'s> {
     /// Adds a struct, at first without fields.
     pub fn add_struct(&mut self, name: &'s str, span: Span) -> (StructId, TypeId) {
         let id = StructId(number(self.structs.len()));
-        self.structs.push(Struct { name, span, fields: Vec::new() });
+        self.structs.push(Struct { name, span, fields: Vec::new(), shape: None });
         (id, self.intern(Type::Struct(id)))
     }
 
@@ -233,6 +261,143 @@ impl<'s> Types<'s> {
         if let Some(row) = self.structs.get_mut(id.0 as usize) {
             row.fields = fields;
         }
+    }
+
+    /// Finds out the layouts of all structs; those that cannot be lose their fields.
+    ///
+    /// Each struct is looked at once, after those that it holds.
+    pub fn settle_structs(&mut self) -> Vec<(StructId, StructProblem)> {
+        let count = self.structs.len();
+        let mut missing = alloc::vec![0u32; count];
+        let mut users: Vec<(StructId, StructId)> = Vec::new();
+        for (number, row) in (0u32..).zip(&self.structs) {
+            let held = row.fields.iter().filter_map(|field| self.struct_in(field.ty));
+            let before = users.len();
+            users.extend(held.map(|held| (held, StructId(number))));
+            if let Some(slot) = missing.get_mut(number as usize) {
+                *slot = u32::try_from(users.len().saturating_sub(before)).unwrap_or(u32::MAX);
+            }
+        }
+        users.sort_unstable_by_key(|(held, user)| (held.0, user.0));
+        let mut ready: Vec<StructId> = Vec::new();
+        let mut problems = Vec::new();
+        for first in 0..number(count) {
+            let first = StructId(first);
+            // What still waits when nothing is ready holds itself, or waits for what does.
+            if missing.get(first.0 as usize) != Some(&0) {
+                continue;
+            }
+            ready.push(first);
+            self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
+        }
+        for first in 0..number(count) {
+            let first = StructId(first);
+            if self.structure(first).is_some_and(|row| row.shape.is_none()) {
+                ready.push(first);
+                self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
+            }
+        }
+        problems.sort_unstable_by_key(|(id, _)| id.0);
+        problems
+    }
+
+    fn settle_ready(
+        &mut self,
+        ready: &mut Vec<StructId>,
+        missing: &mut [u32],
+        users: &[(StructId, StructId)],
+        problems: &mut Vec<(StructId, StructProblem)>,
+    ) {
+        while let Some(id) = ready.pop() {
+            let Some(row) = self.structs.get(id.0 as usize).filter(|row| row.shape.is_none()) else {
+                continue;
+            };
+            let shape = self.shape_of(&row.fields);
+            if let Some(row) = self.structs.get_mut(id.0 as usize) {
+                row.shape = Some(shape.unwrap_or_else(|problem| {
+                    problems.push((id, problem));
+                    // Without fields it cannot lead anybody astray.
+                    row.fields = Vec::new();
+                    Shape {
+                        layout: Layout { size: 0, align: 1 },
+                        offsets: Vec::new(),
+                        height: 1,
+                        descriptor: 2,
+                        holds_text: false,
+                    }
+                }));
+            }
+            let from = users.partition_point(|(held, _)| held.0 < id.0);
+            for (_, user) in users.iter().skip(from).take_while(|(held, _)| *held == id) {
+                if let Some(slot) = missing.get_mut(user.0 as usize) {
+                    *slot = slot.saturating_sub(1);
+                    if *slot == 0 {
+                        ready.push(*user);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The struct that a type is, or is an array of.
+    fn struct_in(&self, mut ty: TypeId) -> Option<StructId> {
+        loop {
+            match self.settled(ty) {
+                Type::Array(element, _) => ty = element,
+                Type::Struct(id) => return Some(id),
+                _ => return None,
+            }
+        }
+    }
+
+    /// Shape of a struct whose fields' structs have theirs.
+    fn shape_of(&self, fields: &[Field<'s>]) -> Result<Shape, StructProblem> {
+        let (mut size, mut align, mut descriptor) = (0u32, 1u32, 2usize);
+        let (mut height, mut holds_text) = (0, false);
+        let mut offsets = Vec::with_capacity(fields.len());
+        for field in fields {
+            let place = self.layout(field.ty).ok_or(StructProblem::TooLarge)?;
+            let at = size.checked_next_multiple_of(place.align).ok_or(StructProblem::TooLarge)?;
+            offsets.push(at);
+            size = at.checked_add(place.size).ok_or(StructProblem::TooLarge)?;
+            align = align.max(place.align);
+            height = height.max(self.height(field.ty));
+            descriptor = descriptor.saturating_add(self.descriptor_bytes(field.ty));
+            holds_text |= self.holds_text(field.ty);
+        }
+        let size = size.checked_next_multiple_of(align).filter(|size| *size <= AGGREGATE_BYTES);
+        let size = size.ok_or(StructProblem::TooLarge)?;
+        let height = height.saturating_add(1);
+        if height > TYPE_NESTING {
+            return Err(StructProblem::TooLarge);
+        }
+        if descriptor > DESCRIPTOR_BYTES {
+            return Err(StructProblem::TooManyFields);
+        }
+        Ok(Shape { layout: Layout { size, align }, offsets, height, descriptor, holds_text })
+    }
+
+    /// Structs and arrays in each other.
+    fn height(&self, ty: TypeId) -> usize {
+        match self.settled(ty) {
+            Type::Array(element, _) => self.height(element).saturating_add(1),
+            Type::Struct(id) => self.shape(id).map_or(1, |shape| shape.height),
+            _ => 0,
+        }
+    }
+
+    /// Bytes of a type's descriptor, at most.
+    fn descriptor_bytes(&self, ty: TypeId) -> usize {
+        match self.settled(ty) {
+            Type::Array(element, _) => self.descriptor_bytes(element).saturating_add(12),
+            Type::Struct(id) => self.shape(id).map_or(2, |shape| shape.descriptor),
+            Type::Enum(id) => self.enumeration(id).map_or(2, |row| row.variants.len().saturating_add(1)),
+            _ => 1,
+        }
+    }
+
+    fn shape(&self, id: StructId) -> Option<&Shape> {
+        self.structure(id)?.shape.as_ref()
     }
 
     /// Adds an enum.
@@ -413,11 +578,28 @@ impl<'s> Types<'s> {
         match self.settled(id) {
             Type::Str => true,
             Type::Array(element, _) => self.holds_text(element),
-            Type::Struct(id) => {
-                self.structure(id).is_some_and(|row| row.fields.iter().any(|field| self.holds_text(field.ty)))
-            }
+            Type::Struct(id) => self.shape(id).is_some_and(|shape| shape.holds_text),
             _ => false,
         }
+    }
+
+    /// The name of an enum that values of the type are or hold.
+    #[must_use]
+    pub fn enum_within(&self, id: TypeId) -> Option<&'s str> {
+        let mut seen: BTreeSet<StructId> = BTreeSet::new();
+        let mut open = alloc::vec![id];
+        while let Some(id) = open.pop() {
+            match self.settled(id) {
+                Type::Enum(id) => return self.enumeration(id).map(|row| row.name),
+                Type::Array(element, _) => open.push(element),
+                Type::Struct(id) if seen.insert(id) => {
+                    let fields = self.structure(id).map_or(&[][..], |row| &row.fields);
+                    open.extend(fields.iter().map(|field| field.ty));
+                }
+                _ => {}
+            }
+        }
+        None
     }
 
     /// The place that a value takes in memory; `None` over [`AGGREGATE_BYTES`] or over the nesting of types.
@@ -440,15 +622,8 @@ impl<'s> Types<'s> {
                 Some(Layout { size, align: element.align })
             }
             Type::Struct(id) => {
-                let depth = depth.checked_sub(1)?;
-                let (mut size, mut align) = (0u32, 1u32);
-                for field in &self.structure(id)?.fields {
-                    let field = self.layout_within(field.ty, depth)?;
-                    size = size.checked_next_multiple_of(field.align)?.checked_add(field.size)?;
-                    align = align.max(field.align);
-                }
-                let size = size.checked_next_multiple_of(align).filter(|size| *size <= AGGREGATE_BYTES)?;
-                Some(Layout { size, align })
+                let shape = self.shape(id)?;
+                (shape.height <= depth).then_some(shape.layout)
             }
         }
     }
@@ -456,16 +631,7 @@ impl<'s> Types<'s> {
     /// Offset of a struct's field in bytes.
     #[must_use]
     pub fn field_offset(&self, id: StructId, index: u32) -> Option<u32> {
-        let mut at = 0u32;
-        for (position, field) in self.structure(id)?.fields.iter().enumerate() {
-            let layout = self.layout(field.ty)?;
-            at = at.checked_next_multiple_of(layout.align)?;
-            if position == index as usize {
-                return Some(at);
-            }
-            at = at.checked_add(layout.size)?;
-        }
-        None
+        self.shape(id)?.offsets.get(index as usize).copied()
     }
 
     /// Appends the type descriptor ([`flux_isa::desc`]) of a type; nothing for no value.
@@ -572,6 +738,7 @@ mod tests {
             id,
             [field("a", TypeId::U8), field("b", TypeId::F64), field("c", TypeId::I16)].into(),
         );
+        assert_eq!(types.settle_structs(), []);
         assert_eq!(types.layout(ty), Some(Layout { size: 24, align: 8 }));
         assert_eq!([0, 1, 2, 3].map(|at| types.field_offset(id, at)), [Some(0), Some(8), Some(16), None]);
         let pair = types.intern(Type::Array(ty, 2));
@@ -583,10 +750,43 @@ mod tests {
     }
 
     #[test]
-    fn a_struct_that_holds_itself_has_no_layout() {
+    fn a_struct_that_holds_itself_is_refused_once() {
         let mut types = Types::default();
-        let (id, ty) = types.add_struct("S", Span::default());
-        types.set_fields(id, [Field { name: "s", ty }].into());
-        assert_eq!(types.layout(ty), None);
+        let (a, a_ty) = types.add_struct("A", Span::default());
+        let (b, b_ty) = types.add_struct("B", Span::default());
+        let pair = types.intern(Type::Array(a_ty, 2));
+        types.set_fields(a, [Field { name: "b", ty: b_ty }].into());
+        types.set_fields(b, [Field { name: "a", ty: pair }].into());
+        assert_eq!(types.settle_structs(), [(a, StructProblem::TooLarge)]);
+        assert_eq!(types.layout(b_ty), Some(Layout { size: 0, align: 1 }));
+    }
+
+    /// Looking at each use of a struct again took time in powers of two.
+    #[test]
+    fn structs_of_two_structs_of_two_structs_are_looked_at_once_each() {
+        let mut types = Types::default();
+        let mut inner = TypeId::U8;
+        let mut last = None;
+        for _ in 0..40 {
+            let (id, ty) = types.add_struct("S", Span::default());
+            types.set_fields(id, [Field { name: "a", ty: inner }, Field { name: "b", ty: inner }].into());
+            (inner, last) = (ty, Some(id));
+        }
+        let problems = types.settle_structs();
+        // The 11th would have 2048 fields; it is emptied, and so it goes on.
+        assert_eq!(problems[0], (StructId(10), StructProblem::TooManyFields));
+        assert!(last.is_some() && problems.len() < 5);
+        assert!(!types.holds_text(inner) && types.layout(inner).is_some());
+    }
+
+    #[test]
+    fn structs_in_each_other_end_at_the_nesting_of_types() {
+        let mut types = Types::default();
+        let ids: Vec<(StructId, TypeId)> = (0..34).map(|_| types.add_struct("S", Span::default())).collect();
+        for pair in ids.windows(2) {
+            types.set_fields(pair[0].0, [Field { name: "s", ty: pair[1].1 }].into());
+        }
+        assert_eq!(types.settle_structs(), [(ids[1].0, StructProblem::TooLarge)]);
+        assert!(types.layout(ids[2].1).is_some());
     }
 }

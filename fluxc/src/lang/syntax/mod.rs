@@ -25,7 +25,7 @@ mod forms;
 mod heading;
 mod keys;
 mod lexer;
-mod nearest;
+pub(crate) mod nearest;
 mod number;
 mod parser;
 mod section;
