@@ -28,7 +28,7 @@ fn told(steps: &str) -> String {
         if let Some(edit) = edit {
             mended.replace_range(edit.span.start as usize..edit.span.end as usize, &edit.text);
         }
-        let line = mended[..row.span.start as usize].lines().count().max(1) - 1;
+        let line = source[..row.span.start as usize].matches('\n').count();
         format!(
             "{} {} | {} | {}",
             row.code,
@@ -124,4 +124,59 @@ fn a_topic_without_a_handler_is_warned_of() {
     assert!(codes(&source).contains(&"W0604".to_owned()), "{:#?}", diagnostics(&source));
     let handled = format!("{source}## On topic \"x\"\n1. Log \"x\"\n");
     assert!(!codes(&handled).contains(&"W0604".to_owned()), "{:#?}", diagnostics(&handled));
+}
+
+#[test]
+fn a_block_without_a_colon_shows_where_it_belongs() {
+    for (step, mended) in [
+        ("1. If 1 > 2\n   - Log \"x\"", "1. If 1 > 2:"),
+        ("1. While 1 > 2 Log \"x\"", "1. While 1 > 2: Log \"x\""),
+        ("1. If 1 > 2 then Log \"x\"", "1. If 1 > 2: Log \"x\""),
+    ] {
+        assert_eq!(told(step), format!("E0302 this step opens a block, but `:` is missing | write `:` | {mended}"));
+    }
+}
+
+#[test]
+fn a_misspelt_first_word_is_mended_alone() {
+    assert_eq!(
+        told("1. Ad 1 to x"),
+        "E0301 no form of step begins with `Ad` | did you mean `Add`? | 1. Add 1 to x"
+    );
+    assert_eq!(
+        told("1. Print \"x\""),
+        "E0301 no form of step begins with `Print` | did you mean `Log`? | 1. Log \"x\""
+    );
+    // Another form has other words: an example, and nothing of the user's is replaced.
+    assert!(told("1. Turn on the lamp").ends_with("| for example: Set average to (average * 9 + temperature) / 10 | "));
+}
+
+#[test]
+fn devices_are_explained_by_what_was_written() {
+    assert_eq!(
+        told("1. Read x from ADC channel two"),
+        "E0302 expected the number of the channel, found `two` | write it in digits | 1. Read x from ADC channel 2"
+    );
+    assert_eq!(
+        told("1. Read x from I2C sensor (address 0x48)"),
+        "E0306 I2C has no argument `address` | did you mean `addr`? | 1. Read x from I2C sensor (addr 0x48)"
+    );
+    assert_eq!(
+        told("1. Set GPIO pin 5 to 2"),
+        "E0506 a GPIO pin is on or off, not 2 | write `on` | 1. Set GPIO pin 5 to on"
+    );
+}
+
+#[test]
+fn a_statement_may_follow_a_block_on_its_line() {
+    let source = library("fn f(c: bool) -> int { if c { return 1 } return 2 }");
+    assert_eq!(call(&source, "f", &[1]), End::Word(1));
+    assert_eq!(call(&source, "f", &[0]), End::Word(2));
+    assert!(!codes(&library("fn f(c: bool) -> int { let a = 1 return a }")).is_empty());
+}
+
+#[test]
+fn stopping_another_agent_is_not_confused_with_stopping() {
+    assert_eq!(told("1. Stop"), "");
+    assert!(told("1. Stop worker").starts_with("E0499 `Stop worker`, for another agent, cannot be compiled yet"));
 }

@@ -163,7 +163,11 @@ impl<'s> Checker<'_, 's> {
             | StepKind::Grant { .. }
             | StepKind::Revoke { .. }
             | StepKind::StopAgent { .. } => {
-                let what = format!("the step `{}`", step.kind.name());
+                // `Stop` alone works.
+                let what = match &step.kind {
+                    StepKind::StopAgent { agent } => format!("`Stop {}`, for another agent,", agent.name),
+                    kind => format!("the step `{}`", kind.name()),
+                };
                 self.unsupported(span, &what);
                 None
             }
@@ -305,6 +309,19 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Int(value @ (0 | 1)) => {
                 self.new_expr(ExprKind::Bool(value == 1), TypeId::BOOL, Span::default())
             }
+            ast::ExprKind::Int(number) => {
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        value.span,
+                        format!("a GPIO pin is on or off, not {number}"),
+                    )
+                    .label("neither on nor off")
+                    .expected("on, off, 1, 0 or a bool")
+                    .replace("write `on`", value.span, "on"),
+                );
+                self.invalid(value.span)
+            }
             _ => self.expr_of(value, TypeId::BOOL),
         }
     }
@@ -379,16 +396,9 @@ impl<'s> Checker<'_, 's> {
         let body = self.steps(body);
         self.flow.drop_path(fork);
         let interval_ns = interval?;
-        let ordinal = match self.ctx.pacers.iter_mut().find(|(interval, _)| *interval == interval_ns) {
-            Some((_, count)) => {
-                *count = count.saturating_add(1);
-                *count
-            }
-            None => {
-                self.ctx.pacers.push((interval_ns, 0));
-                0
-            }
-        };
+        let count = self.ctx.pacers.entry(interval_ns).or_insert(0);
+        let ordinal = *count;
+        *count = count.saturating_add(1);
         let timers = &mut self.agent.timers;
         let id = TimerId(number(timers.len()));
         timers.push(tree::Timer { section: self.ctx.section.clone(), interval_ns, ordinal });

@@ -80,8 +80,16 @@ impl<'s> Parser<'s, '_> {
     }
 
     fn end_of_statement(&mut self) -> Parsed<()> {
-        let ends = self.tok.first_on_line || matches!(self.tok.kind, Tok::RBrace | Tok::End | Tok::Semicolon);
+        let ends = self.tok.first_on_line
+            || matches!(self.tok.kind, Tok::RBrace | Tok::End | Tok::Semicolon)
+            || (self.at(Tok::Word) && self.after_brace());
         if ends { Ok(()) } else { Err(self.unexpected("the end of the line after the statement")) }
+    }
+
+    /// Tells whether the statement before ends with a block, which needs no line end after it.
+    fn after_brace(&self) -> bool {
+        let before = self.source.get(..self.tok.span.start as usize).unwrap_or("");
+        before.trim_end_matches([' ', '\t']).ends_with('}')
     }
 
     /// Goes to the next line of the block that the error is in.

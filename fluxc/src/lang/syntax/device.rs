@@ -55,7 +55,7 @@ impl<'s> Parser<'s, '_> {
         if info.numbered == Numbering::AfterNoun {
             let noun = info.nouns.first().copied().unwrap_or("number");
             if !self.at(Tok::Number) {
-                return Err(self.unexpected(&format!("the number of the {noun}")));
+                return Err(self.missing_number(info.word, noun));
             }
             let value = self.whole_number(noun)?;
             args.push(DeviceArg { key: Ident { text: noun, span: noun_span }, value });
@@ -72,6 +72,28 @@ impl<'s> Parser<'s, '_> {
             }
         }
         Ok(Device { span, kind, class: info.kind, args })
+    }
+
+    /// `ADC channel two`, or no number at all.
+    fn missing_number(&mut self, device: &str, noun: &str) -> Failed {
+        const WORDS: [&str; 10] =
+            ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+        let (span, found) = (self.tok.span, self.found());
+        let text = self.text();
+        let digit = (0_u8..).zip(WORDS).find(|(_, word)| text.eq_ignore_ascii_case(word));
+        self.report(codes::STEP_INCOMPLETE, span, || {
+            let what = format!("the number of the {noun}");
+            let diagnostic =
+                Diagnostic::new(codes::STEP_INCOMPLETE, span, format!("expected {what}, found {found}"))
+                    .label(format!("expected {what}"))
+                    .expected(what)
+                    .found(found);
+            match digit {
+                Some((digit, _)) => diagnostic.replace("write it in digits", span, format!("{digit}")),
+                None => diagnostic.hint(format!("for example `{device} {noun} 2`")),
+            }
+        });
+        Failed
     }
 
     fn unknown_device(&mut self) -> Failed {
@@ -166,7 +188,13 @@ impl<'s> Parser<'s, '_> {
             )
             .label("the parenthesis after a device holds its arguments")
             .expected(list);
-            match nearest(key.text, known.iter().copied()) {
+            // `address` for `addr`, `ch` for `channel`.
+            let lower = key.text.to_ascii_lowercase();
+            let short = |known: &&&str| {
+                lower.len() > 1 && (lower.starts_with(**known) || known.starts_with(lower.as_str()))
+            };
+            let near = known.iter().find(short).copied();
+            match near.or_else(|| nearest(key.text, known.iter().copied())) {
                 Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), key.span, near),
                 None => diagnostic.hint("put a remark into a paragraph of its own"),
             }

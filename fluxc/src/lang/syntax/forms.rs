@@ -103,16 +103,32 @@ const MEANT: &[(&str, Keyword)] = &[
     ("warn", Keyword::Log),
 ];
 
+/// Tells whether `word` is a misspelt `keyword`, or stands for it with the same words after it.
+pub(super) fn is_near(word: &str, keyword: &str) -> bool {
+    let limit = if keyword.len() <= 5 { 1 } else { 2 };
+    distance(word, keyword).is_some_and(|edits| edits <= limit)
+        || SAME.iter().any(|(used, form)| used.eq_ignore_ascii_case(word) && *form == keyword)
+}
+
+/// Words that take the place of a first word, with nothing else changed.
+const SAME: &[(&str, &str)] = &[
+    ("echo", "Log"),
+    ("measure", "Read"),
+    ("pause", "Wait"),
+    ("print", "Log"),
+    ("sample", "Read"),
+    ("sleep", "Wait"),
+];
+
 /// The forms nearest to a first word: at most three, the nearest first; never none.
 pub(super) fn nearest_forms(word: &str) -> [Option<&'static (Keyword, &'static str, &'static str)>; 3] {
     let mut found = [None; 3];
     let meant = MEANT.iter().find(|(used, _)| used.eq_ignore_ascii_case(word));
     let meant = meant.and_then(|(_, keyword)| FORMS.iter().find(|form| form.0 == *keyword));
     let near = |edits: u8| {
-        FORMS.iter().filter(move |form| {
-            let limit = if form.1.len() <= 5 { 1 } else { 2 };
-            distance(word, form.1).is_some_and(|d| d == edits && d <= limit)
-        })
+        FORMS
+            .iter()
+            .filter(move |form| is_near(word, form.1) && distance(word, form.1).is_some_and(|d| d == edits))
     };
     let usual = FORMS.iter().filter(|form| matches!(form.0, Keyword::Read | Keyword::Set | Keyword::Tell));
     let any_near = meant.is_some() || near(1).next().is_some() || near(2).next().is_some();

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use flux_abi::limits;
 
 use super::ast::{Block, Ident, IfArm, Otherwise, Step, StepKind};
-use super::forms::{Keyword, nearest_forms};
+use super::forms::{Keyword, is_near, nearest_forms};
 use super::lexer::{Mode, Tok};
 use super::parser::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, codes};
@@ -191,7 +191,12 @@ impl<'s> Parser<'s, '_> {
                 .label("not a step")
                 .expected(format!("nearest: {}", names.join(", ")));
             match near.first() {
-                Some(Some(form)) => diagnostic.replace(format!("for example: {}", form.2), span, form.2),
+                // A slip of the pen: the rest of the step stays as it is.
+                Some(Some(form)) if is_near(word, form.1) => {
+                    let word = Span::new(start, start.saturating_add(crate::span::clamp(word.len())));
+                    diagnostic.replace(format!("did you mean `{}`?", form.1), word, form.1)
+                }
+                Some(Some(form)) => diagnostic.hint(format!("for example: {}", form.2)),
                 _ => diagnostic,
             }
         });
@@ -204,7 +209,7 @@ impl<'s> Parser<'s, '_> {
             self.remark()?;
         }
         if !self.at(Tok::Colon) {
-            return Err(self.unexpected("`:`"));
+            return Err(self.missing_colon(start));
         }
         self.bump();
         let span = self.span_from(start);
@@ -240,6 +245,26 @@ impl<'s> Parser<'s, '_> {
             Outcome::Otherwise(other) => Err(self.otherwise_alone(other.span)),
             Outcome::OtherwiseIf(arm) => Err(self.otherwise_alone(arm.span)),
         }
+    }
+
+    /// The opener ends, or its block begins, without a colon between.
+    fn missing_colon(&mut self, start: u32) -> Failed {
+        let end = self.span_from(start).end;
+        let begins = self.at(Tok::Word) && Keyword::of(self.text()).is_some();
+        let gap = if self.at_word("then") || self.at_word("do") {
+            Span::new(end, self.tok.span.end)
+        } else if self.at_end() || begins {
+            Span::empty(end)
+        } else {
+            return self.unexpected("`:`");
+        };
+        let span = self.tok.span;
+        self.report(codes::STEP_INCOMPLETE, span, || {
+            Diagnostic::new(codes::STEP_INCOMPLETE, span, "this step opens a block, but `:` is missing")
+                .label("`:` belongs before this")
+                .replace("write `:`", gap, ":")
+        });
+        Failed
     }
 
     pub(super) fn otherwise_alone(&mut self, span: Span) -> Failed {
