@@ -192,8 +192,10 @@ impl Heap {
                 self.give(first, count);
             }
         }
-        self.top = mark.top;
-        self.end = mark.end;
+        // A mark of a chunk that is no longer the newest (runs that ended out of order) names no room.
+        let room = self.chunks.last().map(|(first, count)| (first * PAGE, (first + count) * PAGE));
+        let fits = room.is_some_and(|(start, end)| mark.end == end && (start..=end).contains(&mark.top));
+        (self.top, self.end) = if fits { (mark.top, mark.end) } else { (0, 0) };
     }
 
     /// Drops free pages at the end of the space.
@@ -291,6 +293,20 @@ mod tests {
         heap.reset(start);
         heap.trim();
         assert_eq!(heap.span(), 0);
+    }
+
+    #[test]
+    fn a_mark_of_another_heap_gives_no_room_that_is_in_use() {
+        let mut other = Heap::default();
+        other.arena(5000, LIMIT).unwrap();
+        other.arena(100, LIMIT).unwrap();
+        let mut heap = Heap::default();
+        let kept = heap.state(600, LIMIT).unwrap();
+        for mark in [other.mark(), ArenaMark { chunks: 0, top: 8, end: 4096 }] {
+            heap.reset(mark);
+            assert_ne!(heap.arena(8, LIMIT).unwrap() / PAGE, kept / PAGE);
+            assert!(heap.span() <= LIMIT);
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use flux_abi::register::{FIRST_ARGUMENT, LAST_STATUS, REGISTER_ARGUMENTS};
 use flux_abi::trap::TrapKind;
 
 use crate::debug::{Debug, Profile, Switch, TraceRecord};
-use crate::exit::{Exit, FunctionIndex, Gas, Pc, Place, VmError};
+use crate::exit::{Exit, FunctionIndex, Gas, Pc, Place, Trap, VmError};
 use crate::host::{Host, HostOutcome};
 use crate::machine::Step;
 use crate::memory::{Memory, MemoryError};
@@ -181,18 +181,23 @@ impl Instance {
         }
         self.counters.runs += 1;
         self.show_views(&mut core);
-        Ok(Run { core })
+        Ok(Run { program: Arc::clone(&self.program), core })
     }
 
     /// Ends a run, whether it finished or not: what its arena got is freed. Runs end youngest first.
     pub fn end(&mut self, run: Run) {
-        let Run { core } = run;
+        let Run { core, program: _ } = run;
         self.memory.release(core.stack_bytes());
         self.memory.arena_reset(core.mark);
     }
 
     /// Goes on with `run` for about `slice` gas (at least one block is executed if `slice` is not 0).
+    ///
+    /// A run of another program is refused with trap HOST: its places mean nothing here.
     pub fn resume<H: Host + ?Sized>(&mut self, run: &mut Run, host: &mut H, slice: Gas) -> Exit {
+        if !Arc::ptr_eq(&self.program, &run.program) {
+            return Exit::Trapped(self.foreign());
+        }
         let core = &mut *run.core;
         let mut left = slice.0;
         self.show_views(core);
@@ -225,6 +230,12 @@ impl Instance {
     pub fn place(&self, run: &Run) -> Place {
         let pc = self.program.pc(run.core.ip);
         Place { pc, function: self.program.function_at(pc), line: self.program.line_at(pc) }
+    }
+
+    /// The trap of a run that belongs to another program.
+    fn foreign(&self) -> Trap {
+        let (kind, pc, function) = (TrapKind::Host, Pc(0), FunctionIndex(0));
+        Trap { kind, pc, function, line: None, value: 0 }
     }
 
     /// Puts the views that change rarely into their places.

@@ -48,6 +48,15 @@ pub enum MemoryError {
     NoRegion,
 }
 
+/// Why the rights of a region were not changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protection {
+    /// No region has this number.
+    NoRegion,
+    /// The region was mapped with less.
+    Wider,
+}
+
 /// Memory of one instance.
 #[derive(Debug)]
 pub struct Memory {
@@ -351,7 +360,7 @@ impl Memory {
             .ok_or(MemoryError::NoRegion)?;
         self.charge(charged)?;
         let regions = self.regions.get_or_insert_with(Box::default);
-        regions[number] = Some(Mapping { region, rights, charged });
+        regions[number] = Some(Mapping { region, rights, most: rights, charged });
         Ok(number as u8)
     }
 
@@ -366,6 +375,21 @@ impl Memory {
             self.regions = None;
         }
         mapping.is_some()
+    }
+
+    /// Changes the rights of a region to some of those that it was mapped with.
+    ///
+    /// # Errors
+    /// No such region, or wider rights; nothing is changed then.
+    pub fn protect_region(&mut self, number: u64, rights: RegionRights) -> Result<(), Protection> {
+        let place = usize::try_from(number).ok();
+        let mapping = place.and_then(|place| self.regions.as_mut()?.get_mut(place)?.as_mut());
+        let mapping = mapping.ok_or(Protection::NoRegion)?;
+        if rights as u8 & !(mapping.most as u8) != 0 {
+            return Err(Protection::Wider);
+        }
+        mapping.rights = rights;
+        Ok(())
     }
 
     /// The region of this number and its rights, 1..=15.
@@ -464,5 +488,20 @@ mod tests {
             assert!(memory.unmap_region(number));
         }
         assert_eq!(memory.charged(), 32);
+    }
+
+    #[test]
+    fn rights_of_a_region_never_grow_beyond_those_it_was_mapped_with() {
+        let mut memory = memory(4 << 10);
+        let region = SharedRegion::new(64).unwrap();
+        memory.map_region(region, RegionRights::ReadWrite, 64).unwrap();
+        assert_eq!(memory.protect_region(1, RegionRights::Read), Ok(()));
+        assert_eq!(memory.region(1).unwrap().1, RegionRights::Read);
+        assert_eq!(memory.protect_region(1, RegionRights::ReadWrite), Ok(()));
+        assert_eq!(memory.protect_region(1, RegionRights::ReadShare), Err(Protection::Wider));
+        assert_eq!(memory.region(1).unwrap().1, RegionRights::ReadWrite);
+        for number in [0, 2, 15, 16, u64::MAX] {
+            assert_eq!(memory.protect_region(number, RegionRights::Read), Err(Protection::NoRegion));
+        }
     }
 }

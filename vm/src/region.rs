@@ -87,6 +87,8 @@ impl SharedRegion {
 pub(crate) struct Mapping {
     pub(crate) region: SharedRegion,
     pub(crate) rights: RegionRights,
+    /// The rights that it was mapped with, and never more.
+    pub(crate) most: RegionRights,
     /// Bytes charged to this instance's quota for it.
     pub(crate) charged: u64,
 }

@@ -6,6 +6,7 @@
 //! 3. Every record's frame number is at most `frames.len()`.
 
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use flux_abi::limits::{REGISTERS, STACK_SLOTS};
@@ -17,6 +18,7 @@ use crate::exit::Trap;
 use crate::heap::ArenaMark;
 use crate::memory::Memory;
 use crate::op::R;
+use crate::program::Program;
 
 /// Slots that a stack gets at first.
 const STACK_CHUNK: usize = 64;
@@ -171,6 +173,8 @@ impl Core {
 /// Belongs to the instance that began it; an instance may hold several, of which the youngest runs.
 #[derive(Debug)]
 pub struct Run {
+    /// The program whose places the run holds.
+    pub(crate) program: Arc<Program>,
     pub(crate) core: Box<Core>,
 }
 

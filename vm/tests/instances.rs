@@ -200,6 +200,17 @@ fn wrong_functions_arguments_links_and_quotas_are_refused() {
 }
 
 #[test]
+fn a_run_of_another_program_is_refused() {
+    let (first, second) = (program(AGENT), program(".function main\nRET\n"));
+    let mut owner = instance(&first, &settings());
+    let mut other = instance(&second, &settings());
+    let mut run = owner.begin(FunctionIndex(0), &[]).unwrap();
+    let exit = other.resume(&mut run, &mut NoHost, Gas(1000));
+    assert!(matches!(exit, Exit::Trapped(trap) if trap.kind == TrapKind::Host), "{exit:?}");
+    other.end(run);
+}
+
+#[test]
 fn breakpoints_trace_and_profile_see_every_instruction_and_change_nothing() {
     let text = "
 .function main arguments 1 results 1
