@@ -182,3 +182,15 @@ fn the_verifier_says_what_is_wrong() {
         assert_eq!(refusal(body), wanted, "{body}");
     }
 }
+
+/// Such data became a module that the verifier of modules refused.
+#[test]
+fn data_leaves_address_0_free() {
+    let text = |first: &str| format!("fir \"x\"\ndata {first}00000000000000\n");
+    assert!(verify(&parse(&text("00")).unwrap()).is_ok());
+    let error = verify(&parse(&text("01")).unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "fir: the first 8 bytes of the data must be zero, so that address 0 names nothing"
+    );
+}

@@ -144,3 +144,13 @@ fn an_agent_without_a_name_takes_that_of_its_file() {
     let compiled = flux_fluxc::compile(source, "apps/green house.flux.md", &flux_fluxc::Options::default());
     assert_eq!(compiled.modules[0].meta.name, "green house");
 }
+
+/// The export said that there are no arguments, and its function took one.
+#[test]
+fn a_request_carries_nothing_of_an_unknown_type() {
+    for heading in ["On go(e) -> int", "On go(e)"] {
+        let source = format!("## Agent\nname: a\n## {heading}\n1. Reply with 1\n");
+        assert_eq!(codes(&source)[0], "E0510", "{heading}");
+    }
+    assert_eq!(codes("## Agent\nname: a\n## On go(e)\n1. Log \"{e + 1}\"\n"), Vec::<String>::new());
+}

@@ -19,6 +19,8 @@ use flux_abi::opcode::Opcode;
 pub enum Problem {
     /// More of something than a limit allows.
     Limit(&'static str, usize, usize),
+    /// Data at address 0, which names nothing.
+    Data,
     /// A function without a block.
     NoBody,
     /// The entry's parameters differ from the signature.
@@ -61,6 +63,9 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit(what, found, limit) => write!(f, "{found} {what}, at most {limit} are allowed"),
+            Self::Data => {
+                f.write_str("the first 8 bytes of the data must be zero, so that address 0 names nothing")
+            }
             Self::NoBody => f.write_str("the function has no block"),
             Self::EntryParameters => f.write_str("the entry block's parameters differ from the signature"),
             Self::JumpToEntry => f.write_str("the entry block is jumped to; add a block after it"),
@@ -127,6 +132,9 @@ pub fn verify(module: &Module) -> Result<(), VerifyError> {
     within("functions", module.functions.len(), limits::FUNCTIONS).map_err(whole)?;
     within("bytes of data", module.data.len(), limits::DATA).map_err(whole)?;
     within("bytes of a name", module.name.len(), limits::NAME).map_err(whole)?;
+    if module.data.iter().take(8).any(|byte| *byte != 0) {
+        return Err(whole(Problem::Data));
+    }
     for index in 0..module.functions.len() {
         verify_function(module, FuncId::new(index))?;
     }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::Checker;
 use super::Mode;
-use super::scope::{Binding, nearest};
+use super::scope::Binding;
 use super::tree::{ExprId, ExprKind};
 use super::types::{Field, Open, StructId, Type, TypeId};
 use crate::diag::{Diagnostic, codes};
@@ -54,7 +54,7 @@ impl<'s> Checker<'_, 's> {
             let ty = fields.get(index).map_or(TypeId::ERROR, |field| field.ty);
             return self.new_expr(ExprKind::Field(base, id, super::number(index)), ty, span);
         }
-        let near = nearest(name.text, fields.iter().map(|field| field.name));
+        let near = self.nearest(name.text, fields.iter().map(|field| field.name));
         let all: Vec<&str> = fields.iter().take(12).map(|field| field.name).collect();
         let mut diagnostic = Diagnostic::new(
             codes::UNKNOWN_FIELD,
@@ -84,7 +84,7 @@ impl<'s> Checker<'_, 's> {
         if let Some(tag) = variants.iter().position(|variant| *variant == name.text) {
             return self.new_expr(ExprKind::Variant(id, super::number(tag)), ty, span);
         }
-        let near = nearest(name.text, variants.iter().copied());
+        let near = self.nearest(name.text, variants.iter().copied());
         let all: Vec<&str> = variants.iter().take(12).copied().collect();
         let mut diagnostic = Diagnostic::new(
             codes::UNKNOWN_FIELD,
@@ -271,7 +271,7 @@ impl<'s> Checker<'_, 's> {
         let row = self.program.types.structure(id);
         let of = row.map_or("", |row| row.name);
         let fields = row.map_or(&[][..], |row| &row.fields);
-        let near = nearest(name.text, fields.iter().map(|field| field.name));
+        let near = self.nearest(name.text, fields.iter().map(|field| field.name));
         let mut diagnostic =
             Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("{of} has no field `{}`", name.text))
                 .label("no such field");
@@ -286,7 +286,7 @@ impl<'s> Checker<'_, 's> {
             "int", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "str",
             "duration",
         ];
-        let near = nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied()));
+        let near = self.nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied()));
         let mut diagnostic =
             Diagnostic::new(codes::UNKNOWN_TYPE, name.span, format!("no type is called `{}`", name.text))
                 .label("not a type")

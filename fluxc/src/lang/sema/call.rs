@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::operator::Same;
-use super::scope::nearest;
 use super::tree::{Builtin, ExprId, ExprKind, FnId};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Place};
@@ -152,7 +151,7 @@ impl<'s> Checker<'_, 's> {
             );
             return self.invalid(span);
         }
-        let near = nearest(name.text, self.names.functions().chain(PROVIDED.iter().copied()));
+        let near = self.nearest(name.text, self.names.functions().chain(PROVIDED.iter().copied()));
         let mut diagnostic = Diagnostic::new(
             codes::UNKNOWN_FUNCTION,
             name.span,
@@ -256,7 +255,7 @@ impl<'s> Checker<'_, 's> {
                 format!("no method is called `{}`", name.text),
             )
             .label("not a method");
-            if let Some(near) = nearest(name.text, PROVIDED.iter().copied()) {
+            if let Some(near) = self.nearest(name.text, PROVIDED.iter().copied()) {
                 diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
             } else {
                 let symbol = self.names.symbol(name.text);

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::scope::Binding;
 use super::tree::{Body, Const, ConstId, FnId, Function, Local};
-use super::types::{Field, StructId, Type, TypeId, Types};
+use super::types::{DESCRIPTOR_BYTES, Field, StructId, StructProblem, Type, TypeId, Types};
 use super::{Checker, Mode, Place, Use, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
@@ -50,7 +50,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn declare_items(&mut self, document: &Document<'s>) {
-        let mut structs: Vec<(StructId, &[ast::Field<'s>], TypeId)> = Vec::new();
+        let mut structs: Vec<(StructId, &[ast::Field<'s>])> = Vec::new();
         for item in &document.items {
             match &item.kind {
                 ItemKind::Struct { name, fields } => {
@@ -58,7 +58,7 @@ impl<'s> Checker<'_, 's> {
                         let (id, ty) = self.program.types.add_struct(name.text, name.span);
                         let symbol = self.names.symbol(name.text);
                         self.names.set_ty(symbol, ty);
-                        structs.push((id, fields, ty));
+                        structs.push((id, fields));
                     }
                 }
                 ItemKind::Enum { name, variants } => self.declare_enum(*name, variants),
@@ -73,15 +73,22 @@ impl<'s> Checker<'_, 's> {
                 self.declare_const(*name, ty.as_ref(), value);
             }
         }
-        for (id, fields, _) in &structs {
+        for (id, fields) in &structs {
             self.declare_fields(*id, fields);
         }
-        for (id, _, ty) in &structs {
-            if self.program.types.layout(*ty).is_none() {
-                let span = self.program.types.structure(*id).map_or_else(Default::default, |row| row.span);
-                self.too_large(span);
-                // Without fields it cannot lead anybody astray.
-                self.program.types.set_fields(*id, Vec::new());
+        for (id, problem) in self.program.types.settle_structs() {
+            let span = self.program.types.structure(id).map_or_else(Default::default, |row| row.span);
+            match problem {
+                StructProblem::TooLarge => self.too_large(span),
+                StructProblem::TooManyFields => self.report(
+                    Diagnostic::new(
+                        codes::TYPE_TOO_LARGE,
+                        span,
+                        "the struct, with the structs in it, has too many fields",
+                    )
+                    .label(format!("its descriptor is longer than {DESCRIPTOR_BYTES} bytes"))
+                    .hint("make an array of what repeats, or several structs that do not hold each other"),
+                ),
             }
         }
         for item in &document.items {

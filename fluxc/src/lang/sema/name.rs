@@ -1,6 +1,6 @@
 //! What a name of a value stands for: definition, short form, parameter.
 
-use super::scope::{Binding, Symbol, nearest};
+use super::scope::{Binding, Symbol};
 use super::tree::{ExprId, ExprKind, LocalId, ParamId};
 use super::types::{Open, TypeId};
 use super::{Checker, Mode, Use};
@@ -122,7 +122,7 @@ impl<'s> Checker<'_, 's> {
             diagnostic = diagnostic.label("no such name here");
             let locals = self.ctx.introduced.iter().rev().map(|(text, _)| *text);
             let consts = self.program.consts.iter().map(|row| row.name);
-            let near = nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
+            let near = self.nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
             if let Some(near) = near {
                 diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
             } else if self.ctx.place == super::Place::Function {

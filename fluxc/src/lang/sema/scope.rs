@@ -12,6 +12,7 @@ use hashbrown::HashMap;
 
 use super::tree::{ConstId, FnId, LocalId, ParamId, StateId};
 use super::types::TypeId;
+use crate::lang::syntax::distance;
 
 /// An interned name.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -230,46 +231,17 @@ impl Flow {
     }
 }
 
-/// The number of letters to change, add or drop to get from one name to the other, if at most `most`.
-pub(super) fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > most {
-        return None;
-    }
-    let width = b.len().saturating_add(1);
-    let mut row: Vec<usize> = (0..width).collect();
-    for (i, x) in a.bytes().enumerate() {
-        let mut diagonal = i;
-        let mut left = i.saturating_add(1);
-        let mut least = left;
-        if let Some(first) = row.first_mut() {
-            *first = left;
-        }
-        for (slot, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let change = diagonal.saturating_add(usize::from(x != y));
-            diagonal = *slot;
-            left = change.min(left.saturating_add(1)).min(slot.saturating_add(1));
-            *slot = left;
-            least = least.min(left);
-        }
-        if least > most {
-            return None;
-        }
-    }
-    row.last().copied().filter(|distance| *distance <= most)
-}
+/// Names that are compared with one that nothing defines.
+const CANDIDATES: usize = 4_096;
 
 /// The first of `candidates` that is nearest to `name`, at most two letters away (one for short names).
+///
+/// Looks at the first [`CANDIDATES`] of them and at no long names, so that its work is bounded.
 pub(super) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let most = if name.len() <= 3 { 1 } else { 2 };
-    let mut best: Option<(usize, &'n str)> = None;
-    for candidate in candidates.take(4_096) {
-        if let Some(distance) = distance(name, candidate, most)
-            && best.is_none_or(|(least, _)| distance < least)
-        {
-            best = Some((distance, candidate));
-        }
-    }
-    best.map(|(_, candidate)| candidate)
+    let near =
+        candidates.take(CANDIDATES).filter_map(|candidate| Some((distance(name, candidate)?, candidate)));
+    near.filter(|(edits, _)| *edits <= most).min_by_key(|(edits, _)| *edits).map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]
@@ -277,12 +249,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn distance_counts_edits_and_gives_up_over_the_bound() {
-        assert_eq!(distance("threshold", "treshold", 2), Some(1));
-        assert_eq!(distance("temp", "temp", 2), Some(0));
-        assert_eq!(distance("alarms", "alram", 2), None);
-        assert_eq!(distance("", "ab", 2), Some(2));
+    fn short_names_are_near_to_less() {
         assert_eq!(nearest("max", ["min", "maxi"].into_iter()), Some("maxi"));
+        assert_eq!(nearest("treshld", ["min", "threshold"].into_iter()), Some("threshold"));
+    }
+
+    /// Two names of 60 KB took 3.6 billion steps to compare.
+    #[test]
+    fn long_names_and_the_last_of_very_many_are_not_compared() {
+        let long = "x".repeat(60_000);
+        let other = alloc::format!("{long}y");
+        assert_eq!(nearest(&long, [other.as_str()].into_iter()), None);
+        let many = core::iter::repeat_n("other", CANDIDATES).chain(["threshold"]);
+        assert_eq!(nearest("treshold", many), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::consts::as_setting;
 use super::scope::{Binding, Symbol, nearest};
-use super::tree::{Param, ParamId, StateId, StateVar};
+use super::tree::{Local, Param, ParamId, StateId, StateVar};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Mode, Place, number};
 use crate::diag::{Diagnostic, codes};
@@ -12,6 +12,7 @@ use crate::span::Span;
 use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use flux_abi::limits;
 
 impl<'s> Checker<'_, 's> {
@@ -158,6 +159,29 @@ impl<'s> Checker<'_, 's> {
                     );
                 }
             }
+            self.check_section_parameters(agent);
+        }
+    }
+
+    /// What a message carries must have a type, even if nothing reads it.
+    fn check_section_parameters(&mut self, agent: usize) {
+        let types = &self.program.types;
+        let sections = self.program.agents.get(agent).map_or(&[][..], |agent| &agent.sections);
+        let params = sections.iter().flat_map(|section| {
+            section.body.locals.iter().take(usize::try_from(section.body.params).unwrap_or(usize::MAX))
+        });
+        let unknown: Vec<Local<'s>> =
+            params.filter(|local| types.get(local.ty) == Err(Open::Any)).copied().collect();
+        for local in unknown {
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_UNKNOWN,
+                    local.span,
+                    format!("nothing tells the type of `{}`", local.name),
+                )
+                .label("of any type")
+                .replace("write it", Span::empty(local.span.end), ": f64"),
+            );
         }
     }
 
