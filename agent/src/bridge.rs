@@ -134,7 +134,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     /// What is sent and to whom, for people: `TELL → alert-agent send_notification`.
     fn what(&self, kind: MessageType, target: u64, form: &Form) -> String {
         let mut text = alloc::format!("{} → {}", kind.name(), self.context.target_name(target));
-        if !form.name.is_empty() {
+        // The form of an event is named as its topic.
+        if kind != MessageType::Event {
             // Writing to a String never fails.
             let _ = write!(text, " {}", form.name);
         }
@@ -178,7 +179,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         match self.encode(memory, &form, words) {
             Ok(()) => Ok(form),
             Err(error) => Err(self.unsent(kind, target, &form, error).unwrap_or_else(|status| {
-                self.context.send_failed(self.sys, self.shared, kind, (target, &form.name), error);
+                let call = if kind == MessageType::Event { "" } else { &form.name };
+                self.context.send_failed(self.sys, self.shared, kind, (target, call), error);
                 HostOutcome::status(status)
             })),
         }
@@ -190,7 +192,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             let what = self.what(kind, target, form);
             return self.refuse(status, &what);
         }
-        let call = marshal::describe(&self.shared.buffer, &form.arguments);
+        let describe = if kind == MessageType::Event { marshal::describe_event } else { marshal::describe };
+        let call = describe(&self.shared.buffer, &form.arguments);
         let reason = crate::context::refusal(status);
         self.context.send_failed(self.sys, self.shared, kind, (target, &call), reason);
         HostOutcome::status(status)
@@ -324,7 +327,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                     let mut text = alloc::format!(
                         "EVENT → \"{}\" {} ({} delivered",
                         self.context.target_name(topic),
-                        marshal::describe(&self.shared.buffer, &form.arguments),
+                        marshal::describe_event(&self.shared.buffer, &form.arguments),
                         delivery.delivered
                     );
                     let _ = match delivery.refused {

@@ -171,7 +171,8 @@ impl Context {
         self.counters.add(|c| &mut c.dead_letters);
         if shared.wants(LogLevel::Warning) {
             let target = self.target_name(target);
-            let text = alloc::format!("dead letter: {} → {target} {call}: {reason}", kind.name());
+            let space = if call.is_empty() { "" } else { " " };
+            let text = alloc::format!("dead letter: {} → {target}{space}{call}: {reason}", kind.name());
             sys.log(self.id, LogLevel::Warning, &text);
         }
     }

@@ -416,6 +416,11 @@ pub(crate) fn describe(payload: &[u8], types: &[Desc]) -> String {
     alloc::format!("{name}({})", values(payload, types))
 }
 
+/// The values of an event as people read them: `(30.4, "lab")`; its form is named as its topic.
+pub(crate) fn describe_event(payload: &[u8], types: &[Desc]) -> String {
+    alloc::format!("({})", values(payload, types))
+}
+
 /// The value of an answer as people read it; `None` for none.
 pub(crate) fn describe_value(payload: &[u8], desc: Option<&Desc>) -> Option<String> {
     let mut reader = Reader::new(payload).ok()?;

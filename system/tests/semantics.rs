@@ -78,7 +78,7 @@ fn a_message_whose_values_can_not_be_sent_vanished_without_a_word() {
     let why = "optionals, enums and maps can't be sent by this version";
     for (opcode, link, said) in [
         ("TELL", ".link agent \"b\"", "dead letter: TELL → b say: "),
-        ("BROADCAST", ".link topic \"b\"", "dead letter: EVENT → b say: "),
+        ("BROADCAST", ".link topic \"b\"", "dead letter: EVENT → b: "),
         ("ASK", ".link agent \"b\"", "ERROR ← b say #1: "),
         ("DELEGATE", ".link agent \"b\"", "ERROR ← b say #1: "),
     ] {
