@@ -5,6 +5,7 @@
 //! result it checks what the verifier promises; a promise that does not hold is an
 //! [`Outcome::Violation`], which is a bug of the verifier and never of the program.
 
+mod compare;
 mod meaning;
 mod memory;
 
@@ -22,6 +23,7 @@ use flux_isa::{Instruction, Module};
 use crate::exit::Stop;
 use crate::testing::TestHost;
 
+pub use compare::{Agreement, compare};
 pub use memory::ModelMemory;
 
 /// How a run ended.

@@ -15,9 +15,8 @@ use flux_abi::capability::CapabilitySet;
 use flux_abi::opcode::Opcode;
 use flux_abi::trap::TrapKind;
 use flux_isa::{Module, asm};
-use flux_vm::checked::{Model, Outcome, Settings};
-use flux_vm::testing::TestHost;
-use flux_vm::{Config, Exit, FunctionIndex, Gas, Instance, Program};
+use flux_vm::checked::{Outcome, Settings, compare};
+use flux_vm::{Config, Gas, Instance, Program};
 
 /// What the model saw over many runs.
 #[derive(Default)]
@@ -108,43 +107,10 @@ pub fn both_modules(
     mut slice: impl FnMut() -> u64,
     coverage: &mut Coverage,
 ) -> Outcome {
-    let verified = verified(module);
-    let mut model = Model::new(module, settings.clone()).expect("the quota holds the state");
-    let mut model_host = TestHost::default();
-    let expected = model.run(0, arguments, &mut model_host);
-    let listing = || asm::disassemble(module);
-    assert!(!matches!(expected, Outcome::Violation(_) | Outcome::OutOfSteps), "{expected:?}\n{}", listing());
-    coverage.executed.extend(model.executed());
-    coverage.trapped.extend(model.trapped());
-
-    let program = Arc::new(Program::load(verified).unwrap());
-    let mut instance = instance(&program, settings);
-    let mut host = TestHost::default();
-    let mut run = instance.begin(FunctionIndex(0), arguments).unwrap();
-    let outcome = loop {
-        match instance.resume(&mut run, &mut host, Gas(slice().max(1))) {
-            Exit::Preempted => {}
-            Exit::Finished(word) => break Outcome::Finished(word),
-            Exit::Suspended => break Outcome::Suspended,
-            Exit::Stopped(stop) => break Outcome::Stopped(stop),
-            Exit::Trapped(trap) => break Outcome::Trapped(trap.kind, trap.pc.0, trap.value),
-            Exit::Breakpoint(_) => panic!("no breakpoint was set"),
-        }
-    };
-    assert_eq!(outcome, expected, "outcome\n{}", listing());
-    for register in (7..=55).chain([60]) {
-        let (is, should) = (run.register(register), model.register(usize::from(register)));
-        assert_eq!(is, should, "R{register}\n{}", listing());
-    }
-    assert_eq!(run.register(61) as i64, model.status(), "R61\n{}", listing());
-    let memory = instance.memory_ref();
-    let base = memory.writable_base();
-    let bytes: Vec<u8> =
-        [memory.bytes(0, base).unwrap(), memory.bytes(base, memory.size() - base).unwrap()].concat();
-    assert!(bytes == model.memory().all(), "memory differs\n{}", listing());
-    assert_eq!(memory.charged(), model.memory().charged(), "bytes charged\n{}", listing());
-    assert_eq!(instance.gas_used().0, model.gas_used(), "gas\n{}", listing());
-    assert_eq!((host.events, host.now, host.calls), (model_host.events, model_host.now, model_host.calls));
-    instance.end(run);
-    outcome
+    let agreement = compare(verified(module), arguments, settings, &mut slice)
+        .unwrap_or_else(|difference| panic!("{difference}\n{}", asm::disassemble(module)));
+    assert_ne!(agreement.outcome, Outcome::OutOfSteps, "{}", asm::disassemble(module));
+    coverage.executed.extend(agreement.executed);
+    coverage.trapped.extend(agreement.trapped);
+    agreement.outcome
 }
