@@ -239,8 +239,7 @@ fn a_loop_may_turn_more_values_than_there_are_registers() {
 fn calls_with_the_most_arguments_work() {
     let params = vec!["i64"; 255].join(", ");
     let typed = (0..255).map(|n| format!("v{n}: i64")).collect::<Vec<_>>().join(", ");
-    let args = (0..255).map(|n| format!("v{n}")).collect::<Vec<_>>();
-    let mut turned = args.clone();
+    let mut turned = (0..255).map(|n| format!("v{n}")).collect::<Vec<_>>();
     turned.reverse();
     let text = format!(
         "fir \"most\"\nfunc f0 \"outer\"({params}) -> i64 source 0 {{\nb0({typed}):\n  v255: i64 = call f1({})\n  return v255\n}}\n\

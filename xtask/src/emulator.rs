@@ -82,12 +82,12 @@ const CASES: &[Case] = &[
         shows: &["B|level READY\n", "B|PASS\n"],
     },
     Case {
-        name: "an_archive_without_documents_ends_at_once",
+        name: "an_archive_without_documents_is_refused",
         command_line: "",
         archive: Initrd::Empty,
         memory: "128M",
-        status: SUCCESS,
-        shows: &["B|PASS\n"],
+        status: FAILURE,
+        shows: &["B|there is no document to run", "B|FAIL\n"],
     },
     Case {
         name: "a_damaged_archive_is_refused",
