@@ -265,3 +265,17 @@ fn unfinished_targets_say_that_they_are_not_supported() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("not supported yet"), "{}", err(&output));
 }
+
+#[test]
+fn the_session_in_the_readme_is_what_the_command_prints() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let session = readme.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let output = flux(MAIN_JOB);
+    let printed = err(&output) + &out(&output);
+    let mut lines = printed.lines();
+    for line in session.lines().filter(|line| *line != "…") {
+        assert!(lines.any(|printed| printed == line), "the README shows, and the command does not print: {line}");
+    }
+    let sensor = readme.split("```markdown\n").nth(1).and_then(|rest| rest.split("```").next());
+    assert_eq!(sensor, Some(SENSOR));
+}
