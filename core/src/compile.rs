@@ -5,7 +5,7 @@ use flux_fluxc::fir;
 use flux_fluxc::lang::syntax::ast::Optimize;
 pub use flux_fluxc::lang::syntax::ast::Target;
 use flux_fluxc::span::SourceId;
-use flux_fluxc::{Level, Options};
+use flux_fluxc::{Level, Options, Outline};
 use flux_isa::Module;
 
 use crate::error::Error;
@@ -26,6 +26,8 @@ pub struct Outcome {
     pub dropped: usize,
     /// Figures.
     pub stats: Stats,
+    /// Agents, their requests, and what they send.
+    outline: Outline,
 }
 
 impl Outcome {
@@ -94,7 +96,21 @@ pub fn document(source: &Source, level: Level) -> Outcome {
         errors: compiled.errors as usize,
         dropped: compiled.dropped as usize,
         stats: compiled.stats,
+        outline: compiled.outline,
     }
+}
+
+/// Compiles the documents of one run, and warns of messages to agents that none of them defines.
+#[must_use]
+pub fn documents(sources: &[Source], level: Level) -> Vec<Outcome> {
+    let mut outcomes: Vec<Outcome> = sources.iter().map(|source| document(source, level)).collect();
+    let outlines: Vec<&Outline> = outcomes.iter().map(|outcome| &outcome.outline).collect();
+    let warnings = flux_fluxc::check_targets(&outlines);
+    for (outcome, rows) in outcomes.iter_mut().zip(warnings) {
+        outcome.diagnostics.extend(rows);
+        outcome.diagnostics.sort_by_key(|row| row.span.start);
+    }
+    outcomes
 }
 
 /// Text of one stage of the compiler.

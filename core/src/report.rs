@@ -44,7 +44,7 @@ pub fn render(name: &str, source: &[u8], diagnostics: &[Diagnostic], style: Styl
             .primary_title(clean(&diagnostic.message))
             .id(code.as_str())
             .element(window.primary(name, diagnostic));
-        for label in &diagnostic.secondary {
+        for label in diagnostic.secondary.iter().filter(|label| !window.covers(label.span)) {
             let far = Window::around(text, &table, label.span);
             group = group.element(far.context(name, label.span, &label.text));
         }
@@ -129,10 +129,21 @@ impl Window {
         if !diagnostic.label.is_empty() {
             annotation = annotation.label(clean(&diagnostic.label));
         }
-        Snippet::source(self.text.clone())
+        let mut snippet = Snippet::source(self.text.clone())
             .line_start(self.first_line)
             .path(name.to_owned())
-            .annotation(annotation)
+            .annotation(annotation);
+        for label in diagnostic.secondary.iter().filter(|label| self.covers(label.span)) {
+            snippet = snippet.annotation(
+                AnnotationKind::Context.span(self.range(label.span)).label(clean(&label.text)),
+            );
+        }
+        snippet
+    }
+
+    /// Tells whether a span lies in the lines that are shown.
+    fn covers(&self, span: Span) -> bool {
+        (span.start as usize).checked_sub(self.start).is_some_and(|at| at < self.text.len())
     }
 
     fn context(
@@ -253,6 +264,17 @@ mod tests {
         assert!(text.contains("a.flux.md:2:4"), "{text}");
         assert!(text.contains("1. Rea temperature") && text.contains("^^^^"), "{text}");
         assert!(text.contains("write `Read`"), "{text}");
+    }
+
+    #[test]
+    fn labels_on_the_line_of_the_mistake_are_drawn_in_one_snippet() {
+        let near = sample().secondary(Span::new(8, 10), "near");
+        let text = render("a.flux.md", b"## Loop\n1. Rea temperature\n", &[near], Style::Plain);
+        assert!(text.contains("near"), "{text}");
+        assert_eq!(text.matches("a.flux.md:2").count(), 1, "{text}");
+        let far = sample().secondary(Span::new(0, 7), "far");
+        let text = render("a.flux.md", b"## Loop\n1. Rea temperature\n", &[far], Style::Plain);
+        assert!(text.contains("far") && text.contains("## Loop"), "{text}");
     }
 
     #[test]

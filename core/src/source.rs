@@ -17,13 +17,19 @@ use crate::error::Error;
 pub struct Source {
     /// Path as the user gave it.
     pub path: PathBuf,
-    /// File name without folders: what diagnostics and traps call it.
+    /// File name without folders: what traps call it.
     pub name: String,
     /// Contents.
     pub bytes: Vec<u8>,
 }
 
 impl Source {
+    /// The path as the user gave it: what diagnostics call the document.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// Reads a FLUX.MD document of at most 16 MiB.
     ///
     /// # Errors

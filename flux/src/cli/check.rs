@@ -14,25 +14,26 @@ use super::terminal::Terminal;
 pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, Error> {
     let mut faulty = false;
     let mut json = Vec::new();
+    let mut sources = Vec::new();
     for file in files {
-        let source = match Source::document(file) {
-            Ok(source) => source,
+        match Source::document(file) {
+            Ok(source) => sources.push(source),
             // One file that can't be read does not keep the others from being checked.
             Err(error) if files.len() > 1 => {
                 terminal.error(error.code(), &error.to_string());
                 faulty = true;
-                continue;
             }
             Err(error) => return Err(error),
-        };
-        let compiled = compile::document(&source, Level::default());
+        }
+    }
+    for (source, compiled) in sources.iter().zip(compile::documents(&sources, Level::default())) {
         faulty |= compiled.errors > 0;
         if terminal.format == Format::Json {
-            json.extend(report::to_json(&source.name, &source.bytes, &compiled.diagnostics));
+            json.extend(report::to_json(&source.shown(), &source.bytes, &compiled.diagnostics));
         } else {
-            show(&source, &compiled.diagnostics, terminal);
+            show(source, &compiled.diagnostics, terminal);
             more(compiled.dropped, terminal);
-            verdict(&source, &compiled, terminal);
+            verdict(source, &compiled, terminal);
         }
     }
     if terminal.format == Format::Json {
@@ -46,19 +47,19 @@ pub(crate) fn show(source: &Source, diagnostics: &[Diagnostic], terminal: &Termi
     match terminal.format {
         Format::Table => {
             terminal.print_error(&report::render(
-                &source.name,
+                &source.shown(),
                 &source.bytes,
                 diagnostics,
                 terminal.diagnostic_style(),
             ));
         }
         Format::Json | Format::Ndjson => {
-            for row in report::to_json(&source.name, &source.bytes, diagnostics) {
+            for row in report::to_json(&source.shown(), &source.bytes, diagnostics) {
                 terminal.print(&format!("{}\n", serde_json::json!(row)));
             }
         }
         Format::Tsv | Format::Quiet => {
-            for row in report::to_json(&source.name, &source.bytes, diagnostics) {
+            for row in report::to_json(&source.shown(), &source.bytes, diagnostics) {
                 if terminal.format == Format::Tsv {
                     let place = &row.place;
                     terminal.print(&format!(
@@ -91,9 +92,9 @@ fn verdict(source: &Source, compiled: &Compiled, terminal: &Terminal) {
     match compiled.errors {
         0 => {
             let agents: Vec<&str> = compiled.modules.iter().map(|module| module.meta.name.as_str()).collect();
-            terminal.say(&format!("{}: ok ({}){tail}", source.name, agents.join(", ")));
+            terminal.say(&format!("{}: ok ({}){tail}", source.shown(), agents.join(", ")));
         }
-        1 => terminal.say(&format!("{}: 1 error{tail}", source.name)),
-        n => terminal.say(&format!("{}: {n} errors{tail}", source.name)),
+        1 => terminal.say(&format!("{}: 1 error{tail}", source.shown())),
+        n => terminal.say(&format!("{}: {n} errors{tail}", source.shown())),
     }
 }
