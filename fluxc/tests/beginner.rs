@@ -180,3 +180,22 @@ fn stopping_another_agent_is_not_confused_with_stopping() {
     assert_eq!(told("1. Stop"), "");
     assert!(told("1. Stop worker").starts_with("E0499 `Stop worker`, for another agent, cannot be compiled yet"));
 }
+
+#[test]
+fn one_parameter_gets_one_message() {
+    let state = "## State\n- total: f64 = 0";
+    let source = agent("test", &format!("{state}\n## Loop\n1. Log \"{{totl}}\"\n2. Set total to 1"));
+    assert_eq!(rows(&source).iter().map(|row| row.code.to_string()).collect::<Vec<_>>(), ["E0510"]);
+    assert_eq!(
+        rows(&source)[0].hint.as_ref().map(|hint| hint.text.as_str()),
+        Some("did you mean `total`?")
+    );
+    let typed = agent("test", &format!("{state}\n## Loop\n1. Set total to totl + 0.5"));
+    assert_eq!(rows(&typed).iter().map(|row| row.code.to_string()).collect::<Vec<_>>(), ["W0501"]);
+}
+
+#[test]
+fn a_name_from_a_step_that_was_not_understood_is_not_reported_again() {
+    let text = told("1. Read x from ADC channel two\n2. Log \"{x}\"");
+    assert!(text.starts_with("E0302") && !text.contains("E0510"), "{text}");
+}

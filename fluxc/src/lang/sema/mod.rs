@@ -65,9 +65,12 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
         literals: Vec::new(),
         shown: Vec::new(),
         carried: Vec::new(),
+        meant: HashMap::new(),
+        misread: false,
         call_marks: Vec::new(),
         body_number: 0,
     };
+    checker.misread = checker.sink.has_errors();
     checker.refuse_what_comes_later(document);
     checker.declare_items(document);
     checker.function_bodies(document);
@@ -186,6 +189,10 @@ struct Checker<'a, 's> {
     shown: Vec<ExprId>,
     /// Types of values in messages, and where.
     carried: Vec<(TypeId, Span)>,
+    /// By place of a parameter the defined name that it resembles.
+    meant: HashMap<u32, &'s str>,
+    /// Whether parts of the document were not understood before names were looked at.
+    misread: bool,
     /// Per function the number of the last body that calls it.
     call_marks: Vec<u32>,
     body_number: u32,

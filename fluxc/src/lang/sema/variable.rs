@@ -186,7 +186,23 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn check_parameter(&mut self, name: &str, span: Span, ty: TypeId) {
+        let near = self.meant.get(&span.start).copied();
+        if let Some(near) = near
+            && self.get(ty) != Err(Open::Any)
+        {
+            self.report(
+                Diagnostic::new(
+                    codes::PARAMETER_NEAR_NAME,
+                    span,
+                    format!("`{name}` is taken for a parameter, but `{near}` is defined"),
+                )
+                .label("given at run time with `--set`")
+                .replace(format!("did you mean `{near}`?"), span, near),
+            );
+        }
         match self.get(ty) {
+            // The step that defines it may be one of those that were not understood.
+            Err(Open::Any) if self.misread && near.is_none() => {}
             Ok(
                 Type::Bool
                 | Type::Int(IntKind::I64)
@@ -196,15 +212,18 @@ impl<'s> Checker<'_, 's> {
                 | Type::Error,
             )
             | Err(Open::Integer | Open::Float) => {}
-            Err(Open::Any) => self.report(
-                Diagnostic::new(
+            Err(Open::Any) => {
+                let row = Diagnostic::new(
                     codes::TYPE_UNKNOWN,
                     span,
                     format!("`{name}` is not defined, and nothing tells its type as a parameter"),
                 )
-                .label("no name of this section, no State, no Config")
-                .hint(format!("say what it is in `## Config`: `- {name}: f64`")),
-            ),
+                .label("no name of this section, no State, no Config");
+                self.report(match near {
+                    Some(near) => row.replace(format!("did you mean `{near}`?"), span, near),
+                    None => row.hint(format!("say what it is in `## Config`: `- {name}: f64`")),
+                });
+            }
             Ok(_) => {
                 let found = self.type_name(ty);
                 self.report(
@@ -221,7 +240,7 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// Warns of parameters that look like a slip of the pen.
+    /// Finds parameters that look like a slip of the pen.
     pub(super) fn suggest_names(&mut self, locals: &[&'s str], defined: &[&'s str]) {
         let Some(agent) = self.program.agents.len().checked_sub(1) else { return };
         let count = self.program.agents.get(agent).map_or(0, |agent| agent.params.len());
@@ -235,15 +254,7 @@ impl<'s> Checker<'_, 's> {
             }
             let near = nearest(name, defined.iter().chain(locals).copied().filter(|other| *other != name));
             if let Some(near) = near {
-                self.report(
-                    Diagnostic::new(
-                        codes::PARAMETER_NEAR_NAME,
-                        span,
-                        format!("`{name}` is taken for a parameter, but `{near}` is defined"),
-                    )
-                    .label("given at run time with `--set`")
-                    .replace(format!("did you mean `{near}`?"), span, near),
-                );
+                self.meant.insert(span.start, near);
             }
         }
     }
