@@ -41,6 +41,14 @@ macro_rules! calls {
             pub const fn number(self) -> u64 {
                 self as u64
             }
+
+            /// Its row of the table.
+            pub const fn info(self) -> &'static SyscallInfo {
+                match self { $(Self::$variant => &const { SyscallInfo {
+                    call: Syscall::$variant, name: $name, arguments: &[$($arg),*],
+                    capability: calls!(@cap $($cap)?), meaning: $meaning,
+                } },)* }
+            }
         }
     };
 }
@@ -73,10 +81,52 @@ calls! {
     602 Ioctl "IOCTL" ["handle", "operation", "record"] = "carries an operation on an object that has no number of its own";
     603 Open "OPEN" ["handle", "name"] cap Filesystem = "opens a file or device";
     604 Close "CLOSE" ["handle"] = "closes a file or device";
-    700 HwInfo "HW_INFO" ["item"] = "what the hardware layer found";
+    700 HwInfo "HW_INFO" ["item", "buffer", "size"] = "what the hardware layer found";
     701 HwConfig "HW_CONFIG" ["handle", "item", "value"] cap Hardware = "changes the hardware's configuration";
     800 Info "INFO" ["item"] = "kernel version, uptime, counters";
     801 Log "LOG" ["level", "text"] = "one structured log record";
+}
+
+/// Types of memory that ALLOC takes.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[repr(u8)]
+pub enum MemoryType {
+    /// The kernel's own.
+    Kernel = 0,
+    /// Data of a program.
+    User = 1,
+    /// Registers and buffers of a device.
+    Device = 2,
+    /// Module files.
+    Bytecode = 3,
+    /// State of an agent.
+    Agent = 4,
+    /// Native code.
+    Compiled = 5,
+}
+
+impl MemoryType {
+    /// Every type in the order of the numbers.
+    pub const ALL: [Self; 6] =
+        [Self::Kernel, Self::User, Self::Device, Self::Bytecode, Self::Agent, Self::Compiled];
+
+    /// The type with this number, if there is one.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Kernel),
+            1 => Some(Self::User),
+            2 => Some(Self::Device),
+            3 => Some(Self::Bytecode),
+            4 => Some(Self::Agent),
+            5 => Some(Self::Compiled),
+            _ => None,
+        }
+    }
+
+    /// Its number.
+    pub const fn number(self) -> u64 {
+        self as u64
+    }
 }
 
 #[cfg(test)]
@@ -88,7 +138,16 @@ mod tests {
         assert_eq!(SYSCALLS.len(), 31);
         for row in SYSCALLS {
             assert_eq!(Syscall::from_number(row.call.number()), Some(row.call));
+            assert_eq!(row.call.info().name, row.name);
         }
         assert_eq!(Syscall::from_number(106), None);
+    }
+
+    #[test]
+    fn numbers_of_memory_types_lead_back() {
+        for (number, kind) in (0..).zip(MemoryType::ALL) {
+            assert_eq!((kind.number(), MemoryType::from_number(number)), (number, Some(kind)));
+        }
+        assert_eq!(MemoryType::from_number(6), None);
     }
 }
