@@ -123,9 +123,12 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     }
 
     /// Ends an operation of the agent page that was refused: a trap, or a status.
-    fn refuse(&mut self, status: Status, what: &str) -> HostOutcome {
+    fn refuse(&mut self, status: Status, handle: u64, what: &str) -> HostOutcome {
         let reason = alloc::format!("{what}: {}, {}", crate::context::refusal(status), status.name());
         match refused(status) {
+            Some(TrapKind::Capability) if self.sys.is_revoked(self.context.id, Handle::from_word(handle)) => {
+                self.trap(TrapKind::Revoked, reason)
+            }
             Some(kind) => self.trap(kind, reason),
             None => self.failed(status, reason),
         }
@@ -190,7 +193,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     fn not_taken(&mut self, kind: MessageType, target: u64, form: &Form, status: Status) -> HostOutcome {
         if refused(status).is_some() {
             let what = self.what(kind, target, form);
-            return self.refuse(status, &what);
+            return self.refuse(status, target, &what);
         }
         let describe = if kind == MessageType::Event { marshal::describe_event } else { marshal::describe };
         let call = describe(&self.shared.buffer, &form.arguments);
@@ -256,7 +259,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             }
             Err(status) if refused(status).is_some() => {
                 let what = self.what(message, target, &form);
-                self.refuse(status, &what)
+                self.refuse(status, target, &what)
             }
             Err(status) => {
                 // Shown as sent: without a request in the kernel, it ends in its ERROR at once.
@@ -387,7 +390,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 self.context.counters.sent.add(MessageType::Barrier);
                 self.suspend(Wait::Barrier)
             }
-            Err(status) => self.refuse(status, &what()),
+            Err(status) => self.refuse(status, 0, &what()),
         }
     }
 
@@ -411,7 +414,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                     let text = alloc::format!("{text}: {} ({})", status.meaning(), status.name());
                     self.context.log(self.sys, self.shared, LogLevel::Warning, &text);
                 }
-                self.refuse(status, &text)
+                self.refuse(status, topic, &text)
             }
         }
     }

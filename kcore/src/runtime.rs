@@ -143,6 +143,9 @@ pub trait Syscalls {
         rights: Rights,
     ) -> Result<Grant, Status>;
 
+    /// Whether the caller held `handle` once and it was revoked or moved since. O(1).
+    fn is_revoked(&self, caller: AgentId, handle: Handle) -> bool;
+
     /// Derives from `parent` a handle for `to` that holds `narrower`.
     ///
     /// # Errors

@@ -16,13 +16,14 @@ use flux_abi::status::Status;
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::{DeviceBus, HardwareInfo, Stream};
 use flux_kcore::agent_state::AgentState;
-use flux_kcore::capability::{Extent, Grant, Handle, Rights};
+use flux_kcore::capability::{CapabilityError, Extent, Grant, Handle, Rights};
 use flux_kcore::dead_letter::DeadReason;
 use flux_kcore::id::{AgentId, RequestId, TimerId, TopicId};
 use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{Arrival, BarrierStep, Delivery, Syscalls};
 use flux_kcore::shard::Shard;
 use flux_kcore::time::{Span, Time};
+use flux_vm::Program;
 
 use crate::compile::CompileService;
 use crate::devices::DeviceTable;
@@ -62,6 +63,8 @@ pub(crate) enum Pending {
 pub(crate) struct Known {
     pub(crate) name: Arc<str>,
     pub(crate) capabilities: CapabilitySet,
+    /// What it runs, unless it is part of the kernel.
+    pub(crate) program: Option<Arc<Program>>,
 }
 
 /// See the module.
@@ -246,6 +249,10 @@ impl Syscalls for Core {
         rights: Rights,
     ) -> Result<Grant, Status> {
         Ok(self.shard.capabilities().check(caller, handle, kind, rights)?)
+    }
+
+    fn is_revoked(&self, caller: AgentId, handle: Handle) -> bool {
+        self.shard.capabilities().inspect(caller, handle) == Err(CapabilityError::Stale)
     }
 
     fn derive(

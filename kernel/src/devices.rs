@@ -31,6 +31,17 @@ pub enum OpenError {
     Full(usize),
 }
 
+impl OpenError {
+    /// The status that a program sees.
+    pub const fn status(&self) -> Status {
+        match self {
+            Self::Address(_) => Status::Invalid,
+            Self::Device(error) => error.status(),
+            Self::Full(_) => Status::Busy,
+        }
+    }
+}
+
 /// What is behind a number.
 #[derive(Debug)]
 enum Door {

@@ -119,18 +119,20 @@ impl KernelError {
 pub struct Refusal {
     /// What R61 shows.
     pub status: Status,
+    /// What R16 shows: the bytes needed where a buffer was too small, else 0.
+    pub value: u64,
     /// What happened, where more can be said than the status.
     pub error: Option<Box<KernelError>>,
 }
 
 impl From<Status> for Refusal {
     fn from(status: Status) -> Self {
-        Self { status, error: None }
+        Self { status, value: 0, error: None }
     }
 }
 
 impl From<KernelError> for Refusal {
     fn from(error: KernelError) -> Self {
-        Self { status: error.status(), error: Some(Box::new(error)) }
+        Self { status: error.status(), value: 0, error: Some(Box::new(error)) }
     }
 }

@@ -5,7 +5,7 @@
 //! # Invariants
 //! 1. The caller is the agent that the kernel runs; no operand names it.
 //! 2. A handle that the caller does not hold, or that lacks the right, is a CAPABILITY trap for an
-//!    instruction and DENIED for a system call.
+//!    instruction, a handle that was revoked is a REVOKED trap, and both are DENIED for a system call.
 //! 3. What this platform lacks answers NOTFOUND: a defined result, never a pretended success.
 
 use alloc::string::String;
@@ -24,50 +24,56 @@ use crate::base::Core;
 use crate::devices::DeviceNumber;
 use crate::syscall;
 
-/// What a status makes of an instruction: a missing authority traps, everything else is told.
-fn outcome(result: Result<u64, Status>) -> HostOutcome {
-    match result {
-        Ok(value) => HostOutcome::value(value),
-        Err(Status::Denied) => HostOutcome::Trap(TrapKind::Capability),
-        Err(status) => HostOutcome::status(status),
-    }
-}
-
 impl Host for Core {
     fn call(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
         let Some(caller) = self.current() else { return HostOutcome::Trap(TrapKind::Host) };
-        let [a, b, ..] = call.arguments;
-        match call.opcode {
-            Opcode::Syscall => self.vm_syscall(caller, call, memory),
-            Opcode::IoRead => outcome(self.read_device(caller, a)),
-            Opcode::IoWrite => outcome(self.write_device(caller, a, b, memory)),
+        let [a, b, c, ..] = call.arguments;
+        let result = match call.opcode {
+            Opcode::Syscall => return self.vm_syscall(caller, call, memory),
+            Opcode::IoRead => self.read_device(caller, a),
+            Opcode::IoWrite => self.write_device(caller, a, b, memory),
             Opcode::IoRead8 | Opcode::IoRead16 | Opcode::IoRead32 | Opcode::IoRead64 => {
-                outcome(self.device(caller, a, CapabilityKind::IoRead).and(Err(Status::NotFound)))
+                syscall::registers(self, caller, a, CapabilityKind::IoRead)
             }
             Opcode::IoWrite8 | Opcode::IoWrite16 | Opcode::IoWrite32 | Opcode::IoWrite64 => {
-                outcome(self.device(caller, a, CapabilityKind::IoWrite).and(Err(Status::NotFound)))
+                syscall::registers(self, caller, a, CapabilityKind::IoWrite)
             }
             // Every device here answers when it is read, so there is always something to read.
-            Opcode::Poll => outcome(self.device(caller, a, CapabilityKind::IoRead).map(|_| 1)),
-            Opcode::Info => outcome(self.info(u64::from(call.immediate))),
-            Opcode::Query => outcome(self.query(caller, a, call.immediate)),
-            Opcode::CapCheck => outcome(Ok(u64::from(self.covers(caller, a, b)))),
-            Opcode::CapGrant => outcome(self.grant(caller, a, b)),
-            Opcode::CapRevoke => outcome(self.revoke(caller, Handle::from_word(a)).map(|()| 0)),
-            Opcode::Spawn => {
-                outcome(syscall::spawn(self, caller, a, b, memory).map_err(|refusal| refusal.status))
-            }
-            Opcode::Suspend => outcome(self.managed(caller, a).and_then(|agent| self.hold(agent))),
-            Opcode::Resume | Opcode::SysWake => {
-                outcome(self.managed(caller, a).and_then(|agent| self.unhold(agent)))
-            }
-            Opcode::Signal => outcome(self.managed(caller, a).and_then(|agent| self.signal(agent, b))),
-            Opcode::Recv => outcome(syscall::receive(self, caller, a, b, memory)),
+            Opcode::Poll => self.device(caller, a, CapabilityKind::IoRead).map(|_| 1),
+            Opcode::Ioctl => syscall::ioctl(self, caller, [a, b, c]),
+            Opcode::Mmap => self
+                .check(caller, Handle::from_word(a), CapabilityKind::Memory, Rights::USE)
+                .and_then(|_| syscall::map_new(b, memory)),
+            Opcode::Info => self.info(u64::from(call.immediate)),
+            Opcode::Query => self.query(caller, a, call.immediate),
+            Opcode::CapCheck => Ok(u64::from(self.covers(caller, a, b))),
+            Opcode::CapGrant => self.grant(caller, a, b),
+            Opcode::CapRevoke => self.revoke(caller, Handle::from_word(a)).map(|()| 0),
+            Opcode::Spawn => syscall::spawn(self, caller, a, b, memory).map_err(|refusal| refusal.status),
+            Opcode::Suspend => self.managed(caller, a).and_then(|agent| self.hold(agent)),
+            Opcode::Resume | Opcode::SysWake => self.managed(caller, a).and_then(|agent| self.unhold(agent)),
+            Opcode::Signal => self.managed(caller, a).and_then(|agent| self.signal(agent, b)),
+            Opcode::Recv => syscall::receive(self, caller, a, b, memory),
             // Without a debugger there is nobody to stop for.
-            Opcode::Debug => HostOutcome::value(0),
-            _ => HostOutcome::status(Status::NotFound),
+            Opcode::Debug => Ok(0),
+            _ => Err(Status::NotFound),
+        };
+        match result {
+            Ok(value) => HostOutcome::value(value),
+            Err(Status::Denied) => HostOutcome::Trap(self.denied(caller, handles(call))),
+            Err(status) => HostOutcome::status(status),
         }
     }
+}
+
+/// The handles among the arguments of an instruction.
+fn handles(call: &HostCall) -> &[u64] {
+    let handles = match call.opcode {
+        Opcode::CapGrant => call.arguments.get(..2),
+        Opcode::Info | Opcode::Recv | Opcode::Debug => None,
+        _ => call.arguments.get(..1),
+    };
+    handles.unwrap_or_default()
 }
 
 /// Signals that an agent may be sent.
@@ -75,13 +81,22 @@ const SIGNAL_STOP: u64 = 15;
 const SIGNAL_KILL: u64 = 9;
 
 impl Core {
+    /// The trap of an instruction that was refused for want of authority.
+    fn denied(&self, caller: AgentId, handles: &[u64]) -> TrapKind {
+        if handles.iter().any(|word| self.is_revoked(caller, Handle::from_word(*word))) {
+            TrapKind::Revoked
+        } else {
+            TrapKind::Capability
+        }
+    }
+
     fn vm_syscall(&mut self, caller: AgentId, call: &HostCall, memory: &mut Memory) -> HostOutcome {
         let [number, arguments @ ..] = call.arguments;
         match syscall::dispatch(self, caller, number, arguments, memory) {
             Ok(syscall::Answer::Value(value)) => HostOutcome::value(value),
             Ok(syscall::Answer::Wait) => HostOutcome::Suspend,
             Ok(syscall::Answer::Fault(kind)) => HostOutcome::Trap(kind),
-            Err(refusal) => HostOutcome::status(refusal.status),
+            Err(refusal) => HostOutcome::Done { value: refusal.value, status: refusal.status },
         }
     }
 
@@ -124,7 +139,7 @@ impl Core {
     }
 
     /// Keeps what a device said for the run that meets the failure, see `Syscalls::device_fault`.
-    fn keep_fault(&mut self, caller: AgentId, (status, what): (Status, String)) -> Status {
+    pub(crate) fn keep_fault(&mut self, caller: AgentId, (status, what): (Status, String)) -> Status {
         self.fault = Some((caller, what));
         status
     }

@@ -106,7 +106,11 @@ impl Core {
             Status::Exists => KernelError::NameTaken { name: name.clone() },
             status => KernelError::Register { name: name.clone(), status },
         })?;
-        let known = Known { name: Arc::from(name.as_str()), capabilities: module.capabilities };
+        let known = Known {
+            name: Arc::from(name.as_str()),
+            capabilities: module.capabilities,
+            program: Some(Arc::clone(&wanted.program)),
+        };
         let launch = Launch {
             name: Arc::clone(&known.name),
             document: Arc::from(wanted.document.as_str()),

@@ -2,54 +2,17 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 #![allow(clippy::arithmetic_side_effects, reason = "an overflow in a test fails the test")]
 
+mod support;
+
 use flux_abi::capability::CapabilityKind;
-use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_abi::syscall::{SYSCALLS, Syscall};
-use flux_hal::SimBus;
-use flux_kcore::capability::{Grant, Object, Rights};
+use flux_kcore::capability::Grant;
 use flux_kcore::id::AgentId;
-use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Wake};
-use flux_kcore::sched::Gas;
-use flux_kcore::time::Span;
-use flux_kernel::compile::{CompileError, Compiled};
+use flux_kernel::Kernel;
 use flux_kernel::user_memory::{NativeMemory, UserMemory, Words, words};
-use flux_kernel::{ClockMode, Core, CoreConfig, Kernel};
 use proptest::prelude::*;
-
-/// Agents that never do anything.
-struct Still;
-
-impl AgentRuntime<Core> for Still {
-    type Image = ();
-
-    fn start(&mut self, _: &mut Core, _: AgentId, (): ()) -> Result<Wake, Status> {
-        Ok(Wake::Stay)
-    }
-
-    fn event(&mut self, _: &mut Core, _: AgentId, _: Event) -> Wake {
-        Wake::Stay
-    }
-
-    fn run(&mut self, _: &mut Core, _: AgentId, _: Gas) -> Step {
-        Step::Blocked
-    }
-
-    fn end(&mut self, _: &mut Core, _: AgentId, _: Exit) {}
-}
-
-/// A document whose text is `agents NAME…` gives a module for each name.
-fn compiler(source: &[u8], _name: &str) -> Result<Compiled, CompileError> {
-    let text = String::from_utf8_lossy(source);
-    let names = text.split_whitespace().skip(1);
-    let module = |name: &str| {
-        let text = format!(
-            ".name \"{name}\"\n.memory 65536\n.gas 1000\n.period 1000000000\n.export loop \"\" function @l\n.function l\nRET\n"
-        );
-        flux_isa::asm::assemble(&text).unwrap()
-    };
-    Ok(Compiled { modules: names.map(module).collect(), diagnostics: Vec::new() })
-}
+use support::Still;
 
 struct Caller {
     kernel: Kernel<Still>,
@@ -59,16 +22,7 @@ struct Caller {
 }
 
 fn caller(grant: Grant) -> Caller {
-    let config = CoreConfig {
-        seed: 1,
-        delay: Span::ZERO,
-        level: LogLevel::Debug,
-        devices: Box::new(SimBus::new(1)),
-        compiler: Box::new(compiler),
-        hardware: None,
-    };
-    let imager = Box::new(|_: &flux_kernel::Launch| Ok(()));
-    let mut kernel = Kernel::new(config, ClockMode::Simulated, Gas::SLICE, Still, imager).unwrap();
+    let mut kernel = support::kernel(&[], None);
     let (_, agent, root) = kernel.native_process("caller", grant).unwrap();
     Caller { kernel, agent, root: root.word(), memory: NativeMemory::new() }
 }
@@ -105,27 +59,6 @@ impl Caller {
     fn execute(&mut self, module: u64) -> Result<u64, Status> {
         let record = self.place(&words(&[module, self.root, 0, 0, 0, 0, 0, 0]));
         self.call(Syscall::BcExec, [self.root, module, record, 0])
-    }
-}
-
-#[test]
-fn every_call_with_a_capability_kind_is_denied_without_a_handle() {
-    for row in SYSCALLS {
-        let mut none = caller(Grant::new(CapabilityKind::Memory, Object::Kind, Rights::NONE));
-        let at = none.place(&[0; 64]);
-        if row.capability.is_some() {
-            for handle in [0, 1, u64::MAX, none.root] {
-                // A send checks its payload first, whose absence says nothing of anybody else.
-                let refused = none.call(row.call, [handle, at, 8, 0]);
-                let allowed = [Err(Status::Denied), Err(Status::Invalid)];
-                let first = if matches!(row.call, Syscall::A2aSend | Syscall::A2aBroadcast) { 2 } else { 1 };
-                assert!(
-                    allowed[..first].contains(&refused) || row.call == Syscall::A2aRecv,
-                    "{} {refused:?}",
-                    row.name
-                );
-            }
-        }
     }
 }
 
@@ -205,28 +138,6 @@ fn an_agent_gets_no_handle_that_its_starter_does_not_have() {
     let error = caller.kernel.start_pending().unwrap_err().to_string();
     assert_eq!(error, "agent greedy can't be given DEBUG: a capability or right is missing (DENIED)");
     assert_eq!(caller.kernel.living(), 0);
-}
-
-#[test]
-fn what_this_kernel_lacks_is_not_found() {
-    let mut caller = caller(Grant::ROOT);
-    let root = caller.root;
-    for call in [
-        Syscall::Emit,
-        Syscall::Devcode,
-        Syscall::Open,
-        Syscall::Mmap,
-        Syscall::Mprotect,
-        Syscall::HwConfig,
-        Syscall::BcDump,
-    ] {
-        assert_eq!(caller.call(call, [root, 0, 0, 0]), Err(Status::NotFound), "{call:?}");
-    }
-    assert_eq!(caller.call(Syscall::Getpid, [0; 4]), Ok(2));
-    assert_eq!(caller.call(Syscall::Info, [2, 0, 0, 0]), Ok(1));
-    assert_eq!(caller.call(Syscall::Info, [99, 0, 0, 0]), Err(Status::Invalid));
-    assert_eq!(caller.call(Syscall::HwInfo, [0; 4]), Err(Status::NotFound));
-    assert_eq!(caller.call(Syscall::Exit, [0; 4]), Err(Status::Invalid));
 }
 
 proptest! {

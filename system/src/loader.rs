@@ -102,7 +102,7 @@ impl Loader<'_> {
         let offered = source.len().saturating_mul(OUTPUT_FACTOR).saturating_add(OUTPUT_BASE);
         let (first, needed) = self.compile_into(name, source, offered);
         let result = match first {
-            Err(Refusal { status: Status::Overflow, error: None }) => {
+            Err(Refusal { status: Status::Overflow, error: None, .. }) => {
                 self.kernel.take_diagnostics();
                 self.compile_into(name, source, usize::try_from(needed).unwrap_or(usize::MAX)).0
             }

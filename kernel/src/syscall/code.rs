@@ -1,0 +1,179 @@
+//! System calls over code: modules, agents made from them, the compile service.
+
+use alloc::string::{String, ToString as _};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use flux_abi::capability::CapabilityKind;
+use flux_abi::limits::{DOCUMENT_BYTES, MODULE_BYTES};
+use flux_abi::status::Status;
+use flux_kcore::capability::{Grant, Handle, Object, Rights};
+use flux_kcore::id::AgentId;
+use flux_kcore::runtime::Syscalls as _;
+use flux_vm::Program;
+
+use super::{MOST_TEXT, bytes_out};
+use crate::base::Core;
+use crate::error::{KernelError, Refusal};
+use crate::modules::ModuleNumber;
+use crate::user_memory::{UserMemory, Words, words};
+use crate::wiring::Execution;
+
+pub(super) fn load(
+    core: &mut Core,
+    caller: AgentId,
+    bytes: u64,
+    size: u64,
+    memory: &dyn UserMemory,
+) -> Result<u64, Refusal> {
+    if size > MODULE_BYTES as u64 {
+        return Err(Status::Overflow.into());
+    }
+    let bytes = memory.read(bytes, size)?;
+    let number = core.modules.load(bytes)?;
+    let rights = Rights::USE.with(Rights::GRANT);
+    let handle = core.mint(caller, Grant::new(CapabilityKind::Spawn, Object::Module(number.0), rights))?;
+    Ok(handle.word())
+}
+
+fn module_of(core: &Core, caller: AgentId, word: u64) -> Result<Arc<Program>, Status> {
+    let grant = core.check(caller, Handle::from_word(word), CapabilityKind::Spawn, Rights::USE)?;
+    let Object::Module(number) = grant.object else { return Err(Status::Invalid) };
+    core.modules.get(ModuleNumber(number)).map(Arc::clone).ok_or(Status::NotFound)
+}
+
+fn text(memory: &(impl UserMemory + ?Sized), at: u64, length: u64) -> Result<String, Status> {
+    if length > MOST_TEXT {
+        return Err(Status::Overflow);
+    }
+    let bytes = memory.read(at, length)?;
+    core::str::from_utf8(bytes).map(String::from).map_err(|_| Status::Invalid)
+}
+
+/// Starts an agent from a module handle and the record at `record` (0: none); its handle.
+pub(crate) fn spawn<M: UserMemory + ?Sized>(
+    core: &mut Core,
+    caller: AgentId,
+    module: u64,
+    record: u64,
+    memory: &M,
+) -> Result<u64, Refusal> {
+    let program = module_of(core, caller, module)?;
+    let execution = if record == 0 {
+        Execution {
+            program,
+            name: None,
+            document: String::from("module"),
+            parameters: Vec::new(),
+            grants: Handle::NONE,
+        }
+    } else {
+        let record = Words::<8>::read(memory, record)?;
+        let name = text(memory, record.get(2), record.get(3))?;
+        let block = text(memory, record.get(6), record.get(7))?;
+        let pieces = block.split('\0').filter_map(|piece| piece.split_once('='));
+        Execution {
+            program,
+            name: (!name.is_empty()).then_some(name),
+            document: text(memory, record.get(4), record.get(5))?,
+            parameters: pieces.map(|(name, text)| (name.to_string(), text.to_string())).collect(),
+            grants: Handle::from_word(record.get(1)),
+        }
+    };
+    let agent = core.execute(caller, execution)?;
+    let rights = Rights::MANAGE.with(Rights::WRITE);
+    let handle =
+        core.mint(caller, Grant::new(CapabilityKind::Communicate, Object::Endpoint(agent), rights))?;
+    Ok(handle.word())
+}
+
+/// BC_STATUS: state and counters of an agent, the caller for 0.
+pub(super) fn status(
+    core: &Core,
+    caller: AgentId,
+    agent: u64,
+    [at, size]: [u64; 2],
+    memory: &mut dyn UserMemory,
+) -> Result<u64, Refusal> {
+    let agent = if agent == 0 { caller } else { core.endpoint(caller, agent, Rights::NONE)? };
+    let record = core.shard.agent(agent).ok_or(Status::NotFound)?;
+    let bytes = words(&[
+        record.state() as u64,
+        u64::from(record.queued()),
+        record.memory().used(),
+        record.counters().refused(),
+    ]);
+    bytes_out(&bytes, at, size, memory)
+}
+
+/// Most words of code that BC_DUMP disassembles: the text is made before it is known to fit.
+const MOST_DUMPED: usize = 1 << 20;
+
+/// BC_DUMP: an agent as text, the caller for 0.
+pub(super) fn dump(
+    core: &Core,
+    caller: AgentId,
+    agent: u64,
+    [at, size]: [u64; 2],
+    memory: &mut dyn UserMemory,
+) -> Result<u64, Refusal> {
+    let agent = if agent == 0 { caller } else { core.endpoint(caller, agent, Rights::NONE)? };
+    let record = core.shard.agent(agent).ok_or(Status::NotFound)?;
+    let known = core.known(agent).ok_or(Status::NotFound)?;
+    // An agent of the kernel itself has no bytecode.
+    let program = known.program.as_ref().ok_or(Status::NotFound)?;
+    if program.module().code.len() > MOST_DUMPED {
+        return Err(Status::Overflow.into());
+    }
+    let mut text = alloc::format!("; agent {}, state {}\n", known.name, record.state().name());
+    text.push_str(&flux_isa::asm::disassemble(program.module()));
+    bytes_out(text.as_bytes(), at, size, memory)
+}
+
+/// Documents whose diagnostics are kept until somebody takes them.
+const MOST_DIAGNOSED: usize = 1_024;
+
+/// COMPILE: the modules of a document; how many.
+pub(super) fn compile(core: &mut Core, record_at: u64, memory: &mut dyn UserMemory) -> Result<u64, Refusal> {
+    let record = Words::<8>::read(memory, record_at)?;
+    let length = record.get(1);
+    if length > DOCUMENT_BYTES as u64 {
+        let bytes = usize::try_from(length).unwrap_or(usize::MAX);
+        let error = crate::compile::CompileError::TooLarge { bytes, limit: DOCUMENT_BYTES };
+        return Err(KernelError::Compile(error).into());
+    }
+    let name = text(memory, record.get(2), record.get(3))?;
+    let compiled = {
+        let source = memory.read(record.get(0), length)?;
+        core.compiler.compile(source, &name).map_err(KernelError::Compile)?
+    };
+    let errors = compiled
+        .diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity() == flux_fluxc::diag::Severity::Error)
+        .count();
+    // Agents compile too, and nobody may come to take what was said to them.
+    if core.diagnostics.len() < MOST_DIAGNOSED {
+        core.diagnostics.push((name.clone(), compiled.diagnostics));
+    }
+    if errors > 0 || compiled.modules.is_empty() {
+        return Err(KernelError::Diagnostics { document: name, errors }.into());
+    }
+    let mut output = Vec::new();
+    for module in &compiled.modules {
+        let bytes = module.encode();
+        output.extend_from_slice(&u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_le_bytes());
+        output.extend_from_slice(&bytes);
+        while !output.len().is_multiple_of(8) {
+            output.push(0);
+        }
+    }
+    let count = u64::try_from(compiled.modules.len()).unwrap_or(u64::MAX);
+    let needed = u64::try_from(output.len()).unwrap_or(u64::MAX);
+    memory.write(record_at.saturating_add(48), &words(&[count, needed]))?;
+    if needed > record.get(5) {
+        return Err(Refusal { value: needed, ..Refusal::from(Status::Overflow) });
+    }
+    memory.write(record.get(4), &output)?;
+    Ok(count)
+}
