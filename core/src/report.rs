@@ -134,9 +134,8 @@ impl Window {
             .path(name.to_owned())
             .annotation(annotation);
         for label in diagnostic.secondary.iter().filter(|label| self.covers(label.span)) {
-            snippet = snippet.annotation(
-                AnnotationKind::Context.span(self.range(label.span)).label(clean(&label.text)),
-            );
+            snippet = snippet
+                .annotation(AnnotationKind::Context.span(self.range(label.span)).label(clean(&label.text)));
         }
         snippet
     }

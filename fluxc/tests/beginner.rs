@@ -8,9 +8,7 @@ use flux_fluxc::{Options, check_targets, compile};
 use support::{End, call, codes, diagnostics, library};
 
 fn agent(name: &str, sections: &str) -> String {
-    format!(
-        "# Test\n## Agent\nname: {name}\ncapabilities: COMMUNICATE, IO_READ, IO_WRITE\n{sections}\n"
-    )
+    format!("# Test\n## Agent\nname: {name}\ncapabilities: COMMUNICATE, IO_READ, IO_WRITE\n{sections}\n")
 }
 
 fn rows(source: &str) -> Vec<Diagnostic> {
@@ -133,7 +131,10 @@ fn a_block_without_a_colon_shows_where_it_belongs() {
         ("1. While 1 > 2 Log \"x\"", "1. While 1 > 2: Log \"x\""),
         ("1. If 1 > 2 then Log \"x\"", "1. If 1 > 2: Log \"x\""),
     ] {
-        assert_eq!(told(step), format!("E0302 this step opens a block, but `:` is missing | write `:` | {mended}"));
+        assert_eq!(
+            told(step),
+            format!("E0302 this step opens a block, but `:` is missing | write `:` | {mended}")
+        );
     }
 }
 
@@ -148,7 +149,10 @@ fn a_misspelt_first_word_is_mended_alone() {
         "E0301 no form of step begins with `Print` | did you mean `Log`? | 1. Log \"x\""
     );
     // Another form has other words: an example, and nothing of the user's is replaced.
-    assert!(told("1. Turn on the lamp").ends_with("| for example: Set average to (average * 9 + temperature) / 10 | "));
+    assert!(
+        told("1. Turn on the lamp")
+            .ends_with("| for example: Set average to (average * 9 + temperature) / 10 | ")
+    );
 }
 
 #[test]
@@ -178,7 +182,9 @@ fn a_statement_may_follow_a_block_on_its_line() {
 #[test]
 fn stopping_another_agent_is_not_confused_with_stopping() {
     assert_eq!(told("1. Stop"), "");
-    assert!(told("1. Stop worker").starts_with("E0499 `Stop worker`, for another agent, cannot be compiled yet"));
+    assert!(
+        told("1. Stop worker").starts_with("E0499 `Stop worker`, for another agent, cannot be compiled yet")
+    );
 }
 
 #[test]
@@ -186,10 +192,7 @@ fn one_parameter_gets_one_message() {
     let state = "## State\n- total: f64 = 0";
     let source = agent("test", &format!("{state}\n## Loop\n1. Log \"{{totl}}\"\n2. Set total to 1"));
     assert_eq!(rows(&source).iter().map(|row| row.code.to_string()).collect::<Vec<_>>(), ["E0510"]);
-    assert_eq!(
-        rows(&source)[0].hint.as_ref().map(|hint| hint.text.as_str()),
-        Some("did you mean `total`?")
-    );
+    assert_eq!(rows(&source)[0].hint.as_ref().map(|hint| hint.text.as_str()), Some("did you mean `total`?"));
     let typed = agent("test", &format!("{state}\n## Loop\n1. Set total to totl + 0.5"));
     assert_eq!(rows(&typed).iter().map(|row| row.code.to_string()).collect::<Vec<_>>(), ["W0501"]);
 }
