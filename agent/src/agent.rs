@@ -17,6 +17,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::cmp::Reverse;
 
 use flux_abi::message::MessageType;
@@ -81,6 +82,8 @@ pub(crate) struct Agent {
     /// Gas used before the last reset.
     gas_before: u64,
     fault: Option<String>,
+    /// The last instructions before the fault, if they were recorded.
+    trace: Vec<String>,
     image: Image,
 }
 
@@ -141,8 +144,14 @@ impl Agent {
             told: 0,
             gas_before: 0,
             fault: None,
+            trace: Vec::new(),
             image,
         })
+    }
+
+    /// Records what the agent executes from now on.
+    pub(crate) fn start_trace(&mut self) {
+        self.instance.start_trace();
     }
 
     fn tables(&self) -> &Tables {

@@ -31,6 +31,8 @@ use crate::task::Asked;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) level: LogLevel,
+    /// Agents record what they execute.
+    pub(crate) tracing: bool,
     pub(crate) metrics: Metrics,
     /// Requests made until now, for `#7` in the log.
     pub(crate) requests: u64,

@@ -89,6 +89,8 @@ pub struct AgentReport {
     pub exit: Option<Exit>,
     /// The trap or failure that ended it, as the log reports it.
     pub fault: Option<String>,
+    /// The last instructions before that, oldest first, if it was traced.
+    pub trace: Vec<String>,
 }
 
 /// Statistics of a metric that agents recorded.

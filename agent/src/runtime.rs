@@ -37,6 +37,7 @@ impl Runtime {
         Self {
             shared: Shared {
                 level,
+                tracing: false,
                 metrics: Metrics::default(),
                 requests: 0,
                 buffer: Buffer::new(),
@@ -48,6 +49,11 @@ impl Runtime {
             started: 0,
             order: BTreeMap::new(),
         }
+    }
+
+    /// Lets agents that start from now on record what they execute, for [`AgentReport::trace`].
+    pub const fn start_tracing(&mut self) {
+        self.shared.tracing = true;
     }
 
     fn close(&mut self, id: AgentId, exit: Exit) {
@@ -84,10 +90,13 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
 
     fn start(&mut self, sys: &mut S, id: AgentId, image: Image) -> Result<Wake, Status> {
         let at = index(id).ok_or(Status::Invalid)?;
-        let agent = Agent::new(sys, id, image).map_err(|error| match error {
+        let mut agent = Agent::new(sys, id, image).map_err(|error| match error {
             VmError::Quota { .. } => Status::NoMemory,
             _ => Status::Invalid,
         })?;
+        if self.shared.tracing {
+            agent.start_trace();
+        }
         let missing = at.saturating_add(1).saturating_sub(self.agents.len());
         self.agents.try_reserve(missing).map_err(|_| Status::NoMemory)?;
         self.agents.extend(core::iter::repeat_with(|| None).take(missing));

@@ -36,6 +36,8 @@ pub struct Request {
     pub gas: Option<u64>,
     /// The most detailed level that is logged.
     pub level: LogLevel,
+    /// The last instructions of an agent that traps are shown.
+    pub trace: bool,
 }
 
 /// Why a run did not start.
@@ -150,6 +152,7 @@ pub fn run(
         duration_ns: request.duration_ns,
         clock: request.clock,
         level: request.level,
+        trace: request.trace,
         ..flux_system::Config::default()
     };
     let start = Instant::now();

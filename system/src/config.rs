@@ -54,6 +54,8 @@ pub struct Config {
     pub level: LogLevel,
     /// Gas of a time slice.
     pub slice: Gas,
+    /// Agents record what they execute; the last instructions of one that traps are shown at the end.
+    pub trace: bool,
 }
 
 impl Default for Config {
@@ -68,6 +70,7 @@ impl Default for Config {
             clock: ClockMode::Real,
             level: LogLevel::Info,
             slice: Gas::SLICE,
+            trace: false,
         }
     }
 }

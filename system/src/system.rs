@@ -74,9 +74,12 @@ impl System {
             compiler,
             hardware,
         };
-        let kernel =
-            Kernel::new(core, config.clock, config.slice, Runtime::new(config.level), imager(config))
-                .map_err(|status| BootError::Kernel { what: "its process table", status })?;
+        let mut runtime = Runtime::new(config.level);
+        if config.trace {
+            runtime.start_tracing();
+        }
+        let kernel = Kernel::new(core, config.clock, config.slice, runtime, imager(config))
+            .map_err(|status| BootError::Kernel { what: "its process table", status })?;
         let mut system = Self {
             kernel,
             format: LineFormat::default(),
@@ -295,6 +298,13 @@ impl System {
             agents: self.kernel.runtime().reports(),
             metrics: self.kernel.runtime().metrics().list().to_vec(),
         };
+        for agent in &summary.agents {
+            for text in &agent.trace {
+                let text = alloc::format!("trace {}: {text}", agent.name);
+                let record = Record { stream: Stream::Boot, time, agent: None, level: LogLevel::Debug, text };
+                sink.record(&record, &self.format.line(&record));
+            }
+        }
         for line in summary.lines() {
             let record = Record { stream: Stream::Log, time, agent: None, level: LogLevel::Info, text: line };
             sink.record(&record, &self.format.line(&record));

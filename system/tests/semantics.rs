@@ -9,6 +9,22 @@ use flux_kernel::compile::KernelCompiler;
 use flux_system::{ClockMode, Config, Platform, Summary, System};
 use support::{Doc, Lines, SCRATCH, SECOND, platform};
 
+#[test]
+fn a_trapped_agent_did_not_show_what_it_did_last() {
+    let mut doc = Doc::new("faulty");
+    doc.body(".line 12\n MOVI R20, 1024\n STORE R20, R20, 0\n MOVI R20, 5\n MOVI R21, 0\n IDIV R22, R20, R21\n RET");
+    let config = Config { trace: true, ..support::config(&[&doc], 1) };
+    let (summary, lines) = support::try_run(&config, &[]).unwrap();
+    let shown: Vec<&String> = lines.boot.iter().filter(|line| line.contains("trace faulty: ")).collect();
+    assert!(shown.len() >= 3 && shown.len() <= 16, "{}", lines.boot.join("\n"));
+    assert!(shown.last().unwrap().contains("doc0.flux.md:12 (function loop): IDIV at code offset "));
+    assert_eq!(summary.traps(), 1);
+    // The log is the same, and nothing is shown, without a trace.
+    let (_, plain) = support::run(&[&doc], 1, &[]);
+    assert_eq!(plain.log, lines.log);
+    assert!(!plain.boot.iter().any(|line| line.contains("trace ")));
+}
+
 /// Runs one file of agents for `seconds` of simulated time.
 fn run(text: &str, seconds: i64, sims: &[(&str, &str)]) -> (Summary, Lines) {
     let config = Config {

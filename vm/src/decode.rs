@@ -62,7 +62,7 @@ fn target(register: u8) -> R {
 }
 
 /// Decodes the code of a verified module.
-pub(crate) fn decode(module: &Module, form: Form) -> Result<Code, LoadError> {
+pub(crate) fn decode(module: &Module, form: Form, base: u64) -> Result<Code, LoadError> {
     let mut instructions = Vec::new();
     // Place of the first operation of the instruction at each word.
     let mut places = vec![u32::MAX; module.code.len()];
@@ -82,7 +82,7 @@ pub(crate) fn decode(module: &Module, form: Form) -> Result<Code, LoadError> {
     };
     let mut decoder = Decoder {
         functions: &module.functions,
-        base: module.state_base() as i64,
+        base: base as i64,
         places: &places,
         ops: Vec::with_capacity(place as usize),
         pcs: Vec::with_capacity(place as usize),

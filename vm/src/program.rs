@@ -34,7 +34,7 @@ impl Program {
             return Err(LoadError::TooLarge(end));
         }
         let base = module.state_base();
-        let code = decode::decode(&module, Form::Fast)?;
+        let code = decode::decode(&module, Form::Fast, base)?;
         let mut constants = core::mem::take(&mut module.constants);
         constants.resize(base as usize, 0);
         Ok(Self { module, identity, code, constants: constants.into(), fixed: (end - base) as u32 })
@@ -105,7 +105,9 @@ impl Program {
 
     /// The operations for a debugger: one for each instruction, none fused.
     pub(crate) fn plain(&self) -> Vec<crate::execute::Cell> {
+        // The constants were taken out of the module: they end where its state begins.
+        let base = self.constants.len() as u64;
         // The code was decoded once already, so this can't fail.
-        decode::decode(&self.module, Form::Plain).map(|code| code.cells).unwrap_or_default()
+        decode::decode(&self.module, Form::Plain, base).map(|code| code.cells).unwrap_or_default()
     }
 }

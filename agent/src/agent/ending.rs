@@ -3,6 +3,9 @@
 use super::*;
 use crate::task::Asked;
 
+/// Instructions that a trace shows of an agent that trapped.
+const SHOWN_INSTRUCTIONS: usize = 16;
+
 impl Agent {
     /// What the machine's return means; `None` to go on with the slice.
     pub(super) fn left<S: Syscalls + Host + ?Sized>(
@@ -261,6 +264,9 @@ impl Agent {
             Ok(instance) => {
                 self.gas_before = self.gas();
                 self.instance = instance;
+                if shared.tracing {
+                    self.start_trace();
+                }
                 self.filled = None;
             }
             Err(error) => {
@@ -316,6 +322,22 @@ impl Agent {
         )
     }
 
+    /// The last instructions of the trace ring: `doc.flux.md:12  Loop  IDIV  at 17, gas 40`.
+    fn last_instructions(&self) -> Vec<String> {
+        let program = &self.image.program;
+        let skipped = self.instance.trace().count().saturating_sub(SHOWN_INSTRUCTIONS);
+        let lines = self.instance.trace().skip(skipped).map(|record| {
+            let place = Place {
+                pc: record.pc,
+                function: program.function_at(record.pc),
+                line: program.line_at(record.pc),
+            };
+            let (opcode, offset) = (record.opcode.info().name, record.pc.0);
+            alloc::format!("{}: {opcode} at code offset {offset}, gas {}", self.at(place), record.gas)
+        });
+        lines.collect()
+    }
+
     /// The agent ends in a trap or by its own failure.
     pub(super) fn trapped<S: Syscalls + ?Sized>(
         &mut self,
@@ -325,6 +347,7 @@ impl Agent {
         text: String,
     ) -> Step {
         self.context.counters.add(|c| &mut c.traps);
+        self.trace = self.last_instructions();
         self.context.log(sys, shared, LogLevel::Error, &text);
         self.fault = Some(text);
         self.ended(sys, shared, Exit::Trapped(kind))
@@ -373,6 +396,7 @@ impl Agent {
             memory_peak: self.memory_peak.max(charged),
             exit,
             fault: self.fault.clone(),
+            trace: self.trace.clone(),
         }
     }
 }

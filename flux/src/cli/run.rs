@@ -16,9 +16,7 @@ use super::terminal::Terminal;
 use super::{Outcome, check};
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outcome, Error> {
-    for (given, name) in
-        [(arguments.trace, "--trace"), (arguments.profile, "--profile"), (arguments.jit, "--jit")]
-    {
+    for (given, name) in [(arguments.profile, "--profile"), (arguments.jit, "--jit")] {
         if given {
             return Err(Error::NotSupported(name.into()));
         }
@@ -27,7 +25,8 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         Some(_) if !arguments.realtime => ClockMode::Simulated,
         _ => ClockMode::Real,
     };
-    let request = request(&arguments.files, &arguments.options, clock, terminal)?;
+    let mut request = request(&arguments.files, &arguments.options, clock, terminal)?;
+    request.trace = arguments.trace;
     let config = Config::load(terminal.config.as_deref())?;
     let stop = stop_on_interrupt()?;
     let mut sink = Sink::new(terminal);
@@ -69,6 +68,7 @@ pub(crate) fn request(
         seed: options.seed,
         gas: options.gas,
         level: if terminal.verbose > 0 { LogLevel::Debug } else { LogLevel::Info },
+        trace: false,
     })
 }
 
