@@ -1,0 +1,51 @@
+//! What happens to an instruction whose handle is missing, or was revoked.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
+mod support;
+
+use support::{Doc, SCRATCH, run};
+
+const SENSOR: &str = "i2c:0x48";
+
+/// An agent that reads its device once and carries `code` out before.
+fn reader(code: &str) -> Doc {
+    let mut doc = Doc::new("reader");
+    doc.head(".capability IO_READ").head(".link device \"i2c:0x48\" channel \"t\" rights r");
+    doc.init(&format!("LINK R20, 0\n {code}\n IO_READ R21, R20\n RET"));
+    doc
+}
+
+#[test]
+fn a_device_is_read_until_its_handle_is_revoked() {
+    let sims = [(SENSOR, "const(21.5)")];
+    let (_, lines) = run(&[&reader("MOV R22, R20")], 1, &sims);
+    assert!(!lines.has("REVOKED") && !lines.has("CAPABILITY"), "{}", lines.joined());
+    let (_, lines) = run(&[&reader("CAP_REVOKE R20")], 1, &sims);
+    assert!(lines.has("REVOKED"), "{}", lines.joined());
+    assert!(!lines.has("CAPABILITY"), "{}", lines.joined());
+}
+
+#[test]
+fn a_handle_that_was_never_held_is_a_missing_capability() {
+    for word in [0, 77, 1 << 16 | 1] {
+        let (_, lines) = run(&[&reader(&format!("MOVI R20, {word}"))], 1, &[(SENSOR, "const(1)")]);
+        assert!(lines.has("CAPABILITY"), "{word}\n{}", lines.joined());
+        assert!(!lines.has("REVOKED"), "{word}\n{}", lines.joined());
+    }
+}
+
+#[test]
+fn a_message_through_a_revoked_handle_is_not_sent() {
+    for opcode in ["TELL", "ASK R24,", "DELEGATE R24,"] {
+        let mut sender = Doc::new("sender");
+        let form = sender.form("note", "", "", 0);
+        sender.head(".capability COMMUNICATE").head(".link agent \"target\"").init(&format!(
+            "LINK R20, 0\n CAP_REVOKE R20\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n {opcode} R20, R21, R22\n RET"
+        ));
+        let mut target = Doc::new("target");
+        target.on("note", "", "", "RET");
+        let (_, lines) = run(&[&sender, &target], 1, &[]);
+        assert!(lines.has("REVOKED"), "{opcode}\n{}", lines.joined());
+        assert!(!lines.has("note ←"), "{opcode}\n{}", lines.joined());
+    }
+}
