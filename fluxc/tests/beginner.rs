@@ -202,3 +202,12 @@ fn a_name_from_a_step_that_was_not_understood_is_not_reported_again() {
     let text = told("1. Read x from ADC channel two\n2. Log \"{x}\"");
     assert!(text.starts_with("E0302") && !text.contains("E0510"), "{text}");
 }
+
+#[test]
+fn signs_of_other_languages_are_put_into_words() {
+    assert!(told("1. Set n = 3").ends_with("| write `to` | 1. Set n to 3"), "{}", told("1. Set n = 3"));
+    let text = told("1. Repeat 3: Log \"z\"");
+    assert!(text.ends_with("| write `times` | 1. Repeat 3 times: Log \"z\""), "{text}");
+    let text = told("1. If 1 = 3: Log \"z\"");
+    assert!(text.ends_with("| write `is` | 1. If 1 is 3: Log \"z\""), "{text}");
+}

@@ -251,6 +251,15 @@ impl<'s> Parser<'s, '_> {
     fn missing_colon(&mut self, start: u32) -> Failed {
         let end = self.span_from(start).end;
         let begins = self.at(Tok::Word) && Keyword::of(self.text()).is_some();
+        if self.at(Tok::Eq) {
+            let span = self.tok.span;
+            self.report(codes::STEP_INCOMPLETE, span, || {
+                Diagnostic::new(codes::STEP_INCOMPLETE, span, "a condition compares with `is`, not with `=`")
+                    .label("no comparison")
+                    .replace("write `is`", span, "is")
+            });
+            return Failed;
+        }
         let gap = if self.at_word("then") || self.at_word("do") {
             Span::new(end, self.tok.span.end)
         } else if self.at_end() || begins {

@@ -34,7 +34,22 @@ impl<'s> Parser<'s, '_> {
             });
             return Err(Failed);
         }
-        Err(self.unexpected(&format!("`{word}`")))
+        let (span, code) = (self.tok.span, codes::STEP_INCOMPLETE);
+        let edit = match (word, self.tok.kind) {
+            ("to", Tok::Eq) => Some((span, String::from("to"))),
+            ("times", Tok::Colon) => Some((Span::empty(span.start), String::from(" times"))),
+            _ => None,
+        };
+        let Some((place, text)) = edit else { return Err(self.unexpected(&format!("`{word}`"))) };
+        let found = self.found();
+        self.report(code, span, || {
+            Diagnostic::new(code, span, format!("expected `{word}`, found {found}"))
+                .label(format!("expected `{word}`"))
+                .expected(format!("`{word}`"))
+                .found(found)
+                .replace(format!("write `{word}`"), place, text)
+        });
+        Err(Failed)
     }
 
     pub(super) fn name_span(expr: &Expr<'s>) -> Option<Span> {
