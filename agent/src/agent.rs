@@ -42,6 +42,7 @@ use crate::tables::Tables;
 use crate::task::{About, RunKind, Task, Wait};
 
 mod ending;
+mod inspect;
 mod select;
 
 /// Where an agent stands in its life.
@@ -341,6 +342,14 @@ impl Agent {
                             let call = *call;
                             match sys.call(&call, self.instance.memory()) {
                                 HostOutcome::Done { value, status } => (value, status),
+                                _ => (0, Status::General),
+                            }
+                        }
+                        Wait::Again(call) => {
+                            let call = *call;
+                            match sys.call(&call, self.instance.memory()) {
+                                HostOutcome::Done { value, status } => (value, status),
+                                HostOutcome::Suspend => return Err(Step::Ready),
                                 _ => (0, Status::General),
                             }
                         }

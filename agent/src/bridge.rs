@@ -506,6 +506,10 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 }
                 (outcome, _) => outcome,
             },
+            Some(Syscall::BcDump) => match self.sys.call(call, memory) {
+                HostOutcome::Suspend => self.suspend(Wait::Again(*call)),
+                outcome => outcome,
+            },
             Some(Syscall::A2aRecv) => match (self.sys.call(call, memory), self.until(fourth)) {
                 (HostOutcome::Done { status: Status::NotFound, .. }, Some(until)) => {
                     self.suspend(Wait::Receive { call: *call, until })

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::select::LogLevel;
@@ -125,6 +126,11 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
             self.close(id, exit);
         }
         step
+    }
+
+    fn inspect(&self, id: AgentId) -> String {
+        let place = index(id).and_then(|at| self.agents.get(at)).and_then(Option::as_ref);
+        place.filter(|agent| agent.context.id == id).map_or_else(String::new, |agent| agent.inspect())
     }
 
     fn end(&mut self, sys: &mut S, id: AgentId, exit: Exit) {

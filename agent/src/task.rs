@@ -87,6 +87,8 @@ pub(crate) enum Wait {
         /// When it gives up.
         until: Time,
     },
+    /// The kernel's loop, which prepares what the call needs; it is then made again.
+    Again(HostCall),
     /// The end of another agent.
     Child {
         /// The agent.
@@ -106,7 +108,7 @@ impl Wait {
             | Self::Message { until }
             | Self::Receive { until, .. }
             | Self::Child { until, .. } => *until,
-            Self::Answer(_) | Self::Barrier => Time::NEVER,
+            Self::Answer(_) | Self::Barrier | Self::Again(_) => Time::NEVER,
         }
     }
 

@@ -307,6 +307,10 @@ pub trait AgentRuntime<S: Syscalls + ?Sized> {
     /// Runs the agent for at most `slice` gas.
     fn run(&mut self, sys: &mut S, agent: AgentId, slice: Gas) -> Step;
 
+    /// What the runtime knows of the agent beside what the kernel keeps, as lines of text that
+    /// begin with `;`: registers, calls, trace. Empty for an agent that it does not have.
+    fn inspect(&self, agent: AgentId) -> String;
+
     /// Ends the agent from outside and drops what it held; open requests are already ended.
     fn end(&mut self, sys: &mut S, agent: AgentId, exit: Exit);
 }

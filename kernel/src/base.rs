@@ -56,6 +56,8 @@ pub(crate) enum Pending {
     Kill(AgentId),
     /// Let an agent run again.
     Wake(AgentId),
+    /// Ask the runtime what it knows of the second agent, for the first one.
+    Inspect(AgentId, AgentId),
 }
 
 /// What is known of an agent beside the shard's record.
@@ -82,6 +84,8 @@ pub struct Core {
     /// What a device said when it failed, and whose access it was.
     pub(crate) fault: Option<(AgentId, String)>,
     pub(crate) pending: Vec<Pending>,
+    /// What the runtime said of an agent to whoever asked, until it is taken.
+    pub(crate) inspected: BTreeMap<AgentId, (AgentId, String)>,
     /// What the compiler said, by document, until somebody takes it.
     pub(crate) diagnostics: Vec<(String, Vec<Diagnostic>)>,
 }
@@ -115,6 +119,7 @@ impl Core {
             held: BTreeSet::new(),
             fault: None,
             pending: Vec::new(),
+            inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
         }
     }
@@ -159,6 +164,7 @@ impl Core {
     pub(crate) fn forget(&mut self, agent: AgentId) {
         self.known.remove(&agent.slot());
         self.held.remove(&agent);
+        self.inspected.remove(&agent);
     }
 
     pub(crate) fn known(&self, agent: AgentId) -> Option<&Known> {

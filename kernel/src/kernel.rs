@@ -161,7 +161,13 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         arguments: [u64; 4],
         memory: &mut dyn UserMemory,
     ) -> Result<u64, Refusal> {
-        match syscall::dispatch(&mut self.core, caller, number, arguments, memory)? {
+        let mut answer = syscall::dispatch(&mut self.core, caller, number, arguments, memory)?;
+        let asked = |pending: &mut Pending| matches!(pending, Pending::Inspect(by, _) if *by == caller);
+        if let Some(Pending::Inspect(_, agent)) = self.core.pending.pop_if(asked) {
+            self.inspect(caller, agent);
+            answer = syscall::dispatch(&mut self.core, caller, number, arguments, memory)?;
+        }
+        match answer {
             Answer::Value(value) => Ok(value),
             // Nobody who calls from Rust can be suspended or trapped.
             Answer::Wait => Err(Status::Busy.into()),
@@ -186,6 +192,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
                         }
                     }
                     Pending::Kill(agent) => self.kill(agent),
+                    Pending::Inspect(caller, agent) => self.inspect(caller, agent),
                     Pending::Wake(agent) => self.core.shard.wake(agent, Boost::None),
                 }
             }
@@ -211,6 +218,14 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.core.shard.wake(agent, Boost::None);
         }
         Ok(())
+    }
+
+    /// Keeps for `caller` what the runtime knows of `agent`.
+    fn inspect(&mut self, caller: AgentId, agent: AgentId) {
+        if self.core.shard.agent(caller).is_some() {
+            let text = self.runtime.inspect(agent);
+            self.core.inspected.insert(caller, (agent, text));
+        }
     }
 
     fn kill(&mut self, agent: AgentId) {

@@ -25,8 +25,8 @@
 //! HW_INFO and HW_CONFIG items: 0 cores, 1 bytes of memory, 2 number of devices, and as text into
 //! the buffer 3 architecture, 4 processor, 5 features, 6 devices (a line each), 7 caches.
 //!
-//! BC_DUMP writes text: the agent's name and state, its registers and trace if its runtime tells
-//! them, then the disassembly of its module.
+//! BC_DUMP writes assembly: as comments the agent's name, state and gas, the registers of its runs
+//! that are not 0 and its trace, then its module without the constants.
 //!
 //! What goes to a buffer that is too small gives OVERFLOW with the bytes needed as the result,
 //! and nothing is written.
@@ -140,7 +140,7 @@ pub fn dispatch(
         Syscall::BcLoad => code::load(core, caller, second, third, memory).map(Answer::Value),
         Syscall::BcExec => spawn(core, caller, second, third, memory).map(Answer::Value),
         Syscall::BcStatus => code::status(core, caller, first, [second, third], memory).map(Answer::Value),
-        Syscall::BcDump => code::dump(core, caller, second, [third, fourth], memory).map(Answer::Value),
+        Syscall::BcDump => code::dump(core, caller, second, [third, fourth], memory),
         Syscall::Compile => code::compile(core, second, memory).map(Answer::Value),
         // This kernel has no files to write to and no model to write documents.
         Syscall::Emit | Syscall::Devcode => value(Err(Status::NotFound)),

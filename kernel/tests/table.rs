@@ -579,6 +579,7 @@ fn dump() {
     let child = bench.child("worker");
     let text = bench.text_of(Syscall::BcDump, |at, size| [root, child, at, size]);
     assert!(text.starts_with("; agent worker, state CREATED\n"), "{text}");
+    assert!(text.contains("\n; seen in slot 2\n"), "{text}");
     let back = flux_isa::asm::assemble(&text).unwrap();
     assert_eq!(back.meta.name, "worker");
     // The caller itself is part of the kernel and has no code.

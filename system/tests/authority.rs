@@ -49,3 +49,43 @@ fn a_message_through_a_revoked_handle_is_not_sent() {
         assert!(!lines.has("note ←"), "{opcode}\n{}", lines.joined());
     }
 }
+
+/// Bytes that the debugger offers for a dump.
+const ROOM: u32 = 4_000;
+
+/// An agent that logs what BC_DUMP says of its first link, or of itself.
+fn debugger(agent: &str) -> Doc {
+    let mut doc = Doc::new("debugger");
+    doc.head(".capability COMMUNICATE DEBUG").head(".link agent \"worker\"").init(&format!(
+        "MOVI64 R20, 500000000\n SLEEP R20\n \
+         MOVI R20, 0\n MOVI R21, 1\n MOVI R22, {kind}\n IOCTL R23, R20, R21, R22\n \
+         MOVI R24, {size}\n ALLOC R25, R24, arena\n \
+         MOV R16, R23\n {agent}\n TADDI R18, R25, 8\n MOVI R19, {ROOM}\n MOVI R60, 403\n SYSCALL\n \
+         STORE R25, R16, 0\n LOG R25, info\n RET",
+        kind = flux_abi::capability::CapabilityKind::Debug as u8,
+        size = ROOM + 8,
+    ));
+    doc
+}
+
+#[test]
+fn a_debugger_sees_registers_trace_and_code_of_another_agent_and_of_itself() {
+    let mut worker = Doc::new("worker");
+    worker.init("TRACE_ON\n MOVI R40, 4660\n MOVI64 R20, 9000000000\n SLEEP R20\n RET");
+    let (_, lines) = run(&[&debugger("LINK R17, 0"), &worker], 1, &[]);
+    let log = lines.joined();
+    for text in [
+        "; agent worker, state WAITING",
+        "; run init at code offset",
+        "; R40 0x0000000000001234",
+        "; trace 0x",
+        "MOVI R40, 4660",
+    ] {
+        assert!(log.contains(text), "no `{text}` in\n{log}");
+    }
+    let (_, lines) = run(&[&debugger("MOVI R17, 0"), &worker], 1, &[]);
+    let log = lines.joined();
+    for text in ["; agent debugger, state", "; run init at", "; R24 0x0000000000000fa8"] {
+        assert!(log.contains(text), "no `{text}` in\n{log}");
+    }
+}

@@ -12,8 +12,8 @@ use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
 use flux_vm::Program;
 
-use super::{MOST_TEXT, bytes_out};
-use crate::base::Core;
+use super::{Answer, MOST_TEXT, bytes_out};
+use crate::base::{Core, Pending};
 use crate::error::{KernelError, Refusal};
 use crate::modules::ModuleNumber;
 use crate::user_memory::{UserMemory, Words, words};
@@ -110,14 +110,18 @@ pub(super) fn status(
 const MOST_DUMPED: usize = 1 << 20;
 
 /// BC_DUMP: an agent as text, the caller for 0.
+///
+/// Registers and trace are the runtime's, which only the kernel's loop can ask: the first call
+/// waits for that, and the call is made again.
 pub(super) fn dump(
-    core: &Core,
+    core: &mut Core,
     caller: AgentId,
     agent: u64,
     [at, size]: [u64; 2],
     memory: &mut dyn UserMemory,
-) -> Result<u64, Refusal> {
+) -> Result<Answer, Refusal> {
     let agent = if agent == 0 { caller } else { core.endpoint(caller, agent, Rights::NONE)? };
+    let said = core.inspected.remove(&caller);
     let record = core.shard.agent(agent).ok_or(Status::NotFound)?;
     let known = core.known(agent).ok_or(Status::NotFound)?;
     // An agent of the kernel itself has no bytecode.
@@ -125,9 +129,13 @@ pub(super) fn dump(
     if program.module().code.len() > MOST_DUMPED {
         return Err(Status::Overflow.into());
     }
-    let mut text = alloc::format!("; agent {}, state {}\n", known.name, record.state().name());
+    let Some((_, said)) = said.filter(|(subject, _)| *subject == agent) else {
+        core.pending.push(Pending::Inspect(caller, agent));
+        return Ok(Answer::Wait);
+    };
+    let mut text = alloc::format!("; agent {}, state {}\n{said}", known.name, record.state().name());
     text.push_str(&flux_isa::asm::disassemble(program.module()));
-    bytes_out(text.as_bytes(), at, size, memory)
+    bytes_out(text.as_bytes(), at, size, memory).map(Answer::Value)
 }
 
 /// Documents whose diagnostics are kept until somebody takes them.

@@ -31,6 +31,10 @@ impl AgentRuntime<Core> for Still {
         Step::Blocked
     }
 
+    fn inspect(&self, agent: AgentId) -> String {
+        format!("; seen in slot {}\n", agent.slot())
+    }
+
     fn end(&mut self, _: &mut Core, _: AgentId, _: Exit) {}
 }
 
