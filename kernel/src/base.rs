@@ -28,7 +28,7 @@ use flux_vm::Program;
 use crate::compile::CompileService;
 use crate::devices::DeviceTable;
 use crate::log::LogBuffer;
-use crate::modules::ModuleTable;
+use crate::modules::{ModuleNumber, ModuleTable};
 use crate::wiring::Launch;
 
 /// What a kernel is made with.
@@ -67,6 +67,8 @@ pub(crate) struct Known {
     pub(crate) capabilities: CapabilitySet,
     /// What it runs, unless it is part of the kernel.
     pub(crate) program: Option<Arc<Program>>,
+    /// The document that it comes from; empty for one without.
+    pub(crate) document: Arc<str>,
 }
 
 /// See the module.
@@ -169,6 +171,15 @@ impl Core {
 
     pub(crate) fn known(&self, agent: AgentId) -> Option<&Known> {
         self.known.get(&agent.slot())
+    }
+
+    /// The module of the first living agent of the document `name`, given with its path or without.
+    pub(crate) fn module_of_document(&self, name: &str) -> Option<ModuleNumber> {
+        let known = self.known.values().find(|known| {
+            let file = known.document.rsplit('/').next();
+            !name.is_empty() && (&*known.document == name || file == Some(name))
+        })?;
+        self.modules.number(known.program.as_ref()?)
     }
 
     pub(crate) fn capabilities_of(&self, agent: AgentId) -> Option<CapabilitySet> {

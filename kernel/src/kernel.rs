@@ -139,7 +139,10 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         grant: Grant,
     ) -> Result<(AgentId, Handle), Status> {
         let agent = self.core.shard.spawn(Birth::new(name, process))?;
-        self.core.introduce(agent, Known { name: name.into(), capabilities: grant.kinds, program: None });
+        self.core.introduce(
+            agent,
+            Known { name: name.into(), capabilities: grant.kinds, program: None, document: "".into() },
+        );
         let handle = self.core.mint(agent, grant)?;
         Ok((agent, handle))
     }

@@ -38,6 +38,12 @@ impl ModuleTable {
         Ok(ModuleNumber(number))
     }
 
+    /// Number of a loaded module.
+    pub fn number(&self, program: &Arc<Program>) -> Option<ModuleNumber> {
+        let at = self.0.iter().position(|loaded| Arc::ptr_eq(loaded, program))?;
+        u32::try_from(at).ok().map(ModuleNumber)
+    }
+
     /// A loaded module.
     pub fn get(&self, number: ModuleNumber) -> Option<&Arc<Program>> {
         self.0.get(usize::try_from(number.0).ok()?)

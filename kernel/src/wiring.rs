@@ -110,10 +110,11 @@ impl Core {
             name: Arc::from(name.as_str()),
             capabilities: module.capabilities,
             program: Some(Arc::clone(&wanted.program)),
+            document: Arc::from(wanted.document.as_str()),
         };
         let launch = Launch {
             name: Arc::clone(&known.name),
-            document: Arc::from(wanted.document.as_str()),
+            document: Arc::clone(&known.document),
             quota,
             capabilities: module.capabilities,
             links: Vec::new(),
@@ -225,7 +226,12 @@ impl Core {
                 let rights = Rights::READ.with(Rights::WRITE).with(Rights::GRANT);
                 Some(Grant::new(CapabilityKind::Communicate, Object::Topic(topic), rights))
             }
-            LinkKind::Module | LinkKind::Function => None,
+            // A document that is not part of the run leaves the link without a handle.
+            LinkKind::Module => self.module_of_document(&link.name).map(|number| {
+                let rights = Rights::USE.with(Rights::GRANT);
+                Grant::new(CapabilityKind::Spawn, Object::Module(number.0), rights)
+            }),
+            LinkKind::Function => None,
         })
     }
 

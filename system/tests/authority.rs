@@ -89,3 +89,22 @@ fn a_debugger_sees_registers_trace_and_code_of_another_agent_and_of_itself() {
         assert!(log.contains(text), "no `{text}` in\n{log}");
     }
 }
+
+#[test]
+fn a_module_link_starts_further_agents_of_a_document_of_the_run() {
+    let mut worker = Doc::new("worker");
+    let hello = worker.text("hello");
+    worker.init(&format!("MOVI R20, {hello}\n LOG R20, info\n RET"));
+    for (document, greetings) in [("doc1.flux.md", 2), ("doc7.flux.md", 1)] {
+        let mut spawner = Doc::new("spawner");
+        let name = spawner.text("second") + 8;
+        spawner.head(".capability SPAWN").head(&format!(".link module \"{document}\"")).init(&format!(
+            "LINK R20, 0\n MOVI R21, {SCRATCH}\n MOVI R22, {name}\n STORE R21, R22, 16\n \
+             MOVI R22, 6\n STORE R21, R22, 24\n SPAWN R23, R20, R21\n RET"
+        ));
+        let (_, lines) = run(&[&spawner, &worker], 1, &[]);
+        assert_eq!(lines.count("hello"), greetings, "{document}\n{}", lines.joined());
+        // A document that is not part of the run is a handle that nobody has.
+        assert_eq!(lines.has("CAPABILITY"), greetings == 1, "{}", lines.joined());
+    }
+}
