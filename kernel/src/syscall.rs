@@ -19,6 +19,9 @@
 //! as programs have them: {length u32, capacity u32, bytes}; OPEN takes `i2c:0x48`, or
 //! `i2c:0x76 pressure` with a channel.
 //!
+//! IOCTL operations: 1 finds the caller's own handle for the kind whose number is the record word
+//! (its handle is 0), 2 ends the subscription to the topic of the handle, 3 revokes the handle.
+//!
 //! ALLOC takes a number of `flux_abi::syscall::MemoryType`; a region is a number 1 to 15 for
 //! LOAD_RM and STORE_RM. MPROTECT takes the bits 1 read, 2 write, 4 share, 8 execute.
 //!

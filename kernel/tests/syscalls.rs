@@ -90,6 +90,37 @@ fn output_that_does_not_fit_says_how_much_it_needs_and_writes_nothing() {
 }
 
 #[test]
+fn a_document_over_the_limit_is_refused_with_its_size_before_it_is_read() {
+    let mut caller = caller(Grant::ROOT);
+    let most = flux_abi::limits::DOCUMENT_BYTES as u64;
+    for length in [most + 1, u64::MAX] {
+        let record = caller.place(&words(&[0, length, 0, 0, 0, 0, 0, 0]));
+        let refusal = caller
+            .kernel
+            .syscall(caller.agent, Syscall::Compile.number(), [caller.root, record, 0, 0], &mut caller.memory)
+            .unwrap_err();
+        assert_eq!(refusal.status, Status::Overflow);
+        let text = format!("the document has {length} bytes, {most} are allowed; split it");
+        assert_eq!(refusal.error.unwrap().to_string(), text);
+    }
+}
+
+#[test]
+fn the_diagnostics_of_a_refused_document_are_kept_for_whoever_reports_them() {
+    let mut caller = caller(Grant::ROOT);
+    assert_eq!(caller.compile("agents", 16).0, Err(Status::Invalid));
+    let told = caller.kernel.take_diagnostics();
+    assert_eq!(told.len(), 1);
+    assert_eq!(told[0].0, "doc");
+    // Nobody has to come for them: they are bounded.
+    for _ in 0..1_100 {
+        caller.memory = NativeMemory::new();
+        assert_eq!(caller.compile("agents", 16).0, Err(Status::Invalid));
+    }
+    assert_eq!(caller.kernel.take_diagnostics().len(), 1_024);
+}
+
+#[test]
 fn a_damaged_module_is_refused_with_the_place_of_the_damage() {
     let mut caller = caller(Grant::ROOT);
     let (_, _, output) = caller.compile("agents a", 1 << 16);
