@@ -274,7 +274,10 @@ fn the_session_in_the_readme_is_what_the_command_prints() {
     let printed = err(&output) + &out(&output);
     let mut lines = printed.lines();
     for line in session.lines().filter(|line| *line != "…") {
-        assert!(lines.any(|printed| printed == line), "the README shows, and the command does not print: {line}");
+        assert!(
+            lines.any(|printed| printed == line),
+            "the README shows, and the command does not print: {line}"
+        );
     }
     let sensor = readme.split("```markdown\n").nth(1).and_then(|rest| rest.split("```").next());
     assert_eq!(sensor, Some(SENSOR));

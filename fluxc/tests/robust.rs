@@ -50,10 +50,53 @@ fn every_document_of_the_repository_compiles_to_verified_modules_or_is_refused()
 
 /// Pieces that mutations put into documents.
 const PIECES: &[&str] = &[
-    "x", "temperature", "0", "1", "-1", "2.5", "30s", "\"t\"", "true", "none", "[1, 2]", "[0; 4]", "R { a: 1 }",
-    "(", ")", "{", "}", "[", "]", ":", ",", ".", " as int", " as f64", " as u8", " + ", " / ", " and ", " is ",
-    "if ", "match ", "while true { }", "return ", "break", "let x = ", "\n- ", "\n1. ", "\n## Loop\n", "\n```flux\n",
-    "\n```\n", "Set x to ", "ASK a: f(x) as x", "Wait for x", "Otherwise: Stop", "Reply with ", "State", "\n\n",
+    "x",
+    "temperature",
+    "0",
+    "1",
+    "-1",
+    "2.5",
+    "30s",
+    "\"t\"",
+    "true",
+    "none",
+    "[1, 2]",
+    "[0; 4]",
+    "R { a: 1 }",
+    "(",
+    ")",
+    "{",
+    "}",
+    "[",
+    "]",
+    ":",
+    ",",
+    ".",
+    " as int",
+    " as f64",
+    " as u8",
+    " + ",
+    " / ",
+    " and ",
+    " is ",
+    "if ",
+    "match ",
+    "while true { }",
+    "return ",
+    "break",
+    "let x = ",
+    "\n- ",
+    "\n1. ",
+    "\n## Loop\n",
+    "\n```flux\n",
+    "\n```\n",
+    "Set x to ",
+    "ASK a: f(x) as x",
+    "Wait for x",
+    "Otherwise: Stop",
+    "Reply with ",
+    "State",
+    "\n\n",
 ];
 
 proptest! {
@@ -97,7 +140,11 @@ proptest! {
 #[test]
 fn deep_and_wide_documents_end_in_bounded_time() {
     let deep = |open: &str, close: &str, n: usize| {
-        format!("## Types\n```flux\nfn f(a: bool) -> int {{ return {}1{} }}\n```\n", open.repeat(n), close.repeat(n))
+        format!(
+            "## Types\n```flux\nfn f(a: bool) -> int {{ return {}1{} }}\n```\n",
+            open.repeat(n),
+            close.repeat(n)
+        )
     };
     for n in [10, 120, 10_000] {
         try_all(deep("(", ")", n).as_bytes(), Level::Full);
@@ -113,10 +160,10 @@ fn deep_and_wide_documents_end_in_bounded_time() {
         steps.push_str("- If on:\n");
     }
     try_all(steps.as_bytes(), Level::Full);
-    let agents: String = (0..2_000).map(|n| format!("## agent: a{n}\n### Init\n1. Log \"{{f({n})}}\"\n")).collect();
-    let functions: String = (1..1_500)
-        .map(|n| format!("fn f{n}(x: int) -> int {{ return f{}(x) }}\n", n - 1))
-        .collect();
+    let agents: String =
+        (0..2_000).map(|n| format!("## agent: a{n}\n### Init\n1. Log \"{{f({n})}}\"\n")).collect();
+    let functions: String =
+        (1..1_500).map(|n| format!("fn f{n}(x: int) -> int {{ return f{}(x) }}\n", n - 1)).collect();
     let shared = format!(
         "## Types\n```flux\nfn f(x: int) -> int {{ return f1499(x) }}\nfn f0(x: int) -> int {{ return x }}\n{functions}```\n{agents}"
     );

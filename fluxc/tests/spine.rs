@@ -1,4 +1,5 @@
 //! The document of the language page, from text to a module.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use flux_fluxc::{Compiled, Options, compile};
 use flux_isa::{ExportKind, LinkKind};

@@ -36,7 +36,8 @@ fn form(agent: &Agent, at: u64) -> (String, String, String, i64) {
 
 #[test]
 fn a_send_points_at_its_form_and_its_values() {
-    let source = "## Agent\nname: a\ncapabilities: COMMUNICATE\n## Loop\n1. TELL b: put(2.5, \"x\", on, 3s)\n";
+    let source =
+        "## Agent\nname: a\ncapabilities: COMMUNICATE\n## Loop\n1. TELL b: put(2.5, \"x\", on, 3s)\n";
     for level in LEVELS {
         let mut agent = agent(source, level, &[AGENT]);
         assert!(matches!(agent.export(ExportKind::Loop, "", &[]), Some(End::Word(_))));

@@ -301,9 +301,10 @@ impl<'s> Checker<'_, 's> {
     /// Warns of topics that the agent subscribes to without handling their events.
     fn check_subscriptions(&mut self, doc: &AgentDoc<'s>) {
         let keys = doc.keys.subscribe.iter().map(|topic| (topic.name.to_string(), topic.span));
-        let steps = self.agent.links.iter().filter(|link| {
-            link.link.kind == LinkKind::Topic && link.link.rights & super::send::READ != 0
-        });
+        let steps =
+            self.agent.links.iter().filter(|link| {
+                link.link.kind == LinkKind::Topic && link.link.rights & super::send::READ != 0
+            });
         let steps = steps.map(|link| (link.link.name.clone(), link.span));
         let handled: BTreeSet<&str> = doc.topics.iter().map(|topic| topic.topic.name.as_ref()).collect();
         let all: Vec<(String, Span)> =
