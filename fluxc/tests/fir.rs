@@ -74,20 +74,21 @@ proptest! {
     fn every_pass_leaves_a_verified_module(bytes in proptest::collection::vec(any::<u8>(), 0..900), seed: u64) {
         let mut module = random::module(&bytes);
         let before = evaluate(&module, seed);
-        type Pass = fn(&mut flux_fluxc::fir::Function);
+        type Pass = fn(&mut flux_fluxc::fir::Function, &mut passes::Workspace);
         let steps: [(&str, Pass); 6] = [
             ("clean_graph", passes::clean_graph),
             ("remove_trivial_params", passes::remove_trivial_params),
-            ("rotate_loops", |function| {
-                passes::rotate_loops(function);
+            ("rotate_loops", |function, work| {
+                passes::rotate_loops(function, work);
             }),
             ("simplify", passes::simplify),
             ("remove_dead", passes::remove_dead),
-            ("lower_switches", passes::lower_switches),
+            ("lower_switches", |function, _| passes::lower_switches(function)),
         ];
         for (name, step) in steps {
             let old = module.to_string();
-            module.functions.iter_mut().for_each(step);
+            let mut work = passes::Workspace::default();
+            module.functions.iter_mut().for_each(|function| step(function, &mut work));
             if let Err(error) = verify(&module) {
                 prop_assert!(false, "{} broke it: {}\n{}\n{}", name, error, old, module);
             }

@@ -6,13 +6,15 @@
 //!    dominators by Lengauer and Tarjan with path compression (TOPLAS 1979).
 
 use super::{BlockId, Function};
-use alloc::vec;
 use alloc::vec::Vec;
 
 const NONE: u32 = u32::MAX;
 
 /// Order and predecessors of a function's blocks.
-#[derive(Debug)]
+///
+/// One `Cfg` may serve function after function with [`Cfg::refresh`], so that its memory is
+/// asked for once.
+#[derive(Debug, Default)]
 pub struct Cfg {
     /// Reachable blocks in reverse postorder; the entry is first.
     pub order: Vec<BlockId>,
@@ -20,75 +22,100 @@ pub struct Cfg {
     position: Vec<u32>,
     starts: Vec<u32>,
     predecessors: Vec<BlockId>,
+    /// Per block where its successors begin, and where the last one's end.
+    successor_starts: Vec<u32>,
+    successors: Vec<u32>,
+    stack: Vec<u32>,
 }
 
 impl Cfg {
     /// Analyses `function`; calls to blocks that do not exist are ignored.
     #[must_use]
     pub fn new(function: &Function) -> Self {
-        let count = function.blocks.len();
-        let mut starts = vec![0u32; count + 2];
-        let mut successors: Vec<u32> = Vec::with_capacity(count * 2);
-        let mut successor_starts: Vec<u32> = Vec::with_capacity(count + 1);
-        for block in &function.blocks {
-            successor_starts.push(index32(successors.len()));
-            for call in block.terminator.successors() {
-                if call.block.index() < count {
-                    successors.push(index32(call.block.index()));
-                }
-            }
-        }
-        successor_starts.push(index32(successors.len()));
+        let mut cfg = Self::default();
+        cfg.refresh(function);
+        cfg
+    }
 
-        let mut position = vec![NONE; count];
-        let mut order = Vec::with_capacity(count);
+    /// Forgets what it knew and analyses `function`.
+    pub fn refresh(&mut self, function: &Function) {
+        let count = function.blocks.len();
+        self.successors.clear();
+        self.successor_starts.clear();
+        self.successor_starts.push(0);
+        for block in &function.blocks {
+            block.terminator.for_each_successor(|call| {
+                if call.block.index() < count {
+                    self.successors.push(index32(call.block.index()));
+                }
+            });
+            self.successor_starts.push(index32(self.successors.len()));
+        }
+        self.find_order(count);
+        self.find_predecessors(count);
+    }
+
+    fn find_order(&mut self, count: usize) {
+        // While a block is on the stack its position is one past the successor to visit next.
         // Successors are visited last to first, so that in the order a block's first
         // successor comes right behind it and the way out of a loop behind the loop.
-        let mut cursor: Vec<u32> = successor_starts.iter().skip(1).copied().collect();
-        let mut stack: Vec<u32> = Vec::new();
+        refill(&mut self.position, count, NONE);
+        self.order.clear();
+        self.stack.clear();
         if count > 0 {
-            stack.push(0);
-            position[0] = 0;
+            self.stack.push(0);
+            self.position[0] = self.successor_starts[1];
         }
-        while let Some(&at) = stack.last() {
+        while let Some(&at) = self.stack.last() {
             let at = at as usize;
-            if cursor[at] > successor_starts[at] {
-                cursor[at] -= 1;
-                let to = successors[cursor[at] as usize];
-                if position[to as usize] == NONE {
-                    position[to as usize] = 0;
-                    stack.push(to);
+            if self.position[at] > self.successor_starts[at] {
+                self.position[at] -= 1;
+                let to = self.successors[self.position[at] as usize] as usize;
+                if self.position[to] == NONE {
+                    self.position[to] = self.successor_starts[to + 1];
+                    self.stack.push(index32(to));
                 }
             } else {
-                stack.pop();
-                order.push(BlockId::new(at));
+                self.stack.pop();
+                self.order.push(BlockId::new(at));
             }
         }
-        order.reverse();
-        for (place, block) in order.iter().enumerate() {
-            position[block.index()] = index32(place);
+        self.order.reverse();
+        for (place, block) in self.order.iter().enumerate() {
+            self.position[block.index()] = index32(place);
         }
+    }
 
-        for block in &order {
-            let at = block.index();
-            for &to in &successors[successor_starts[at] as usize..successor_starts[at + 1] as usize] {
-                starts[to as usize + 2] += 1;
+    fn find_predecessors(&mut self, count: usize) {
+        refill(&mut self.starts, count + 2, 0);
+        for block in &self.order {
+            let (from, to) = self.successor_range(block.index());
+            for &target in &self.successors[from..to] {
+                self.starts[target as usize + 2] += 1;
             }
         }
-        for at in 2..starts.len() {
-            starts[at] += starts[at - 1];
+        for at in 2..self.starts.len() {
+            self.starts[at] += self.starts[at - 1];
         }
-        let total = starts.last().copied().unwrap_or(0) as usize;
-        let mut predecessors = vec![BlockId::new(0); total];
-        for block in &order {
-            let at = block.index();
-            for &to in &successors[successor_starts[at] as usize..successor_starts[at + 1] as usize] {
-                let slot = &mut starts[to as usize + 1];
-                predecessors[*slot as usize] = *block;
+        let total = self.starts.last().copied().unwrap_or(0) as usize;
+        refill(&mut self.predecessors, total, BlockId::new(0));
+        for block in &self.order {
+            let (from, to) = self.successor_range(block.index());
+            for &target in &self.successors[from..to] {
+                let slot = &mut self.starts[target as usize + 1];
+                self.predecessors[*slot as usize] = *block;
                 *slot += 1;
             }
         }
-        Self { order, position, starts, predecessors }
+    }
+
+    fn successor_range(&self, block: usize) -> (usize, usize) {
+        (self.successor_starts[block] as usize, self.successor_starts[block + 1] as usize)
+    }
+
+    /// Tells whether the entry reaches every block.
+    pub(super) fn is_all_reachable(&self) -> bool {
+        self.order.len() == self.position.len()
     }
 
     /// Place of a block in the order; `None` if it is unreachable.
@@ -112,85 +139,115 @@ impl Cfg {
 }
 
 /// The dominator tree of the reachable blocks.
-#[derive(Debug)]
+///
+/// Like a [`Cfg`] it may be refreshed.
+#[derive(Debug, Default)]
 pub struct Dominators {
     /// Per block its immediate dominator's place in the order; the entry has itself.
     parent: Vec<u32>,
     /// Per block number of its first and last descendant in a walk of the tree.
     first: Vec<u32>,
     last: Vec<u32>,
+    work: Work,
+}
+
+/// What Lengauer and Tarjan keep for each vertex, by its number in the depth-first walk.
+#[derive(Clone, Copy, Debug)]
+struct Vertex {
+    block: u32,
+    tree_parent: u32,
+    semi: u32,
+    label: u32,
+    ancestor: u32,
+    idom: u32,
+    /// First of the vertices whose semidominator this is, and the next one of such a list;
+    /// later the same for children in the dominator tree.
+    head: u32,
+    next: u32,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    vertices: Vec<Vertex>,
+    /// Per block the number of its vertex.
+    number: Vec<u32>,
+    walk: Vec<(u32, u32)>,
+    path: Vec<u32>,
 }
 
 impl Dominators {
-    /// Computes the tree.
+    /// Computes the tree of a function with this graph.
     #[must_use]
-    pub fn new(function: &Function, cfg: &Cfg) -> Self {
-        let blocks = function.blocks.len();
-        let mut tree = Self { parent: vec![NONE; blocks], first: vec![NONE; blocks], last: vec![0; blocks] };
-        if cfg.order.is_empty() {
-            return tree;
-        }
-        let (vertices, tree_parent, number) = depth_first(function);
-        let count = vertices.len();
-        let mut semi: Vec<u32> = (0..index32(count)).collect();
-        let mut label = semi.clone();
-        let mut ancestor = vec![NONE; count];
-        let mut idom = vec![0u32; count];
-        let mut bucket_head = vec![NONE; count];
-        let mut bucket_next = vec![NONE; count];
-        let mut path = Vec::new();
-        for at in (1..count).rev() {
-            for from in cfg.predecessors(BlockId::new(vertices[at] as usize)) {
-                let from = number[from.index()];
-                let best = evaluate(from, &mut ancestor, &mut label, &semi, &mut path);
-                semi[at] = semi[at].min(semi[best as usize]);
-            }
-            let home = semi[at] as usize;
-            bucket_next[at] = bucket_head[home];
-            bucket_head[home] = index32(at);
-            let parent = tree_parent[at];
-            ancestor[at] = parent;
-            let mut member = core::mem::replace(&mut bucket_head[parent as usize], NONE);
-            while member != NONE {
-                let best = evaluate(member, &mut ancestor, &mut label, &semi, &mut path);
-                let member_at = member as usize;
-                idom[member_at] = if semi[best as usize] < semi[member_at] { best } else { parent };
-                member = bucket_next[member_at];
-            }
-        }
-        for at in 1..count {
-            if idom[at] != semi[at] {
-                idom[at] = idom[idom[at] as usize];
-            }
-        }
-        tree.number_tree(&vertices, &idom);
+    pub fn new(cfg: &Cfg) -> Self {
+        let mut tree = Self::default();
+        tree.refresh(cfg);
         tree
     }
 
-    fn number_tree(&mut self, vertices: &[u32], idom: &[u32]) {
-        let count = vertices.len();
-        // Children lists; a child's number is greater than its dominator's.
-        let mut head = vec![NONE; count];
-        let mut next = vec![NONE; count];
-        for at in (1..count).rev() {
-            let parent = idom[at] as usize;
-            next[at] = head[parent];
-            head[parent] = index32(at);
-            self.parent[vertices[at] as usize] = vertices[parent];
+    /// Forgets what it knew and computes the tree of a function with this graph.
+    pub fn refresh(&mut self, cfg: &Cfg) {
+        let blocks = cfg.position.len();
+        refill(&mut self.parent, blocks, NONE);
+        refill(&mut self.first, blocks, NONE);
+        refill(&mut self.last, blocks, 0);
+        if cfg.order.is_empty() {
+            return;
         }
-        self.parent[vertices[0] as usize] = vertices[0];
+        self.work.walk_depth_first(cfg);
+        let Work { vertices, number, path, .. } = &mut self.work;
+        for at in (1..vertices.len()).rev() {
+            for from in cfg.predecessors(BlockId::new(vertices[at].block as usize)) {
+                let best = evaluate(number[from.index()], vertices, path);
+                vertices[at].semi = vertices[at].semi.min(vertices[best as usize].semi);
+            }
+            let home = vertices[at].semi as usize;
+            vertices[at].next = vertices[home].head;
+            vertices[home].head = index32(at);
+            let parent = vertices[at].tree_parent;
+            vertices[at].ancestor = parent;
+            let mut member = core::mem::replace(&mut vertices[parent as usize].head, NONE);
+            while member != NONE {
+                let best = evaluate(member, vertices, path);
+                let semi = vertices[best as usize].semi;
+                let member_at = &mut vertices[member as usize];
+                member_at.idom = if semi < member_at.semi { best } else { parent };
+                member = member_at.next;
+            }
+        }
+        for at in 1..vertices.len() {
+            if vertices[at].idom != vertices[at].semi {
+                vertices[at].idom = vertices[vertices[at].idom as usize].idom;
+            }
+        }
+        self.number_tree();
+    }
+
+    fn number_tree(&mut self) {
+        let vertices = &mut self.work.vertices;
+        // Children lists; a child's number is greater than its dominator's.
+        vertices.iter_mut().for_each(|vertex| vertex.head = NONE);
+        for at in (1..vertices.len()).rev() {
+            let parent = vertices[at].idom as usize;
+            vertices[at].next = vertices[parent].head;
+            vertices[parent].head = index32(at);
+            self.parent[vertices[at].block as usize] = vertices[parent].block;
+        }
+        self.parent[vertices[0].block as usize] = vertices[0].block;
         let mut clock = 0u32;
-        let mut stack = vec![0u32];
-        self.first[vertices[0] as usize] = 0;
+        let stack = &mut self.work.path;
+        stack.clear();
+        stack.push(0);
+        self.first[vertices[0].block as usize] = 0;
         while let Some(&at) = stack.last() {
-            let child = head[at as usize];
+            let at = at as usize;
+            let child = vertices[at].head;
             if child == NONE {
-                self.last[vertices[at as usize] as usize] = clock;
+                self.last[vertices[at].block as usize] = clock;
                 stack.pop();
             } else {
-                head[at as usize] = next[child as usize];
+                vertices[at].head = vertices[child as usize].next;
                 clock += 1;
-                self.first[vertices[child as usize] as usize] = clock;
+                self.first[vertices[child as usize].block as usize] = clock;
                 stack.push(child);
             }
         }
@@ -218,45 +275,66 @@ impl Dominators {
     }
 }
 
-/// Depth-first numbering: blocks by number, tree parents by number, numbers by block.
-fn depth_first(function: &Function) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
-    let count = function.blocks.len();
-    let mut number = vec![NONE; count];
-    let (mut vertices, mut parents) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    let mut stack = vec![(0u32, 0u32)];
-    while let Some((at, parent)) = stack.pop() {
-        if number[at as usize] != NONE {
-            continue;
-        }
-        let own = index32(vertices.len());
-        number[at as usize] = own;
-        vertices.push(at);
-        parents.push(parent);
-        for call in function.blocks[at as usize].terminator.successors() {
-            if call.block.index() < count && number[call.block.index()] == NONE {
-                stack.push((index32(call.block.index()), own));
+impl Work {
+    /// Numbers the reachable blocks depth first.
+    fn walk_depth_first(&mut self, cfg: &Cfg) {
+        refill(&mut self.number, cfg.position.len(), NONE);
+        self.vertices.clear();
+        self.walk.clear();
+        self.walk.push((0, 0));
+        while let Some((block, tree_parent)) = self.walk.pop() {
+            if self.number[block as usize] != NONE {
+                continue;
+            }
+            let own = index32(self.vertices.len());
+            self.number[block as usize] = own;
+            self.vertices.push(Vertex {
+                block,
+                tree_parent,
+                semi: own,
+                label: own,
+                ancestor: NONE,
+                idom: 0,
+                head: NONE,
+                next: NONE,
+            });
+            let (from, to) = cfg.successor_range(block as usize);
+            for &target in &cfg.successors[from..to] {
+                if self.number[target as usize] == NONE {
+                    self.walk.push((target, own));
+                }
             }
         }
     }
-    (vertices, parents, number)
 }
 
 /// The vertex of least semidominator on the linked path above `vertex`.
-fn evaluate(vertex: u32, ancestor: &mut [u32], label: &mut [u32], semi: &[u32], path: &mut Vec<u32>) -> u32 {
-    let mut at = vertex;
-    while ancestor[at as usize] != NONE && ancestor[ancestor[at as usize] as usize] != NONE {
-        path.push(at);
-        at = ancestor[at as usize];
+fn evaluate(vertex: u32, vertices: &mut [Vertex], path: &mut Vec<u32>) -> u32 {
+    let mut at = vertex as usize;
+    loop {
+        let above = vertices[at].ancestor;
+        if above == NONE || vertices[above as usize].ancestor == NONE {
+            break;
+        }
+        path.push(index32(at));
+        at = above as usize;
     }
     while let Some(below) = path.pop() {
-        let below = below as usize;
-        let above = ancestor[below] as usize;
-        if semi[label[above] as usize] < semi[label[below] as usize] {
-            label[below] = label[above];
+        let Vertex { ancestor, label, .. } = vertices[below as usize];
+        let above = vertices[ancestor as usize];
+        if vertices[above.label as usize].semi < vertices[label as usize].semi {
+            vertices[below as usize].label = above.label;
         }
-        ancestor[below] = ancestor[above];
+        vertices[below as usize].ancestor = above.ancestor;
     }
-    if ancestor[vertex as usize] == NONE { vertex } else { label[vertex as usize] }
+    let Vertex { ancestor, label, .. } = vertices[vertex as usize];
+    if ancestor == NONE { vertex } else { label }
+}
+
+/// Makes `list` hold `count` times `value`.
+fn refill<T: Clone>(list: &mut Vec<T>, count: usize, value: T) {
+    list.clear();
+    list.resize(count, value);
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "arenas are bounded below 2^32")]
@@ -268,6 +346,7 @@ fn index32(index: usize) -> u32 {
 mod tests {
     use super::*;
     use crate::fir::{Block, BlockCall, Case, Terminator, ValueId, ValueList};
+    use alloc::vec;
     use proptest::prelude::*;
 
     /// A function of empty blocks with these edges.
@@ -307,7 +386,7 @@ mod tests {
         ) {
             let function = graph(&edges);
             let cfg = Cfg::new(&function);
-            let dominators = Dominators::new(&function, &cfg);
+            let dominators = Dominators::new(&cfg);
             let reachable = reachable_without(&edges, None);
             for (n, &is_reachable) in reachable.iter().enumerate() {
                 prop_assert_eq!(cfg.position(BlockId::new(n)).is_some(), is_reachable);

@@ -345,6 +345,22 @@ impl Terminator {
         cases.iter().map(|case| case.target).chain(first).chain(second)
     }
 
+    /// Calls `visit` with each of [`Terminator::successors`].
+    pub fn for_each_successor(&self, mut visit: impl FnMut(&BlockCall)) {
+        match self {
+            Self::Jump(call) => visit(call),
+            Self::Branch { then, otherwise, .. } => {
+                visit(then);
+                visit(otherwise);
+            }
+            Self::Switch { cases, default, .. } => {
+                cases.iter().for_each(|case| visit(&case.target));
+                visit(default);
+            }
+            _ => {}
+        }
+    }
+
     /// The n-th of [`Terminator::successors`], to change it.
     pub fn successor_mut(&mut self, index: usize) -> Option<&mut BlockCall> {
         match self {
@@ -451,9 +467,7 @@ impl Terminator {
         if let Some(value) = self.own_operand() {
             visit(value);
         }
-        for call in self.successors() {
-            call.args.of(pool).iter().copied().for_each(&mut visit);
-        }
+        self.for_each_successor(|call| call.args.of(pool).iter().copied().for_each(&mut visit));
     }
 
     /// The operand that is not for a block parameter.

@@ -413,7 +413,7 @@ impl Checker<'_> {
     /// Every use in a reachable block is dominated by its definition.
     fn dominance(&self) -> Result<(), (BlockId, u32, Problem)> {
         let cfg = Cfg::new(self.function);
-        let dominators = Dominators::new(self.function, &cfg);
+        let dominators = Dominators::new(&cfg);
         for &id in &cfg.order {
             let block = &self.function.blocks[id.index()];
             let check = |value: ValueId, at: u32, line: u32| match self.places[value.index()] {

@@ -157,7 +157,7 @@ impl Allocation {
         if first == order[0] {
             return;
         }
-        let dominators = Dominators::new(function, &plan.cfg);
+        let dominators = Dominators::new(&plan.cfg);
         let mut home = first;
         loop {
             let Some(place) = plan.cfg.position(home) else { return };

@@ -1,9 +1,8 @@
 //! Removes what nothing needs: pure instructions, block parameters.
 
-use super::Replacements;
+use super::Workspace;
 use super::graph::drop_unreachable;
-use crate::fir::{BlockId, Cfg, Effect, Function, ValueDef, ValueId};
-use alloc::vec;
+use crate::fir::{BlockId, Effect, Function, ValueDef, ValueId};
 use alloc::vec::Vec;
 
 /// Rounds after which `remove_trivial_params` stops; loops that nest deeper keep some.
@@ -11,14 +10,16 @@ const ROUNDS: usize = 8;
 
 /// Removes instructions without effect whose results nothing needs, and block parameters
 /// that only feed themselves. Marks from what has an effect; linear.
-pub fn remove_dead(function: &mut Function) {
-    drop_unreachable(function);
-    let cfg = Cfg::new(function);
-    let mut live = vec![false; function.values.len()];
-    let mut work: Vec<ValueId> = Vec::new();
-    let mark = |value: ValueId, live: &mut Vec<bool>, work: &mut Vec<ValueId>| {
+pub fn remove_dead(function: &mut Function, work: &mut Workspace) {
+    drop_unreachable(function, work);
+    let Workspace { cfg, marks: live, stack: work, .. } = work;
+    cfg.refresh(function);
+    live.clear();
+    live.resize(function.values.len(), false);
+    work.clear();
+    let mark = |value: ValueId, live: &mut Vec<bool>, work: &mut Vec<usize>| {
         if !core::mem::replace(&mut live[value.index()], true) {
-            work.push(value);
+            work.push(value.index());
         }
     };
     for &id in &cfg.order {
@@ -26,21 +27,21 @@ pub fn remove_dead(function: &mut Function) {
         for &inst in &block.insts {
             let data = &function.insts[inst.index()];
             if data.inst.effect() != Effect::None {
-                data.inst.for_each_operand(&function.pool, |value| mark(value, &mut live, &mut work));
+                data.inst.for_each_operand(&function.pool, |value| mark(value, live, work));
             }
         }
         if let Some(value) = block.terminator.own_operand() {
-            mark(value, &mut live, &mut work);
+            mark(value, live, work);
         }
     }
     for &param in function.blocks.first().map_or(&[][..], |entry| &entry.params) {
         live[param.index()] = true;
     }
     while let Some(value) = work.pop() {
-        match function.values[value.index()].def {
+        match function.values[value].def {
             ValueDef::Inst(inst) => {
                 let data = &function.insts[inst.index()];
-                data.inst.for_each_operand(&function.pool, |value| mark(value, &mut live, &mut work));
+                data.inst.for_each_operand(&function.pool, |value| mark(value, live, work));
             }
             ValueDef::Param(block, n) => {
                 // Each edge is looked at once for each parameter of its target; edges of
@@ -50,11 +51,11 @@ pub fn remove_dead(function: &mut Function) {
                     if last.replace(from) == Some(from) {
                         continue;
                     }
-                    for call in function.blocks[from.index()].terminator.successors() {
+                    function.blocks[from.index()].terminator.for_each_successor(|call| {
                         if call.block == block {
-                            mark(function.list(call.args)[n as usize], &mut live, &mut work);
+                            mark(function.list(call.args)[n as usize], live, work);
                         }
-                    }
+                    });
                 }
             }
             ValueDef::None => {}
@@ -74,11 +75,27 @@ pub fn remove_dead(function: &mut Function) {
     remove_params(function, |value| !live[value.index()]);
 }
 
+/// What comes in for a block parameter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Argument {
+    /// Nothing but the parameter itself.
+    None,
+    /// One value.
+    Only(ValueId),
+    /// Several values.
+    Several,
+}
+
 /// Replaces block parameters that can only have one value by that value.
-pub fn remove_trivial_params(function: &mut Function) {
-    let cfg = Cfg::new(function);
-    let mut replacements = Replacements::new(function.values.len());
-    let mut removed = vec![false; function.values.len()];
+pub fn remove_trivial_params(function: &mut Function, work: &mut Workspace) {
+    if function.blocks.iter().skip(1).all(|block| block.params.is_empty()) {
+        return;
+    }
+    let Workspace { cfg, replacements, marks: removed, arguments: only, .. } = work;
+    cfg.refresh(function);
+    replacements.reset(function.values.len());
+    removed.clear();
+    removed.resize(function.values.len(), false);
     let mut any = false;
     for round in 0..ROUNDS {
         let mut changed = false;
@@ -88,18 +105,19 @@ pub fn remove_trivial_params(function: &mut Function) {
             }
             // One sweep over the edges collects the only argument of each parameter.
             let block = &function.blocks[id.index()];
-            let mut only: Vec<Option<Option<ValueId>>> = vec![Some(None); block.params.len()];
-            if only.is_empty() {
+            if block.params.is_empty() {
                 return;
             }
+            only.clear();
+            only.resize(block.params.len(), Argument::None);
             let mut last = None;
             for &from in cfg.predecessors(id) {
                 if last.replace(from) == Some(from) {
                     continue;
                 }
-                for call in function.blocks[from.index()].terminator.successors() {
+                function.blocks[from.index()].terminator.for_each_successor(|call| {
                     if call.block != id {
-                        continue;
+                        return;
                     }
                     for ((slot, &arg), &param) in
                         only.iter_mut().zip(call.args.of(&function.pool)).zip(&block.params)
@@ -107,15 +125,15 @@ pub fn remove_trivial_params(function: &mut Function) {
                         let arg = replacements.find(arg);
                         *slot = match *slot {
                             _ if arg == param => *slot,
-                            Some(None) => Some(Some(arg)),
-                            Some(Some(other)) if other == arg => *slot,
-                            _ => None,
+                            Argument::None => Argument::Only(arg),
+                            Argument::Only(other) if other == arg => *slot,
+                            _ => Argument::Several,
                         };
                     }
-                }
+                });
             }
             for (slot, &param) in only.iter().zip(&block.params) {
-                if let Some(Some(value)) = *slot
+                if let Argument::Only(value) = *slot
                     && !removed[param.index()]
                 {
                     removed[param.index()] = true;

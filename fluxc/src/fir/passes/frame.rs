@@ -4,6 +4,7 @@
 //! saving and restoring. Where the part of a function with calls begins in one block, the
 //! values that come into it get new names there, so that only this part pays.
 
+use super::Workspace;
 use crate::fir::{BlockId, Cfg, Dominators, Function, Inst, Terminator, Value, ValueDef, ValueId, ValueList};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -11,13 +12,14 @@ use flux_abi::opcode::Opcode;
 
 /// Renames values at the block where the part with calls begins, if there is such a block.
 /// Run it last: a later pass would undo it.
-pub fn separate_calls(function: &mut Function) {
-    let cfg = Cfg::new(function);
+pub fn separate_calls(function: &mut Function, work: &mut Workspace) {
     if function.blocks.len() < 2 || !function.blocks.iter().any(|block| has_call(function, block)) {
         return;
     }
-    let dominators = Dominators::new(function, &cfg);
-    let Some((start, from)) = find_start(function, &cfg, &dominators) else { return };
+    let Workspace { cfg, dominators, .. } = work;
+    cfg.refresh(function);
+    dominators.refresh(cfg);
+    let Some((start, from)) = find_start(function, cfg, dominators) else { return };
     let is_inside: Vec<bool> =
         (0..function.blocks.len()).map(|n| dominators.dominates(start, BlockId::new(n))).collect();
     let renamed = incoming(function, &is_inside);

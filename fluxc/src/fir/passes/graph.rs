@@ -1,8 +1,7 @@
 //! Cleans the control flow graph: unreachable blocks, blocks that only jump on, chains.
 
-use super::Replacements;
-use crate::fir::{Block, BlockCall, BlockId, Function, Terminator, ValueDef, ValueId};
-use alloc::vec;
+use super::Workspace;
+use crate::fir::{Block, BlockCall, BlockId, Function, Terminator, ValueDef};
 use alloc::vec::Vec;
 
 /// How many blocks that only jump on are followed from one edge.
@@ -10,49 +9,46 @@ const HOPS: usize = 16;
 
 /// Removes unreachable blocks, leads edges past blocks that only jump on, and joins a
 /// block with its successor where each is the other's only one.
-pub fn clean_graph(function: &mut Function) {
-    drop_unreachable(function);
+pub fn clean_graph(function: &mut Function, work: &mut Workspace) {
+    drop_unreachable(function, work);
     let mut changed = thread_jumps(function);
     changed |= copy_returns(function);
     if changed {
-        drop_unreachable(function);
+        drop_unreachable(function, work);
     }
-    if join_chains(function) {
-        drop_unreachable(function);
+    if join_chains(function, work) {
+        drop_unreachable(function, work);
     }
-}
-
-fn reachable(function: &Function) -> Vec<bool> {
-    let mut reached = vec![false; function.blocks.len()];
-    let mut work = Vec::new();
-    if let Some(entry) = reached.first_mut() {
-        *entry = true;
-        work.push(0);
-    }
-    while let Some(at) = work.pop() {
-        for call in function.blocks[at].terminator.successors() {
-            let target = call.block.index();
-            if !core::mem::replace(&mut reached[target], true) {
-                work.push(target);
-            }
-        }
-    }
-    reached
 }
 
 /// Removes blocks that the entry does not reach.
-pub(super) fn drop_unreachable(function: &mut Function) {
-    let reached = reachable(function);
-    if !reached.contains(&false) {
+pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
+    let Workspace { marks: reached, stack, numbers: new_id, .. } = work;
+    reached.clear();
+    reached.resize(function.blocks.len(), false);
+    stack.clear();
+    let mut count = 0;
+    if let Some(entry) = reached.first_mut() {
+        *entry = true;
+        stack.push(0);
+    }
+    while let Some(at) = stack.pop() {
+        count += 1;
+        function.blocks[at].terminator.for_each_successor(|call| {
+            let target = call.block.index();
+            if !core::mem::replace(&mut reached[target], true) {
+                stack.push(target);
+            }
+        });
+    }
+    if count == function.blocks.len() {
         return;
     }
-    let mut new_id = vec![BlockId::new(0); function.blocks.len()];
+    new_id.clear();
     let mut count = 0;
-    for (n, id) in new_id.iter_mut().enumerate() {
-        if reached[n] {
-            *id = BlockId::new(count);
-            count += 1;
-        }
+    for &is_reached in reached.iter() {
+        new_id.push(BlockId::new(count));
+        count += usize::from(is_reached);
     }
     let blocks = core::mem::take(&mut function.blocks);
     for (n, mut block) in blocks.into_iter().enumerate() {
@@ -143,11 +139,13 @@ fn copy_returns(function: &mut Function) -> bool {
     changed
 }
 
-fn join_chains(function: &mut Function) -> bool {
+fn join_chains(function: &mut Function, work: &mut Workspace) -> bool {
+    let Workspace { replacements, marks: is_first, stack: ways, .. } = work;
     // Ways into each block; all blocks are reachable here.
-    let mut ways = vec![0u32; function.blocks.len()];
-    for call in function.blocks.iter().flat_map(|block| block.terminator.successors()) {
-        ways[call.block.index()] = ways[call.block.index()].saturating_add(1);
+    ways.clear();
+    ways.resize(function.blocks.len(), 0);
+    for block in &function.blocks {
+        block.terminator.for_each_successor(|call| ways[call.block.index()] += 1);
     }
     let next_of = |block: &Block, id: BlockId| match block.terminator {
         Terminator::Jump(call)
@@ -158,7 +156,8 @@ fn join_chains(function: &mut Function) -> bool {
         _ => None,
     };
     // Each chain is followed once, from its first block.
-    let mut is_first = vec![true; function.blocks.len()];
+    is_first.clear();
+    is_first.resize(function.blocks.len(), true);
     let mut any = false;
     for (n, block) in function.blocks.iter().enumerate() {
         if let Some(call) = next_of(block, BlockId::new(n)) {
@@ -169,13 +168,12 @@ fn join_chains(function: &mut Function) -> bool {
     if !any {
         return false;
     }
-    let mut replacements = Replacements::new(function.values.len());
+    replacements.reset(function.values.len());
     for n in (0..function.blocks.len()).filter(|&n| is_first[n]) {
         let id = BlockId::new(n);
         while let Some(call) = next_of(&function.blocks[n], id) {
             let next = core::mem::take(&mut function.blocks[call.block.index()]);
-            let args: Vec<ValueId> = function.list(call.args).to_vec();
-            for (&param, arg) in next.params.iter().zip(args) {
+            for (&param, &arg) in next.params.iter().zip(call.args.of(&function.pool)) {
                 replacements.replace(param, arg);
                 function.values[param.index()].def = ValueDef::None;
             }

@@ -17,7 +17,7 @@ const FLOOR: usize = 64;
 
 /// Inlines calls of small functions that call nothing, and runs `after` on each function
 /// once its calls are inlined. A function grows at most by the factor of the limits table.
-pub fn inline_calls(module: &mut Module, after: impl Fn(&mut Function)) {
+pub fn inline_calls(module: &mut Module, mut after: impl FnMut(&mut Function)) {
     for id in callees_first(module) {
         let Some(slot) = module.functions.get_mut(id.index()) else { continue };
         let mut function = core::mem::take(slot);

@@ -19,7 +19,7 @@ pub use rotate::rotate_loops;
 pub use simplify::simplify;
 pub use switch::lower_switches;
 
-use super::{Function, Module, ValueId};
+use super::{BlockId, Cfg, Dominators, Function, InstId, Module, ValueId};
 use alloc::vec::Vec;
 
 /// How much work the compiler does to make the program fast.
@@ -38,11 +38,12 @@ pub enum Level {
 
 /// Optimises a verified module.
 pub fn optimize(module: &mut Module, level: Level) {
+    let work = &mut Workspace::default();
     for function in &mut module.functions {
-        clean_graph(function);
-        remove_trivial_params(function);
+        clean_graph(function, work);
+        remove_trivial_params(function, work);
         if level >= Level::Basic {
-            optimize_function(function);
+            optimize_function(function, work);
         }
     }
     if level == Level::Full {
@@ -50,42 +51,63 @@ pub fn optimize(module: &mut Module, level: Level) {
             // Arguments are constants only where the copies are joined, and what that folds
             // joins more.
             for _ in 0..2 {
-                clean_graph(function);
-                remove_trivial_params(function);
-                optimize_function(function);
+                clean_graph(function, work);
+                remove_trivial_params(function, work);
+                optimize_function(function, work);
             }
         });
         for function in &mut module.functions {
-            if rotate_loops(function) {
-                remove_trivial_params(function);
-                optimize_function(function);
+            if rotate_loops(function, work) {
+                remove_trivial_params(function, work);
+                optimize_function(function, work);
             }
         }
     }
     for function in &mut module.functions {
         lower_switches(function);
         if level >= Level::Basic {
-            separate_calls(function);
+            separate_calls(function, work);
         }
         function.compact();
     }
 }
 
-fn optimize_function(function: &mut Function) {
-    simplify(function);
-    remove_dead(function);
-    clean_graph(function);
-    remove_trivial_params(function);
+fn optimize_function(function: &mut Function, work: &mut Workspace) {
+    simplify(function, work);
+    remove_dead(function, work);
+    clean_graph(function, work);
+    remove_trivial_params(function, work);
+}
+
+/// Memory of the passes: most functions are small, so that asking for it anew would cost more
+/// than the work. No pass reads what an earlier one left here.
+#[derive(Debug, Default)]
+pub struct Workspace {
+    cfg: Cfg,
+    dominators: Dominators,
+    replacements: Replacements,
+    /// Per value or block.
+    marks: Vec<bool>,
+    stack: Vec<usize>,
+    /// Per block.
+    numbers: Vec<BlockId>,
+    /// By hash.
+    candidates: Vec<Option<(InstId, BlockId)>>,
+    /// Per block parameter.
+    arguments: Vec<dead::Argument>,
 }
 
 /// Values that are to be replaced by others.
+#[derive(Debug, Default)]
 struct Replacements {
     to: Vec<ValueId>,
 }
 
 impl Replacements {
-    fn new(values: usize) -> Self {
-        Self { to: (0..values).map(ValueId::new).collect() }
+    /// Forgets what it knew; none of `values` values is replaced.
+    fn reset(&mut self, values: usize) {
+        self.to.clear();
+        self.to.extend((0..values).map(ValueId::new));
     }
 
     fn replace(&mut self, old: ValueId, new: ValueId) {

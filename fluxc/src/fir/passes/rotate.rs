@@ -5,6 +5,7 @@
 //! the head that others use then have two definitions, so the function is built anew with
 //! these values as variables of the [`FunctionBuilder`].
 
+use super::Workspace;
 use crate::fir::{
     BlockCall, BlockId, Cfg, Function, FunctionBuilder, Inst, Terminator, Type, ValueId, ValueList, Variable,
 };
@@ -20,13 +21,14 @@ const LENGTH: usize = 64;
 const WAYS: usize = 2;
 
 /// Rotates the loops of a function; tells whether it changed. `clean_graph` ran before.
-pub fn rotate_loops(function: &mut Function) -> bool {
-    let cfg = Cfg::new(function);
-    let heads = find_heads(function, &cfg);
+pub fn rotate_loops(function: &mut Function, work: &mut Workspace) -> bool {
+    let cfg = &mut work.cfg;
+    cfg.refresh(function);
+    let heads = find_heads(function, cfg);
     if heads.is_empty() {
         return false;
     }
-    match Rotation::new(function, &cfg, heads).rebuild() {
+    match Rotation::new(function, cfg, heads).rebuild() {
         Some(new) => {
             *function = new;
             true

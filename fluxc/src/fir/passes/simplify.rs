@@ -4,15 +4,13 @@
 //! Value numbering keeps one candidate for each hash; a candidate counts only if its block
 //! dominates the place. A lost candidate costs an optimisation, never correctness.
 
-use super::Replacements;
+use super::{Replacements, Workspace};
 use crate::fir::arith::compute;
 use crate::fir::verify::is_constant;
 use crate::fir::{
-    Access, AccessFacts, BlockId, Cfg, Dominators, Effect, FloatCompare, Function, Inst, InstId, IntCompare,
+    Access, AccessFacts, BlockId, Dominators, Effect, FloatCompare, Function, Inst, InstId, IntCompare,
     IntKind, IntOp, Terminator, Type, ValueDef, ValueId,
 };
-use alloc::vec;
-use alloc::vec::Vec;
 use core::hash::{Hash, Hasher};
 
 /// What becomes of an instruction.
@@ -26,15 +24,14 @@ enum Rewrite {
 }
 
 /// See the module.
-pub fn simplify(function: &mut Function) {
-    let cfg = Cfg::new(function);
-    let dominators = Dominators::new(function, &cfg);
-    let mut pass = Simplifier {
-        replacements: Replacements::new(function.values.len()),
-        candidates: vec![None; function.insts.len().next_power_of_two().max(16)],
-        function,
-        dominators,
-    };
+pub fn simplify(function: &mut Function, work: &mut Workspace) {
+    let Workspace { cfg, dominators, replacements, candidates, .. } = work;
+    cfg.refresh(function);
+    dominators.refresh(cfg);
+    replacements.reset(function.values.len());
+    candidates.clear();
+    candidates.resize(function.insts.len().next_power_of_two().max(16), None);
+    let mut pass = Simplifier { replacements, candidates, function, dominators };
     for &block in &cfg.order {
         pass.block(block);
     }
@@ -43,9 +40,9 @@ pub fn simplify(function: &mut Function) {
 
 struct Simplifier<'a> {
     function: &'a mut Function,
-    replacements: Replacements,
-    dominators: Dominators,
-    candidates: Vec<Option<(InstId, BlockId)>>,
+    replacements: &'a mut Replacements,
+    dominators: &'a Dominators,
+    candidates: &'a mut [Option<(InstId, BlockId)>],
 }
 
 impl Simplifier<'_> {

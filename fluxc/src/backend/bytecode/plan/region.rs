@@ -115,7 +115,7 @@ impl Plan {
         if self.regions.is_empty() {
             return;
         }
-        let dominators = Dominators::new(function, &self.cfg);
+        let dominators = Dominators::new(&self.cfg);
         let mut homes = vec![NONE; self.regions.len()];
         for (number, region) in self.regions.iter().enumerate() {
             let header = self.cfg.order[region.first as usize];
