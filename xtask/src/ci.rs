@@ -57,10 +57,18 @@ pub(crate) fn test() -> Result<(), Error> {
     run(Command::new("cargo").args(["test", "--locked", "--no-fail-fast"]))
 }
 
-/// Prints the figures beside the peers, from one run.
+/// Prints all figures from one run: the interpreter beside its peer, then the whole system.
 ///
 /// # Errors
-/// That of the first benchmark that fails.
+/// That of the first benchmark that fails, or that a figure misses what it must reach.
 pub(crate) fn bench() -> Result<(), Error> {
-    run(Command::new("cargo").args(["run", "--locked", "--release", "--manifest-path", "bench/Cargo.toml"]))
+    let cargo = |verb: &str, what: &[&str]| {
+        let mut command = Command::new("cargo");
+        command.args([verb, "--locked", "--release", "--manifest-path", "bench/Cargo.toml"]).args(what);
+        run(&mut command)
+    };
+    // Building while something is measured would disturb it.
+    cargo("build", &["--bins"])?;
+    cargo("run", &["--bin", "interpreter"])?;
+    cargo("run", &["--bin", "figures"])
 }

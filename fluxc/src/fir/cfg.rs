@@ -113,11 +113,6 @@ impl Cfg {
         (self.successor_starts[block] as usize, self.successor_starts[block + 1] as usize)
     }
 
-    /// Tells whether the entry reaches every block.
-    pub(super) fn is_all_reachable(&self) -> bool {
-        self.order.len() == self.position.len()
-    }
-
     /// Place of a block in the order; `None` if it is unreachable.
     #[must_use]
     pub fn position(&self, block: BlockId) -> Option<usize> {
