@@ -5,6 +5,7 @@
 //! 2. Timers run on the grid start + k·interval; a point that passed while a run waited is
 //!    made up once, however many passed.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -25,7 +26,7 @@ use crate::form::{Form, FormCache};
 use crate::marshal;
 use crate::report::{Counters, Metrics};
 use crate::tables::Tables;
-use crate::task::Asked;
+use crate::task::{Asked, Task};
 
 /// What all agents of a runtime share.
 #[derive(Debug)]
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) words: Vec<u64>,
     /// Numbers of the requests in the log.
     pub(crate) numbers: Numbers,
+    /// A run that has ended, for the next one that starts.
+    pub(crate) spare: Option<Box<Task>>,
 }
 
 /// The number in the log of each request, by the slot of the request.

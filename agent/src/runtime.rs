@@ -44,6 +44,7 @@ impl Runtime {
                 buffer: Buffer::new(),
                 words: Vec::new(),
                 numbers: crate::context::Numbers::default(),
+                spare: None,
             },
             agents: Vec::new(),
             ended: Vec::new(),

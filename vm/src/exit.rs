@@ -106,6 +106,9 @@ pub enum VmError {
         /// Functions of the module.
         functions: u32,
     },
+    /// The run has not been given back to its instance.
+    #[error("the run is under way; give it to Instance::finish first")]
+    Running,
     /// The function takes another number of arguments.
     #[error("function {function} takes {wanted} arguments, {given} were given")]
     Arguments {

@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec;
-use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
 use flux_abi::limits::REGISTERS;
@@ -15,9 +14,8 @@ use crate::exit::{Exit, FunctionIndex, Gas, Pc, Place, Trap, VmError};
 use crate::host::{Host, HostOutcome};
 use crate::machine::Step;
 use crate::memory::{Memory, MemoryError};
-use crate::op::SINK;
 use crate::program::Program;
-use crate::run::{Core, Frame, Run, Waiting};
+use crate::run::{Core, Run, Waiting};
 
 /// What an instance is made with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -136,6 +134,26 @@ impl Instance {
     /// # Errors
     /// No such function, a wrong number of arguments, or no memory for those on the stack.
     pub fn begin(&mut self, function: FunctionIndex, arguments: &[u64]) -> Result<Run, VmError> {
+        let mut run = Run::ended(&self.program, self.memory.arena_mark());
+        self.begin_again(&mut run, function, arguments)?;
+        Ok(run)
+    }
+
+    /// As [`Instance::begin`], in the memory of a run that has ended, of whatever instance. Nothing of
+    /// the old run can be seen in the new one. After an error the run is an ended one as before.
+    ///
+    /// # Errors
+    /// As [`Instance::begin`], and [`VmError::Running`] if the run has not been given to
+    /// [`Instance::finish`].
+    pub fn begin_again(
+        &mut self,
+        run: &mut Run,
+        function: FunctionIndex,
+        arguments: &[u64],
+    ) -> Result<(), VmError> {
+        if !run.is_given_back {
+            return Err(VmError::Running);
+        }
         let functions = self.program.module().functions.len() as u32;
         let start = self.program.start(function.0);
         let signature = self.program.signature(function);
@@ -146,28 +164,13 @@ impl Instance {
         if given != usize::from(wanted) {
             return Err(VmError::Arguments { function: function.0, given, wanted });
         }
-        let mut regs = [0; REGISTERS];
+        let core = &mut *run.core;
+        core.clear(self.memory.arena_mark());
+        core.ip = start;
         let (in_registers, stacked) = arguments.split_at(given.min(usize::from(REGISTER_ARGUMENTS)));
-        for (place, word) in regs.iter_mut().skip(ARGUMENT).zip(in_registers) {
+        for (place, word) in core.regs.iter_mut().skip(ARGUMENT).zip(in_registers) {
             *place = *word;
         }
-        let mut core = Box::new(Core {
-            regs,
-            ip: start,
-            fp: 0,
-            bp: 0,
-            sp: 0,
-            flags: 0,
-            waiting: Waiting::No,
-            result: SINK,
-            passed: u32::MAX,
-            stack: Vec::new(),
-            frames: vec![Frame { back: 0, fp: 0, bp: 0 }],
-            records: Vec::new(),
-            caught: Vec::new(),
-            handling: None,
-            mark: self.memory.arena_mark(),
-        });
         if !stacked.is_empty() {
             let (quota, charged) = (self.memory.quota(), self.memory.charged());
             let needed = stacked.len() as u64 * 8;
@@ -180,15 +183,30 @@ impl Instance {
             core.fp = core.sp;
         }
         self.counters.runs += 1;
-        self.show_views(&mut core);
-        Ok(Run { program: Arc::clone(&self.program), core })
+        core.waiting = Waiting::No;
+        self.show_views(core);
+        if !Arc::ptr_eq(&self.program, &run.program) {
+            run.program = Arc::clone(&self.program);
+        }
+        run.is_given_back = false;
+        Ok(())
     }
 
     /// Ends a run, whether it finished or not: what its arena got is freed. Runs end youngest first.
-    pub fn end(&mut self, run: Run) {
-        let Run { core, program: _ } = run;
+    pub fn end(&mut self, mut run: Run) {
+        self.finish(&mut run);
+    }
+
+    /// As [`Instance::end`]; what is left of the run is for [`Instance::begin_again`].
+    pub fn finish(&mut self, run: &mut Run) {
+        if core::mem::replace(&mut run.is_given_back, true) {
+            return;
+        }
+        let core = &mut *run.core;
         self.memory.release(core.stack_bytes());
         self.memory.arena_reset(core.mark);
+        core.waiting = Waiting::Ended;
+        core.shrink();
     }
 
     /// Goes on with `run` for about `slice` gas (at least one block is executed if `slice` is not 0).

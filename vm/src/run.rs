@@ -17,7 +17,7 @@ use flux_abi::trap::TrapKind;
 use crate::exit::Trap;
 use crate::heap::ArenaMark;
 use crate::memory::Memory;
-use crate::op::R;
+use crate::op::{R, SINK};
 use crate::program::Program;
 
 /// Slots that a stack gets at first.
@@ -108,7 +108,60 @@ pub(crate) struct Core {
 /// The status register's place.
 const STATUS: usize = register::LAST_STATUS as usize;
 
+/// Most elements of each list that the memory of an ended run keeps room for.
+const KEPT: usize = 64;
+
 impl Core {
+    /// The state before the first operation of a run; it waits for nothing and no list holds anything.
+    fn new(mark: ArenaMark) -> Self {
+        Self {
+            regs: [0; REGISTERS],
+            ip: 0,
+            fp: 0,
+            bp: 0,
+            sp: 0,
+            flags: 0,
+            waiting: Waiting::Ended,
+            result: SINK,
+            passed: u32::MAX,
+            stack: Vec::new(),
+            frames: Vec::new(),
+            records: Vec::new(),
+            caught: Vec::new(),
+            handling: None,
+            mark,
+        }
+    }
+
+    /// Forgets the last run; its first frame stands.
+    pub(crate) fn clear(&mut self, mark: ArenaMark) {
+        let Self { regs, ip, fp, bp, sp, flags, waiting, result, passed, .. } = self;
+        *regs = [0; REGISTERS];
+        (*ip, *fp, *bp, *sp, *flags) = (0, 0, 0, 0, 0);
+        (*waiting, *result, *passed) = (Waiting::Ended, SINK, u32::MAX);
+        let Self { stack, frames, records, caught, handling, mark: old, .. } = self;
+        stack.clear();
+        frames.clear();
+        frames.push(Frame { back: 0, fp: 0, bp: 0 });
+        records.clear();
+        caught.clear();
+        (*handling, *old) = (None, mark);
+    }
+
+    /// Gives back what a run of the usual size does not need.
+    pub(crate) fn shrink(&mut self) {
+        fn fit<T>(list: &mut Vec<T>) {
+            list.clear();
+            if list.capacity() > KEPT {
+                *list = Vec::new();
+            }
+        }
+        fit(&mut self.stack);
+        fit(&mut self.frames);
+        fit(&mut self.records);
+        fit(&mut self.caught);
+    }
+
     /// Makes room for `slots` slots in all.
     #[cold]
     #[inline(never)]
@@ -176,9 +229,16 @@ pub struct Run {
     /// The program whose places the run holds.
     pub(crate) program: Arc<Program>,
     pub(crate) core: Box<Core>,
+    /// Its memory has been given back to its instance.
+    pub(crate) is_given_back: bool,
 }
 
 impl Run {
+    /// Memory for a run.
+    pub(crate) fn ended(program: &Arc<Program>, mark: ArenaMark) -> Self {
+        Self { program: Arc::clone(program), core: Box::new(Core::new(mark)), is_given_back: true }
+    }
+
     /// Gives the result of the host call in which the run was suspended: `value` goes to the result
     /// register, `status` to R61. Does nothing if the run was not suspended.
     pub fn complete(&mut self, value: u64, status: Status) {

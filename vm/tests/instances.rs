@@ -289,3 +289,34 @@ fn the_trace_ring_keeps_the_newest_records_and_breakpoints_have_a_limit() {
     instance.drop_debug();
     assert!(instance.set_breakpoint(Pc(2)).is_ok());
 }
+
+#[test]
+fn a_run_in_the_memory_of_another_shows_nothing_of_it() {
+    let text = "
+.function first arguments 1 results 1
+    PUSH R16
+    MOVI R20, 77
+    POP R16
+    RET
+.function second arguments 0 results 1
+    MOVI R16, 5
+    RET
+";
+    let program = program(text);
+    let mut owner = instance(&program, &settings());
+    let mut other = instance(&program, &settings());
+    let mut run = owner.begin(FunctionIndex(0), &[41]).unwrap();
+    assert_eq!(other.begin_again(&mut run, FunctionIndex(1), &[]), Err(VmError::Running));
+    assert_eq!(owner.resume(&mut run, &mut NoHost, Gas(1_000)), Exit::Finished(41));
+    let charged = owner.memory_ref().charged();
+    owner.finish(&mut run);
+    assert!(owner.memory_ref().charged() < charged, "the stack is given back");
+    let given_back = owner.memory_ref().charged();
+    owner.finish(&mut run);
+    assert_eq!(owner.memory_ref().charged(), given_back, "and given back once");
+    assert!(matches!(other.begin_again(&mut run, FunctionIndex(9), &[]), Err(VmError::Function { .. })));
+    other.begin_again(&mut run, FunctionIndex(1), &[]).unwrap();
+    assert_eq!((run.register(16), run.register(20), run.stack_depth()), (0, 0, 0));
+    assert_eq!(other.resume(&mut run, &mut NoHost, Gas(1_000)), Exit::Finished(5));
+    other.end(run);
+}

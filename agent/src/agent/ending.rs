@@ -99,14 +99,16 @@ impl Agent {
             self.close_run(sys, Failure::Trapped);
             return Some(self.trapped(sys, shared, kind, text));
         }
-        let Task { run, about } = *self.task.take()?;
+        let mut task = self.task.take()?;
         self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
-        self.instance.end(run);
+        self.instance.finish(&mut task.run);
+        let about = &task.about;
         self.free(&about.owned);
         if about.device_worked {
             self.context.device_failures = 0;
         }
-        self.after(sys.now(), &about);
+        self.after(sys.now(), about);
+        shared.spare = Some(task);
         None
     }
 

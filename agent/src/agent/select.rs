@@ -103,9 +103,17 @@ impl Agent {
         function: FunctionIndex,
         words: &[u64],
     ) -> Result<(), Step> {
-        match self.instance.begin(function, words) {
-            Ok(run) => {
-                self.task = Some(Box::new(Task { run, about }));
+        let begun = match shared.spare.take() {
+            Some(mut task) => self.instance.begin_again(&mut task.run, function, words).map(|()| task),
+            None => self.instance.begin(function, words).map(|run| {
+                let about = About::new(about.kind);
+                Box::new(Task { run, about })
+            }),
+        };
+        match begun {
+            Ok(mut task) => {
+                task.about = about;
+                self.task = Some(task);
                 Ok(())
             }
             Err(error) => {
