@@ -102,11 +102,14 @@ pub fn program(bytes: &mut Bytes<'_>) -> Module {
     let signatures: Vec<Signature> = (0..1 + bytes.below(4))
         .map(|_| Signature { arguments: bytes.below(7) as u8, results: bytes.below(2) as u8 })
         .collect();
-    let mut maker = Maker { bytes, builder: CodeBuilder::new(), signatures: &signatures, later: Vec::new() };
+    // The function that function 0 names as trap handler, which RETI alone leaves.
+    let handler = signatures.iter().skip(1).position(|signature| signature.arguments == 2).map(|at| at + 1);
+    let builder = CodeBuilder::new();
+    let mut maker = Maker { bytes, builder, signatures: &signatures, handler, later: Vec::new() };
     let functions: Vec<Function> = (0..signatures.len())
         .map(|number| {
             let offset = maker.builder.offset();
-            maker.function(signatures[number]);
+            maker.function(number);
             let length = maker.builder.offset() - offset;
             Function { name: format!("f{number}"), offset, length, signature: number as u16 }
         })
@@ -205,7 +208,8 @@ struct Maker<'a, 'b> {
     bytes: &'a mut Bytes<'b>,
     builder: CodeBuilder,
     signatures: &'a [Signature],
-    /// Handler blocks that are still to be written: label, whether it cleans up.
+    handler: Option<usize>,
+    /// Handler blocks that are still to be written.
     later: Vec<Label>,
 }
 
@@ -254,9 +258,13 @@ impl Maker<'_, '_> {
         }
     }
 
-    fn function(&mut self, signature: Signature) {
+    fn function(&mut self, number: usize) {
+        let signature = self.signatures[number];
         self.emit(Opcode::GasCheck, &[GAS]);
         self.write_registers();
+        if let (0, Some(handler)) = (number, self.handler) {
+            self.emit(Opcode::SetHandler, &[handler as i64]);
+        }
         let own = i64::from(signature.register_arguments());
         if own > 0 {
             let argument = 16 + self.bytes.below(own as usize) as i64;
@@ -282,11 +290,13 @@ impl Maker<'_, '_> {
         for _ in 0..self.bytes.below(6) {
             self.piece();
         }
-        self.end(signature);
+        self.end(number);
         for handler in std::mem::take(&mut self.later) {
             self.builder.bind(handler);
             self.emit(Opcode::GasCheck, &[GAS]);
-            match self.bytes.below(3) {
+            // EXCEPTION_RET may end its function, and RETI alone ends the trap handler.
+            let ways = if self.handler == Some(number) { 2 } else { self.bytes.below(3) };
+            match ways {
                 0 => self.emit(Opcode::ExceptionRet, &[16]),
                 1 => {
                     self.emit(Opcode::Movi, &[20, 0]);
@@ -302,7 +312,7 @@ impl Maker<'_, '_> {
                             self.write_registers();
                             self.builder.emit(Opcode::Jmp, &[Argument::Label(*block)]);
                         }
-                        None => self.end(signature),
+                        None => self.end(number),
                     }
                 }
             }
@@ -310,17 +320,14 @@ impl Maker<'_, '_> {
     }
 
     /// The end of a function, by return or otherwise.
-    fn end(&mut self, signature: Signature) {
+    fn end(&mut self, number: usize) {
+        if self.handler == Some(number) {
+            self.emit(Opcode::Reti, &[i64::from(FIRST)]);
+            return;
+        }
         if self.bytes.below(16) == 1 {
-            let stops = [
-                Opcode::Halt,
-                Opcode::Panic,
-                Opcode::Throw,
-                Opcode::Exception,
-                Opcode::Trap,
-                Opcode::Reti,
-                Opcode::Reset,
-            ];
+            let stops =
+                [Opcode::Halt, Opcode::Panic, Opcode::Throw, Opcode::Exception, Opcode::Trap, Opcode::Reset];
             let opcode = self.bytes.pick(&stops);
             match opcode.info().operands.first() {
                 None => self.emit(opcode, &[]),
@@ -332,7 +339,7 @@ impl Maker<'_, '_> {
             }
             return;
         }
-        if signature.results == 1 {
+        if self.signatures[number].results == 1 {
             self.emit(Opcode::Mov, &[16, i64::from(FIRST)]);
         }
         self.emit(Opcode::Ret, &[]);
@@ -453,7 +460,7 @@ impl Maker<'_, '_> {
                 self.emit(Opcode::Popf, &[]);
                 self.emit(Opcode::StackFree, &[slots + 2]);
             }
-            9 => match self.signatures.iter().position(|signature| signature.arguments == 2) {
+            9 => match self.handler {
                 Some(handler) => self.emit(Opcode::SetHandler, &[handler as i64]),
                 None => self.plain(),
             },
