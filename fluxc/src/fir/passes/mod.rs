@@ -38,6 +38,11 @@ pub enum Level {
 
 /// Optimises a verified module.
 pub fn optimize(module: &mut Module, level: Level) {
+    optimize_within(module, level, usize::MAX);
+}
+
+/// As [`optimize`]; inlining adds at most `room` instructions and blocks to the whole module.
+pub fn optimize_within(module: &mut Module, level: Level, room: usize) {
     let work = &mut Workspace::default();
     for function in &mut module.functions {
         clean_graph(function, work);
@@ -47,7 +52,7 @@ pub fn optimize(module: &mut Module, level: Level) {
         }
     }
     if level == Level::Full {
-        inline_calls(module, |function| {
+        inline_calls(module, room, |function| {
             // Arguments are constants only where the copies are joined, and what that folds
             // joins more.
             for _ in 0..2 {
