@@ -20,8 +20,7 @@ use alloc::vec::Vec;
 
 use crate::backend::bytecode;
 use crate::diag::{Diagnostic, Severity, Sink, codes};
-use crate::fir;
-use crate::fir::passes::Level;
+use crate::fir::passes::{self, Level, Workspace};
 use crate::lang::sema;
 use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax;
@@ -208,6 +207,11 @@ fn check_quota(agent: &Agent<'_>, lowered: &Lowered, sink: &mut Sink) {
 /// A limit of the instruction set that the code passes.
 pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
     let code = bytecode::generate(&mut lowered.fir)?;
+    Ok(assemble(lowered, code))
+}
+
+/// Puts the code into the module.
+fn assemble(lowered: Lowered, code: bytecode::Code) -> Module {
     let mut module = lowered.shell;
     module.constants = lowered.fir.data;
     module.signatures = code.signatures;
@@ -215,7 +219,7 @@ pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
     module.code = code.code;
     module.entries = code.entries;
     module.lines = code.lines;
-    Ok(module)
+    module
 }
 
 /// Compiles a document. `name` is its file name; an agent without a name takes its stem.
@@ -249,17 +253,22 @@ pub fn check(source: &[u8], name: &str, options: &Options) -> Compiled {
 }
 
 fn generate(lowered: Vec<Lowered>, options: &Options, sink: &mut Sink, compiled: &mut Compiled) {
-    let count = |module: &fir::Module| -> u64 {
-        module.functions.iter().map(|function| function.instruction_count() as u64).sum()
-    };
+    let work = &mut Workspace::default();
     for mut lowered in lowered {
-        compiled.stats.functions += number(lowered.fir.functions.len());
-        compiled.stats.instructions += count(&lowered.fir);
+        let stats = &mut compiled.stats;
+        stats.functions += number(lowered.fir.functions.len());
+        let counts = lowered.fir.functions.iter().map(|function| function.instruction_count() as u64);
+        stats.instructions += counts.sum::<u64>();
         let before = lowered.bytes();
-        fir::passes::optimize_within(&mut lowered.fir, options.level, sink.memory_left() / GROWTH_BYTES);
-        compiled.stats.optimized += count(&lowered.fir);
-        match emit(lowered) {
-            Ok(module) => {
+        let room = sink.memory_left() / GROWTH_BYTES;
+        passes::optimize_calls(&mut lowered.fir, options.level, room, work);
+        let code = bytecode::generate_with(&mut lowered.fir, |function| {
+            passes::finish_function(function, options.level, work);
+            stats.optimized += function.instruction_count() as u64;
+        });
+        match code {
+            Ok(code) => {
+                let module = assemble(lowered, code);
                 sink.release(before);
                 sink.charge(module_bytes(&module), Span::empty(0));
                 compiled.stats.words += module.code.len() as u64;

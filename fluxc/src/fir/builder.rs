@@ -117,13 +117,19 @@ impl FunctionBuilder {
     /// the function's parameters is current and sealed.
     #[must_use]
     pub fn new(declared: &Function) -> Self {
-        let function = Function {
-            name: declared.name.clone(),
-            signature: declared.signature.clone(),
-            source: declared.source,
-            line: declared.line,
-            ..Function::default()
-        };
+        Self::in_memory_of(declared, Function::default())
+    }
+
+    /// As [`FunctionBuilder::new`], with the lists of a function that is needed no more.
+    pub(super) fn in_memory_of(declared: &Function, mut function: Function) -> Self {
+        function.name.clone_from(&declared.name);
+        function.signature.clone_from(&declared.signature);
+        function.source = declared.source;
+        function.line = declared.line;
+        function.blocks.clear();
+        function.insts.clear();
+        function.values.clear();
+        function.pool.clear();
         let mut builder = Self {
             line: function.line,
             function,
