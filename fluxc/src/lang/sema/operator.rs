@@ -111,8 +111,7 @@ impl<'s> Checker<'_, 's> {
                     self.program.types.variable(Open::Any)
                 };
                 let expr = self.new_expr(ExprKind::Binary(op, left, right), ty, span);
-                let span = self.span(expr);
-                self.sink.keep(&mut self.pending, Pending { expr, op }, span);
+                self.pending.push(Pending { expr, op });
                 return expr;
             }
             Same::No => {
@@ -253,8 +252,7 @@ impl<'s> Checker<'_, 's> {
         let (left, right) = match self.same(left, right) {
             Same::Yes(left, right) => (left, right),
             Same::Later if when == Decide::IfKnown => {
-                let span = self.span(pending.expr);
-                self.sink.keep(&mut self.pending, pending, span);
+                self.pending.push(pending);
                 return;
             }
             Same::Later => {

@@ -69,15 +69,11 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn steps(&mut self, block: &ast::Block<'s>) -> Block {
-        let mut stmts = Vec::new();
+        let mut stmts = Vec::with_capacity(block.steps.len());
         for step in &block.steps {
-            if self.sink.is_spent() {
-                break;
-            }
             self.mode = Mode::Step;
             self.step(step, &mut stmts);
         }
-        self.sink.fit(&mut stmts);
         Block { stmts, value: None }
     }
 
@@ -185,7 +181,7 @@ impl<'s> Checker<'_, 's> {
             | StepKind::Invalid => None,
         };
         if let Some(kind) = kind {
-            self.sink.keep(out, Stmt { kind, span }, span);
+            out.push(Stmt { kind, span });
         }
     }
 
@@ -209,8 +205,7 @@ impl<'s> Checker<'_, 's> {
         if self.ty(id) == TypeId::STR || self.is_invalid(id) {
             return id;
         }
-        let span = self.span(id);
-        self.sink.keep(&mut self.shown, id, span);
+        self.shown.push(id);
         let list = self.list(&[id]);
         self.new_expr(ExprKind::Interpolate(list), TypeId::STR, expr.span)
     }
@@ -379,14 +374,14 @@ impl<'s> Checker<'_, 's> {
     // ------------------------------------------------------------ choices
 
     fn if_step(&mut self, arms: &[ast::IfArm<'s>], otherwise: Option<&ast::Otherwise<'s>>) -> StmtKind {
-        let mut rows = Vec::new();
+        let mut rows = Vec::with_capacity(arms.len());
         let mut paths = Paths::default();
         let fork = self.flow.fork();
         for arm in arms {
             let cond = self.expr_of(&arm.cond, TypeId::BOOL);
             let block = self.steps(&arm.body);
             self.flow.end_path(fork, &mut paths);
-            self.sink.keep(&mut rows, (cond, block), arm.span);
+            rows.push((cond, block));
         }
         let rest = otherwise.map(|otherwise| self.steps(&otherwise.body));
         self.flow.end_path(fork, &mut paths);
@@ -406,11 +401,7 @@ impl<'s> Checker<'_, 's> {
         *count = count.saturating_add(1);
         let timers = &mut self.agent.timers;
         let id = TimerId(number(timers.len()));
-        if !self.sink.charge(self.ctx.section.len(), Span::empty(0)) {
-            return None;
-        }
-        let timer = tree::Timer { section: self.ctx.section.clone(), interval_ns, ordinal };
-        self.sink.keep(timers, timer, Span::empty(0));
+        timers.push(tree::Timer { section: self.ctx.section.clone(), interval_ns, ordinal });
         Some(StmtKind::Every(id, body))
     }
 

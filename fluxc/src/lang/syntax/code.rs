@@ -25,7 +25,6 @@ impl<'s> Parser<'s, '_> {
         loop {
             self.statements_into(&mut stmts);
             if self.at_end() {
-                self.sink.fit(&mut stmts);
                 return CodeBlock { span: self.span_from(start), stmts };
             }
             self.unexpected("a statement: no bracket is open here");
@@ -43,7 +42,6 @@ impl<'s> Parser<'s, '_> {
         self.newlines = newlines;
         self.braces = braces;
         self.leave();
-        self.sink.fit(&mut stmts);
         self.close(Tok::RBrace, "`}`", open)?;
         self.raise(height)?;
         Ok(CodeBlock { span: self.span_from(open.start), stmts })
@@ -67,11 +65,11 @@ impl<'s> Parser<'s, '_> {
                 });
             }
             let result = self.statement().and_then(|stmt| {
-                self.keep(stmts, stmt)?;
+                stmts.push(stmt);
                 self.end_of_statement()
             });
             height = height.max(self.height);
-            if result.is_err() && !self.at_end() {
+            if result.is_err() {
                 if self.tok.span == start {
                     self.bump();
                 }
@@ -247,7 +245,8 @@ impl<'s> Parser<'s, '_> {
                 continue;
             }
             if self.at(Tok::Word) && DECLARATIONS.contains(&self.text()) {
-                if self.item().and_then(|item| self.keep(items, item)).is_ok() {
+                if let Ok(item) = self.item() {
+                    items.push(item);
                     continue;
                 }
             } else {
@@ -308,8 +307,7 @@ impl<'s> Parser<'s, '_> {
         while !self.at(Tok::RBrace) {
             let name = self.any_word("the name of a field")?;
             self.expect(Tok::Colon, "`:` and the type of the field")?;
-            let ty = self.ty()?;
-            self.keep(&mut fields, Field { name, ty })?;
+            fields.push(Field { name, ty: self.ty()? });
             if !self.eat(Tok::Comma) && !self.tok.first_on_line {
                 break;
             }
@@ -328,15 +326,14 @@ impl<'s> Parser<'s, '_> {
             if self.at(Tok::LParen) {
                 let open = self.bump().span;
                 while !self.at(Tok::RParen) {
-                    let ty = self.ty()?;
-                    self.keep(&mut payload, ty)?;
+                    payload.push(self.ty()?);
                     if !self.eat(Tok::Comma) {
                         break;
                     }
                 }
                 self.close(Tok::RParen, "`)`", open)?;
             }
-            self.keep(&mut variants, Variant { name, payload })?;
+            variants.push(Variant { name, payload });
             if !self.eat(Tok::Comma) && !self.tok.first_on_line {
                 break;
             }
@@ -384,7 +381,7 @@ impl<'s> Parser<'s, '_> {
             let name = self.name("the name of a parameter")?;
             let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
             if params.len() < limits::PARAMETERS {
-                self.keep(&mut params, Param { name, ty })?;
+                params.push(Param { name, ty });
             } else {
                 let message = format!("a function may have {} parameters", limits::PARAMETERS);
                 return Err(self.error(codes::TOO_MANY_PARAMETERS, name.span, message));

@@ -29,8 +29,7 @@ impl<'s> Reader<'s, '_> {
         });
         let body = self.steps(part, Place::Program);
         if let (Ok(period), Some(agent)) = (period, self.agents.get_mut(part.agent)) {
-            let timer = Timer { heading: part.heading, period, body };
-            self.sink.keep(&mut agent.doc.timers, timer, part.heading);
+            agent.doc.timers.push(Timer { heading: part.heading, period, body });
         }
     }
 
@@ -46,8 +45,7 @@ impl<'s> Reader<'s, '_> {
         let head = read(&mut parser);
         let body = self.steps(part, Place::Program);
         if let (Ok((name, params, ret)), Some(agent)) = (head, self.agents.get_mut(part.agent)) {
-            let handler = Handler { heading: part.heading, name, params, ret, body };
-            self.sink.keep(&mut agent.doc.handlers, handler, part.heading);
+            agent.doc.handlers.push(Handler { heading: part.heading, name, params, ret, body });
         }
     }
 
@@ -62,8 +60,7 @@ impl<'s> Reader<'s, '_> {
         let head = read(&mut parser);
         let body = self.steps(part, Place::Program);
         if let (Ok((topic, params)), Some(agent)) = (head, self.agents.get_mut(part.agent)) {
-            let handler = TopicHandler { heading: part.heading, topic, params, body };
-            self.sink.keep(&mut agent.doc.topics, handler, part.heading);
+            agent.doc.topics.push(TopicHandler { heading: part.heading, topic, params, body });
         }
     }
 
@@ -75,8 +72,7 @@ impl<'s> Reader<'s, '_> {
         });
         let body = self.steps(part, Place::Test);
         if let Ok(name) = name {
-            let test = Test { heading: part.heading, name, body };
-            self.sink.keep(&mut self.document.tests, test, part.heading);
+            self.document.tests.push(Test { heading: part.heading, name, body });
         }
     }
 
@@ -88,8 +84,7 @@ impl<'s> Reader<'s, '_> {
             return;
         }
         if let Some(agent) = self.agents.get_mut(part.agent) {
-            let migration = Migration { heading: part.heading, direction, version, body };
-            self.sink.keep(&mut agent.doc.migrations, migration, part.heading);
+            agent.doc.migrations.push(Migration { heading: part.heading, direction, version, body });
         }
     }
 
@@ -119,8 +114,7 @@ impl<'s> Reader<'s, '_> {
         if let Ok(decl) = decl {
             let span = part.heading.to(code.span);
             let decl = FnDecl { body: code, ..decl };
-            let item = Item { span, kind: ItemKind::Fn(decl) };
-            self.sink.keep(&mut self.document.items, item, span);
+            self.document.items.push(Item { span, kind: ItemKind::Fn(decl) });
         }
     }
 
@@ -155,8 +149,7 @@ impl<'s> Reader<'s, '_> {
                     Parser::new(self.source, fence.content, Mode::Code, self.sink).items(items);
                 }
                 Language::Foreign(kind) => {
-                    let foreign = fence.foreign(self.source, kind, block.span);
-                    self.sink.keep(&mut self.document.fences, foreign, block.span);
+                    self.document.fences.push(fence.foreign(self.source, kind, block.span));
                 }
                 Language::Documentation => {}
             }

@@ -24,7 +24,7 @@ impl<'s> Reader<'s, '_> {
                     for (item, _) in self.blocks.children(at) {
                         let first = self.blocks.children(item).next();
                         if let Some((_, text)) = first.filter(|(_, b)| b.kind == BlockKind::Paragraph) {
-                            self.sink.keep(&mut entries, text.content, text.content);
+                            entries.push(text.content);
                         }
                     }
                 }
@@ -69,8 +69,7 @@ impl<'s> Reader<'s, '_> {
             if let Some((name, ty, default, help)) = self.entry(span)
                 && let Some(agent) = self.agents.get_mut(part.agent)
             {
-                let entry = ConfigEntry { span, name, ty, default, help };
-                self.sink.keep(&mut agent.doc.config, entry, span);
+                agent.doc.config.push(ConfigEntry { span, name, ty, default, help });
             }
         }
     }
@@ -80,8 +79,7 @@ impl<'s> Reader<'s, '_> {
             if let Some((name, ty, initial, help)) = self.entry(span)
                 && let Some(agent) = self.agents.get_mut(part.agent)
             {
-                let entry = StateEntry { span, name, ty, initial, help };
-                self.sink.keep(&mut agent.doc.state, entry, span);
+                agent.doc.state.push(StateEntry { span, name, ty, initial, help });
             }
         }
     }
@@ -107,8 +105,7 @@ impl<'s> Reader<'s, '_> {
             Kind::Tile(_) => {
                 let mut items = Vec::new();
                 self.declarations_into(part.body, &mut items);
-                let tile = Tile { heading, name, keys: lines.keys, items };
-                self.sink.keep(&mut self.document.tiles, tile, heading);
+                self.document.tiles.push(Tile { heading, name, keys: lines.keys, items });
             }
             Kind::Region(_) => {
                 let mut region = Region { heading, name, size: None, perm: None };
@@ -119,17 +116,15 @@ impl<'s> Reader<'s, '_> {
                         _ => keys::unknown(key, "a region", &["size", "perm"], self.sink),
                     }
                 }
-                self.sink.keep(&mut self.document.regions, region, heading);
+                self.document.regions.push(region);
             }
             Kind::Import(_) => {
                 self.declarations(part.body);
-                let import = Import { heading, path: name, keys: lines.keys };
-                self.sink.keep(&mut self.document.imports, import, heading);
+                self.document.imports.push(Import { heading, path: name, keys: lines.keys });
             }
             _ => {
                 self.declarations(part.body);
-                let export = Export { heading, name, keys: lines.keys };
-                self.sink.keep(&mut self.document.exports, export, heading);
+                self.document.exports.push(Export { heading, name, keys: lines.keys });
             }
         }
     }

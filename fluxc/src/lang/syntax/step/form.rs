@@ -147,9 +147,7 @@ impl<'s> Parser<'s, '_> {
             Keyword::If => {
                 let cond = self.expr()?;
                 let (span, body) = self.opener(start, context)?;
-                let mut arms = Vec::new();
-                self.keep(&mut arms, IfArm { span, cond, body })?;
-                StepKind::If { arms }
+                StepKind::If { arms: Vec::from([IfArm { span, cond, body }]) }
             }
             Keyword::Repeat => {
                 let count = self.expr()?;

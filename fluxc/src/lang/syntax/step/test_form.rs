@@ -101,10 +101,9 @@ impl<'s> Parser<'s, '_> {
         while !self.at(Tok::RParen) {
             if self.at_word("_") {
                 self.bump();
-                self.keep(&mut args, None)?;
+                args.push(None);
             } else {
-                let value = self.expr()?;
-                self.keep(&mut args, Some(value))?;
+                args.push(Some(self.expr()?));
             }
             if !self.eat(Tok::Comma) {
                 break;
