@@ -20,13 +20,12 @@ use alloc::vec::Vec;
 
 use crate::backend::bytecode;
 use crate::diag::{Diagnostic, Severity, Sink, codes};
-use crate::fir;
-use crate::fir::passes::Level;
+use crate::fir::passes::{self, Level, Workspace};
 use crate::lang::sema;
 use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax;
 use crate::lang::syntax::ast::Document;
-use crate::lower::{Lowered, lower};
+use crate::lower::{Lowered, Scarce, lower};
 use crate::span::{LineTable, SourceId, Span};
 use crate::targets::Outline;
 use flux_isa::Module;
@@ -83,10 +82,15 @@ impl Compiled {
     }
 }
 
-/// FIR instructions that all modules of a document may take: per byte of the document …
-const INSTRUCTIONS_PER_BYTE: usize = 16;
-/// … and on top. Only many agents that share large functions come near it.
-const INSTRUCTIONS_BASE: usize = 1_000_000;
+/// What the tables of a module take beside what is counted: the module itself, the maps of the
+/// lowering.
+const MODULE_BYTES: usize = 2_048;
+
+/// What is known of a function while the functions of a module are lowered.
+const UNIT_BYTES: usize = 512;
+
+/// What an instruction takes that inlining adds, in FIR, in the passes and in the back end.
+const GROWTH_BYTES: usize = 256;
 
 /// A document whose names and types are known.
 #[derive(Debug)]
@@ -99,6 +103,10 @@ pub struct Analysis<'s> {
     pub program: Program<'s>,
     /// Name of the document without its endings.
     pub stem: String,
+    /// Bytes that the syntax tree takes.
+    syntax_bytes: usize,
+    /// Bytes that both trees take.
+    bytes: usize,
 }
 
 /// Reads a document and finds out what it means. `None` if the bytes are no text within the
@@ -106,12 +114,21 @@ pub struct Analysis<'s> {
 #[must_use]
 pub fn analyse<'s>(source: &'s [u8], name: &str, sink: &mut Sink) -> Option<Analysis<'s>> {
     let document = syntax::parse(source, sink)?;
+    let syntax_bytes = sink.memory_used();
     let stem = stem(name).to_string();
     let program = sema::analyse(&document, &stem, sink);
-    Some(Analysis { source: document.source, document, program, stem })
+    let bytes = sink.memory_used();
+    Some(Analysis { source: document.source, document, program, stem, syntax_bytes, bytes })
 }
 
 impl Analysis<'_> {
+    /// Gives back the syntax tree, which lowering does not need.
+    fn drop_syntax(&mut self, sink: &mut Sink) {
+        self.document = Document::default();
+        sink.release(self.syntax_bytes);
+        self.bytes -= self.syntax_bytes;
+    }
+
     /// Lowers each agent, or the library, to FIR. What passes a limit goes to `sink`.
     #[must_use]
     pub fn lower(&self, sink: &mut Sink) -> Vec<Lowered> {
@@ -120,37 +137,38 @@ impl Analysis<'_> {
             0 => alloc::vec![None],
             count => (0..count).map(Some).collect(),
         };
-        let budget = self.source.len() * INSTRUCTIONS_PER_BYTE + INSTRUCTIONS_BASE;
-        let mut used = 0usize;
+        if !sink.charge(self.source.len() / 8, Span::empty(0)) {
+            return Vec::new();
+        }
         let mut all = Vec::with_capacity(agents.len());
         for agent in agents {
-            match lower(&self.program, agent, &lines, &self.stem) {
+            let span = agent
+                .and_then(|agent| self.program.agents.get(agent))
+                .map_or(Span::empty(0), |agent| agent.span);
+            // Numbers of functions and constants, and what lowering knows of each function.
+            let maps = UNIT_BYTES * self.program.functions.len() + 8 * self.program.consts.len();
+            if !sink.charge(MODULE_BYTES + maps, span) {
+                break;
+            }
+            match lower(&self.program, agent, &lines, &self.stem, sink.memory_left()) {
                 Ok(lowered) => {
-                    let added = lowered.fir.functions.iter().map(|function| function.insts.len() + 8);
-                    used += added.sum::<usize>();
+                    if !sink.charge(lowered.bytes(), span) {
+                        break;
+                    }
+                    sink.release(maps);
                     if let Some(agent) = agent.and_then(|agent| self.program.agents.get(agent)) {
                         check_quota(agent, &lowered, sink);
                     }
                     all.push(lowered);
                 }
                 Err(error) => {
+                    if error.scarce == Scarce::Memory {
+                        sink.spend(error.span);
+                        break;
+                    }
+                    sink.release(maps);
                     sink.push(Diagnostic::new(codes::LIMIT_PASSED, error.span, error.message).label("here"));
                 }
-            }
-            if used > budget {
-                let span = agent
-                    .and_then(|agent| self.program.agents.get(agent))
-                    .map_or(Span::empty(0), |agent| agent.span);
-                sink.push(
-                    Diagnostic::new(
-                        codes::LIMIT_PASSED,
-                        span,
-                        format!("the modules of this document take more than {budget} instructions together"),
-                    )
-                    .label("up to this agent")
-                    .hint("put agents that share large functions into documents of their own"),
-                );
-                break;
             }
         }
         all
@@ -189,6 +207,11 @@ fn check_quota(agent: &Agent<'_>, lowered: &Lowered, sink: &mut Sink) {
 /// A limit of the instruction set that the code passes.
 pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
     let code = bytecode::generate(&mut lowered.fir)?;
+    Ok(assemble(lowered, code))
+}
+
+/// Puts the code into the module.
+fn assemble(lowered: Lowered, code: bytecode::Code) -> Module {
     let mut module = lowered.shell;
     module.constants = lowered.fir.data;
     module.signatures = code.signatures;
@@ -196,7 +219,7 @@ pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
     module.code = code.code;
     module.entries = code.entries;
     module.lines = code.lines;
-    Ok(module)
+    module
 }
 
 /// Compiles a document. `name` is its file name; an agent without a name takes its stem.
@@ -204,12 +227,14 @@ pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
 pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
     let mut sink = Sink::new(options.source);
     let mut compiled = Compiled::default();
-    if let Some(analysis) = analyse(source, name, &mut sink) {
+    if let Some(mut analysis) = analyse(source, name, &mut sink) {
         compiled.stats.agents = number(analysis.program.agents.len());
         compiled.outline = Outline::of(&analysis.program);
         compiled.stats.lines = number(analysis.source.lines().count());
         if !sink.has_errors() {
+            analysis.drop_syntax(&mut sink);
             let lowered = analysis.lower(&mut sink);
+            sink.release(analysis.bytes);
             drop(analysis);
             if !sink.has_errors() {
                 generate(lowered, options, &mut sink, &mut compiled);
@@ -228,16 +253,24 @@ pub fn check(source: &[u8], name: &str, options: &Options) -> Compiled {
 }
 
 fn generate(lowered: Vec<Lowered>, options: &Options, sink: &mut Sink, compiled: &mut Compiled) {
-    let count = |module: &fir::Module| -> u64 {
-        module.functions.iter().map(|function| function.instruction_count() as u64).sum()
-    };
+    let work = &mut Workspace::default();
     for mut lowered in lowered {
-        compiled.stats.functions += number(lowered.fir.functions.len());
-        compiled.stats.instructions += count(&lowered.fir);
-        fir::passes::optimize(&mut lowered.fir, options.level);
-        compiled.stats.optimized += count(&lowered.fir);
-        match emit(lowered) {
-            Ok(module) => {
+        let stats = &mut compiled.stats;
+        stats.functions += number(lowered.fir.functions.len());
+        let counts = lowered.fir.functions.iter().map(|function| function.instruction_count() as u64);
+        stats.instructions += counts.sum::<u64>();
+        let before = lowered.bytes();
+        let room = sink.memory_left() / GROWTH_BYTES;
+        passes::optimize_calls(&mut lowered.fir, options.level, room, work);
+        let code = bytecode::generate_with(&mut lowered.fir, |function| {
+            passes::finish_function(function, options.level, work);
+            stats.optimized += function.instruction_count() as u64;
+        });
+        match code {
+            Ok(code) => {
+                let module = assemble(lowered, code);
+                sink.release(before);
+                sink.charge(module_bytes(&module), Span::empty(0));
                 compiled.stats.words += module.code.len() as u64;
                 compiled.modules.push(module);
             }
@@ -246,6 +279,15 @@ fn generate(lowered: Vec<Lowered>, options: &Options, sink: &mut Sink, compiled:
             }
         }
     }
+}
+
+/// Bytes of what grows in a module with its code.
+fn module_bytes(module: &Module) -> usize {
+    module.code.len() * size_of::<u32>()
+        + module.constants.len()
+        + module.entries.len() * size_of::<flux_isa::Entry>()
+        + module.lines.len() * size_of::<flux_isa::Line>()
+        + module.functions.len() * size_of::<flux_isa::Function>()
 }
 
 fn finish(sink: Sink, mut compiled: Compiled) -> Compiled {

@@ -6,7 +6,9 @@
 //! # Invariants
 //! 1. A diagnostic's severity is the letter of its [`Code`].
 //! 2. A sink keeps at most [`Sink::LIMIT`] diagnostics and counts the rest.
-//! 3. Every code is in [`codes::TABLE`] once, in ascending order.
+//! 3. A sink that reported that the memory is spent takes nothing more: what follows is a
+//!    consequence.
+//! 4. Every code is in [`codes::TABLE`] once, in ascending order.
 //!
 //! ```
 //! use flux_fluxc::diag::{codes, Diagnostic, Sink};
@@ -24,6 +26,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::memory::Memory;
 use crate::span::{SourceId, Span};
 
 /// How much a diagnostic matters.
@@ -235,6 +238,7 @@ pub struct Sink {
     kept: Vec<Diagnostic>,
     dropped: u32,
     errors: u32,
+    memory: Memory,
 }
 
 impl Sink {
@@ -244,7 +248,7 @@ impl Sink {
     /// An empty sink for one document.
     #[must_use]
     pub const fn new(source: SourceId) -> Self {
-        Self { source, kept: Vec::new(), dropped: 0, errors: 0 }
+        Self { source, kept: Vec::new(), dropped: 0, errors: 0, memory: Memory::UNLIMITED }
     }
 
     /// The document whose diagnostics are collected.
@@ -253,8 +257,76 @@ impl Sink {
         self.source
     }
 
+    /// Bytes that the compilation holds.
+    pub(crate) const fn memory_used(&self) -> usize {
+        self.memory.used()
+    }
+
+    /// Bytes that the compilation may still allocate.
+    pub(crate) const fn memory_left(&self) -> usize {
+        self.memory.left()
+    }
+
+    /// Sets what the compilation of a document of so many bytes may allocate.
+    pub(crate) const fn allow_for(&mut self, source_bytes: usize) {
+        self.memory = Memory::for_source(source_bytes);
+    }
+
+    /// Tells whether the document took all memory; what it still has to say is not heard.
+    pub(crate) const fn is_spent(&self) -> bool {
+        self.memory.is_spent()
+    }
+
+    /// Counts an allocation. `false` if it is too much, which is reported once.
+    pub(crate) fn charge(&mut self, bytes: usize, at: Span) -> bool {
+        if self.memory.charge(bytes) {
+            return true;
+        }
+        self.spend(at);
+        false
+    }
+
+    /// Counts memory as given back.
+    pub(crate) const fn release(&mut self, bytes: usize) {
+        self.memory.release(bytes);
+    }
+
+    /// Appends to a list that grows by this alone, and counts it. `false` if that is too much.
+    pub(crate) fn keep<T>(&mut self, list: &mut Vec<T>, item: T, at: Span) -> bool {
+        if self.memory.keep(list, item) {
+            return true;
+        }
+        self.spend(at);
+        false
+    }
+
+    /// Gives back what a list that is complete has too much.
+    pub(crate) fn fit<T>(&mut self, list: &mut Vec<T>) {
+        self.memory.fit(list);
+    }
+
+    /// Ends the compilation for want of memory, which is reported once.
+    pub(crate) fn spend(&mut self, at: Span) {
+        if self.memory.is_spent() {
+            return;
+        }
+        self.push(
+            Diagnostic::new(
+                codes::TOO_MUCH_MEMORY,
+                at,
+                alloc::format!("the compiler would need more than {} bytes", self.memory.limit()),
+            )
+            .label("up to here")
+            .hint("put a part of it into a document of its own, or write what repeats as a loop or function"),
+        );
+        self.memory.spend();
+    }
+
     /// Takes one diagnostic.
     pub fn push(&mut self, mut diagnostic: Diagnostic) {
+        if self.memory.is_spent() {
+            return;
+        }
         if diagnostic.severity() == Severity::Error {
             self.errors = self.errors.saturating_add(1);
         }
@@ -330,6 +402,7 @@ pub mod codes {
         BINARY_FILE = Error 5, "binary file", "The file holds NUL bytes, so it is not a text document.";
         EMPTY_DOCUMENT = Error 6, "empty document", "The document holds nothing to compile: no section of the language and no code.";
         TOO_MANY_AGENTS = Error 7, "too many declarations", "A document may hold 65,535 functions and agents together.";
+        TOO_MUCH_MEMORY = Error 8, "too much for the compiler's memory", "The compiler may use 64 bytes for each byte of the document and 16 MiB, so that no document takes the memory of a running system.";
         // E01: frontmatter and keys
         FRONTMATTER_SYNTAX = Error 101, "frontmatter not understood", "Frontmatter holds `key: value` lines and simple lists between two lines `---`.";
         UNKNOWN_KEY = Error 102, "unknown key", "Only the keys that the language defines may stand here, so that a slip of the pen cannot pass unseen.";

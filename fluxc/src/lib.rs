@@ -13,6 +13,7 @@ pub mod fir;
 pub mod lang;
 pub mod lower;
 pub mod md;
+mod memory;
 pub mod span;
 mod targets;
 #[cfg(any(test, feature = "testing"))]

@@ -304,7 +304,9 @@ impl Pass<'_> {
                 state.of_handler().flows_into(self.entry(target)?)?;
                 self.handler_depth = self.handler_depth.max(state.depth());
             }
-            (Opcode::Ret | Opcode::Tailcall, _) => self.mark(self.number, |leaving| leaving.returns = true),
+            (Opcode::Ret | Opcode::Tailcall | Opcode::ExceptionRet, _) => {
+                self.mark(self.number, |leaving| leaving.returns = true);
+            }
             (Opcode::Reti, _) => {
                 let at = self.at;
                 self.mark(self.number, |leaving| leaving.reti = leaving.reti.or(Some(at)));

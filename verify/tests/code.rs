@@ -267,6 +267,8 @@ fn trap_handlers_take_two_arguments_and_end_with_reti() {
     accepted(with("signature 3\nB 0 0 R16-R17\nHALT"));
     assert_eq!(problem(with("signature 1\nB 0 0 R16\nRETI R16")), Problem::HandlerShape(1));
     assert_eq!(problem(with("signature 3\nB 0 0 R16\nRET")), Problem::HandlerReturn);
+    // It ended the function as a RET would: the trapped function went on with registers unwritten.
+    assert_eq!(problem(with("signature 3\nB 0 0 R16-R17\nEXCEPTION_RET R16")), Problem::HandlerReturn);
     let error = refused(body("B 0 0\nRETI R0"));
     assert_eq!((offset(&error), error.problem), (Some(2), Problem::HandlerReturn));
 }

@@ -26,6 +26,14 @@ pub use ops::Truth;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Variable(u32);
 
+/// What an instruction takes with its value, its place in a block and its operands, while the
+/// lists that it is in grow: the old and the new list are there at once.
+const INSTRUCTION_BYTES: usize = 3 * (size_of::<InstData>() + size_of::<Value>() + 8);
+/// What a block parameter takes, with the arguments of two edges.
+const PARAMETER_BYTES: usize = 2 * (size_of::<Value>() + 32);
+/// What a block takes, with its state and two edges.
+const BLOCK_BYTES: usize = 2 * (size_of::<Block>() + size_of::<BlockState>() + 2 * size_of::<Edge>());
+
 /// Why a function cannot be built.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum BuildError {
@@ -33,6 +41,8 @@ pub enum BuildError {
     TooManyBlocks,
     /// More than [`limits::INSTRUCTIONS`] instructions or values.
     TooManyInstructions,
+    /// The function takes more memory than was allowed.
+    Memory,
     /// A jump to a block that was sealed before.
     Sealed(BlockId),
     /// A block's explicit parameter was added after a variable needed one.
@@ -50,6 +60,7 @@ impl fmt::Display for BuildError {
             Self::TooManyInstructions => {
                 write!(f, "a function has over {} instructions; split it", limits::INSTRUCTIONS)
             }
+            Self::Memory => f.write_str("the function takes more memory than the compiler may use; split it"),
             Self::Sealed(block) => write!(f, "jump to block {block} after it was sealed"),
             Self::LateParameter(block) => {
                 write!(f, "parameter added to block {block} after a variable was read in it")
@@ -97,6 +108,8 @@ pub struct FunctionBuilder {
     error: Option<BuildError>,
     /// Values at which the builder stops.
     value_limit: usize,
+    /// Bytes that the function may still take.
+    memory_left: usize,
 }
 
 impl FunctionBuilder {
@@ -104,13 +117,19 @@ impl FunctionBuilder {
     /// the function's parameters is current and sealed.
     #[must_use]
     pub fn new(declared: &Function) -> Self {
-        let function = Function {
-            name: declared.name.clone(),
-            signature: declared.signature.clone(),
-            source: declared.source,
-            line: declared.line,
-            ..Function::default()
-        };
+        Self::in_memory_of(declared, Function::default())
+    }
+
+    /// As [`FunctionBuilder::new`], with the lists of a function that is needed no more.
+    pub(super) fn in_memory_of(declared: &Function, mut function: Function) -> Self {
+        function.name.clone_from(&declared.name);
+        function.signature.clone_from(&declared.signature);
+        function.source = declared.source;
+        function.line = declared.line;
+        function.blocks.clear();
+        function.insts.clear();
+        function.values.clear();
+        function.pool.clear();
         let mut builder = Self {
             line: function.line,
             function,
@@ -124,6 +143,7 @@ impl FunctionBuilder {
             zeros: Vec::new(),
             error: None,
             value_limit: 2 * limits::INSTRUCTIONS,
+            memory_left: usize::MAX,
         };
         let entry = builder.create_block();
         for index in 0..declared.signature.params.len() {
@@ -163,6 +183,9 @@ impl FunctionBuilder {
         let id = BlockId::new(self.function.blocks.len());
         if id.index() >= limits::BLOCKS {
             self.fail(BuildError::TooManyBlocks);
+            return BlockId::new(0);
+        }
+        if !self.spend(BLOCK_BYTES) {
             return BlockId::new(0);
         }
         self.function.blocks.push(Block::default());
@@ -347,6 +370,11 @@ impl FunctionBuilder {
         if let Some(entry) = self.function.blocks.first_mut() {
             entry.insts.splice(0..0, self.zeros.drain(..));
         }
+        let function = &mut self.function;
+        function.insts.shrink_to_fit();
+        function.values.shrink_to_fit();
+        function.blocks.shrink_to_fit();
+        function.pool.shrink_to_fit();
         Ok(self.function)
     }
 
@@ -363,9 +391,37 @@ impl FunctionBuilder {
         self.current
     }
 
+    /// Bounds what the function may take from now on; the default is no bound.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.memory_left = bytes;
+    }
+
+    /// Tells whether a limit was passed, so that what follows is of no use.
+    #[must_use]
+    pub const fn has_failed(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// Counts memory; `false` if there is not so much left.
+    fn spend(&mut self, bytes: usize) -> bool {
+        match self.memory_left.checked_sub(bytes) {
+            Some(left) => {
+                self.memory_left = left;
+                true
+            }
+            None => {
+                self.fail(BuildError::Memory);
+                false
+            }
+        }
+    }
+
     fn push_detached(&mut self, inst: Inst, result: Type) -> Option<InstId> {
         if self.function.insts.len() >= limits::INSTRUCTIONS {
             self.fail(BuildError::TooManyInstructions);
+            return None;
+        }
+        if !self.spend(INSTRUCTION_BYTES) {
             return None;
         }
         let id = InstId::new(self.function.insts.len());
@@ -380,6 +436,9 @@ impl FunctionBuilder {
     fn push_param(&mut self, block: BlockId, ty: Type) -> ValueId {
         if self.function.values.len() >= self.value_limit {
             self.fail(BuildError::TooManyInstructions);
+            return ValueId::new(0);
+        }
+        if !self.spend(PARAMETER_BYTES) {
             return ValueId::new(0);
         }
         let value = ValueId::new(self.function.values.len());

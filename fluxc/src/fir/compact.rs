@@ -2,14 +2,23 @@
 
 use super::inst::Terminator;
 use super::{Function, InstData, InstId, Module, Value, ValueDef, ValueId, ValueList};
-use alloc::vec;
 use alloc::vec::Vec;
 
 impl Module {
     /// [`Function::compact`] for every function.
     pub fn compact(&mut self) {
-        self.functions.iter_mut().for_each(Function::compact);
+        let mut memory = Renumbered::default();
+        self.functions.iter_mut().for_each(|function| function.compact_in(&mut memory));
     }
+}
+
+/// Memory for the new lists of a function.
+#[derive(Debug, Default)]
+pub(super) struct Renumbered {
+    numbers: Vec<ValueId>,
+    values: Vec<Value>,
+    insts: Vec<InstData>,
+    pool: Vec<ValueId>,
 }
 
 impl Function {
@@ -17,9 +26,17 @@ impl Function {
     /// them and forgets what no block holds. Operands that are defined nowhere, which
     /// `verify` refuses, become `v0`.
     pub fn compact(&mut self) {
-        let mut numbers = vec![ValueId::new(0); self.values.len()];
-        let mut values: Vec<Value> = Vec::with_capacity(self.values.len());
-        let mut insts: Vec<InstData> = Vec::with_capacity(self.insts.len());
+        self.compact_in(&mut Renumbered::default());
+    }
+
+    /// As [`Function::compact`]; `memory` may have served for another function.
+    pub(super) fn compact_in(&mut self, memory: &mut Renumbered) {
+        let Renumbered { numbers, values, insts, pool } = memory;
+        numbers.clear();
+        numbers.resize(self.values.len(), ValueId::new(0));
+        values.clear();
+        insts.clear();
+        pool.clear();
         for block in &mut self.blocks {
             for param in &mut block.params {
                 let new = ValueId::new(values.len());
@@ -40,15 +57,14 @@ impl Function {
                 *inst = id;
             }
         }
-        let mut pool: Vec<ValueId> = Vec::new();
-        let old_pool = core::mem::take(&mut self.pool);
+        let old_pool = &self.pool;
         let mut move_list = |list: &mut ValueList| {
             if list.is_empty() {
                 *list = ValueList::EMPTY;
                 return;
             }
             let start = u32::try_from(pool.len()).unwrap_or(u32::MAX);
-            pool.extend(list.of(&old_pool).iter().map(|value| numbers[value.index()]));
+            pool.extend(list.of(old_pool).iter().map(|value| numbers[value.index()]));
             *list = ValueList { start, len: u32::try_from(pool.len()).unwrap_or(u32::MAX) - start };
         };
         for block in &mut self.blocks {
@@ -77,8 +93,14 @@ impl Function {
                 _ => {}
             }
         }
-        self.values = values;
-        self.insts = insts;
-        self.pool = pool;
+        copy_back(&mut self.values, values);
+        copy_back(&mut self.insts, insts);
+        copy_back(&mut self.pool, pool);
     }
+}
+
+/// A list only becomes shorter, or holds what it held in a list of its own: it seldom needs memory.
+fn copy_back<T: Copy>(list: &mut Vec<T>, new: &[T]) {
+    list.clear();
+    list.extend_from_slice(new);
 }

@@ -206,6 +206,22 @@ pub struct Function {
     pub pool: Vec<ValueId>,
 }
 
+impl Function {
+    /// Bytes that it takes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let insts: usize =
+            self.blocks.iter().map(|block| block.insts.capacity() + block.params.capacity()).sum();
+        size_of::<Self>()
+            + self.name.capacity()
+            + self.signature.params.capacity() * size_of::<Type>()
+            + self.blocks.capacity() * size_of::<Block>()
+            + self.insts.capacity() * size_of::<InstData>()
+            + self.values.capacity() * size_of::<Value>()
+            + (insts + self.pool.capacity()) * size_of::<ValueId>()
+    }
+}
+
 /// A module: functions and the data that they share.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Module {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::memory::Address;
 use super::{FRAME_MARK, LowerError, Recursion, Role, SIZE_MARK, Shared, Unit};
+use crate::fir::BuildError;
 use crate::fir::{
     BlockId, Function, FunctionBuilder, Inst, Intrinsic, Type as FirType, ValueDef, ValueId, Variable,
 };
@@ -54,9 +55,10 @@ pub(super) struct Lowering<'x, 'p, 's> {
 
 impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     pub(super) fn new(shared: &'x mut Shared<'p, 's>, unit: &Unit<'p, 's>) -> Result<Self, LowerError> {
-        let Some(b) = shared.module.build(unit.func) else {
-            return Err(LowerError { span: unit.span, message: "a function was not declared".into() });
+        let Some(mut b) = shared.module.build(unit.func) else {
+            return Err(LowerError::limit(unit.span, "a function was not declared"));
         };
+        b.limit_memory(shared.room);
         let slots = vec![Slot::None; unit.body.locals.len()];
         let mut lowering = Self {
             shared,
@@ -121,8 +123,10 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             return Err(error);
         }
         let (base, frame, span) = (self.base, self.frame, self.span);
-        let mut function =
-            self.b.finish().map_err(|error| LowerError { span, message: format!("{error}") })?;
+        let mut function = self.b.finish().map_err(|error| match error {
+            BuildError::Memory => LowerError::memory(span),
+            other => LowerError::limit(span, format!("{other}")),
+        })?;
         if let Some(base) = base.filter(|_| frame == 0) {
             drop_frame(&mut function, base);
         }
@@ -154,7 +158,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
 
     pub(super) fn fail(&mut self, message: impl Into<alloc::string::String>) {
         let span = self.span;
-        self.error.get_or_insert_with(|| LowerError { span, message: message.into() });
+        self.error.get_or_insert_with(|| LowerError::limit(span, message));
     }
 
     // ------------------------------------------------------------ locals
@@ -238,7 +242,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
 
     pub(super) fn block(&mut self, block: &'p Block) {
         for stmt in &block.stmts {
-            if self.error.is_some() {
+            if self.error.is_some() || self.b.has_failed() {
                 return;
             }
             self.stmt(stmt);

@@ -40,6 +40,28 @@ pub struct LowerError {
     pub span: Span,
     /// What limit it passes: lower case, with the numbers.
     pub message: String,
+    /// Whether the limit is that of memory, which everything else would pass too.
+    pub scarce: Scarce,
+}
+
+/// What a limit is of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scarce {
+    /// The memory of the compiler.
+    Memory,
+    /// Something of the module or the function.
+    Other,
+}
+
+impl LowerError {
+    fn limit(span: Span, message: impl Into<String>) -> Self {
+        Self { span, message: message.into(), scarce: Scarce::Other }
+    }
+
+    fn memory(span: Span) -> Self {
+        let message = "the document takes more memory than the compiler may use".into();
+        Self { span, message, scarce: Scarce::Memory }
+    }
 }
 
 impl fmt::Display for LowerError {
@@ -57,6 +79,18 @@ pub struct Lowered {
     pub fir: fir::Module,
     /// Everything of the module but code, constants and what belongs to code.
     pub shell: flux_isa::Module,
+}
+
+impl Lowered {
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        let functions: usize = self.fir.functions.iter().map(fir::Function::bytes).sum();
+        let fields = self.shell.state.fields.iter();
+        let fields: usize =
+            fields.map(|field| size_of::<StateField>() + field.name.len() + field.desc.len()).sum();
+        let spare = self.fir.functions.capacity() - self.fir.functions.len();
+        functions + spare * size_of::<fir::Function>() + self.fir.data.capacity() + fields
+    }
 }
 
 /// Address of the state, until it is known.
@@ -85,6 +119,8 @@ struct Shared<'p, 's> {
     send_words: u32,
     /// Offsets of constants that are aggregates.
     constants: Vec<Option<u32>>,
+    /// Bytes that the module may still take.
+    room: usize,
 }
 
 /// One function of the module.
@@ -119,7 +155,7 @@ enum Recursion {
 
 /// Lowers one agent of a program, or (`None`) all its functions as a library.
 ///
-/// `name` is the module's name if there is no agent.
+/// `name` is the module's name if there is no agent; the module may take `room` bytes.
 ///
 /// # Errors
 /// A limit of FIR or of the module that the document passes.
@@ -128,6 +164,7 @@ pub fn lower<'s>(
     agent: Option<usize>,
     lines: &LineTable,
     name: &str,
+    room: usize,
 ) -> Result<Lowered, LowerError> {
     let agent = agent.and_then(|index| program.agents.get(index));
     let roots: Vec<FnId> = match agent {
@@ -153,13 +190,18 @@ pub fn lower<'s>(
         state: Vec::new(),
         send_words: 0,
         constants: alloc::vec![None; program.consts.len()],
+        room,
     };
     let state = shared.state_layout()?;
     let mut units = shared.declare(&graph.order)?;
     let mut defined = Vec::with_capacity(units.len());
     for unit in &mut units {
+        let before = shared.module.data.len();
         let (function, frame) = Lowering::new(&mut shared, unit)?.run()?;
         unit.frame = frame;
+        // A text is there a second time, to be found.
+        let data = 2 * (shared.module.data.len() - before);
+        shared.take(function.bytes() + data, unit.span)?;
         defined.push(function);
     }
     for (unit, function) in units.iter().zip(defined) {
@@ -186,6 +228,17 @@ fn fir_type(ty: Type) -> FirType {
 }
 
 impl<'p, 's> Shared<'p, 's> {
+    /// Counts what the module takes.
+    fn take(&mut self, bytes: usize, span: Span) -> Result<(), LowerError> {
+        match self.room.checked_sub(bytes) {
+            Some(room) => {
+                self.room = room;
+                Ok(())
+            }
+            None => Err(LowerError::memory(span)),
+        }
+    }
+
     fn line(&self, span: Span) -> u32 {
         self.lines.line(span.start)
     }
@@ -204,16 +257,16 @@ impl<'p, 's> Shared<'p, 's> {
                 (end <= crate::lang::sema::types::AGGREGATE_BYTES).then_some((offset, end))
             });
             let Some((offset, end)) = place else {
-                return Err(LowerError {
-                    span: variable.span,
-                    message: format!(
-                        "the state is larger than {} bytes",
-                        crate::lang::sema::types::AGGREGATE_BYTES
-                    ),
-                });
+                return Err(LowerError::limit(
+                    variable.span,
+                    format!("the state is larger than {} bytes", crate::lang::sema::types::AGGREGATE_BYTES),
+                ));
             };
             let mut desc = String::new();
             self.program.types.write_descriptor(variable.ty, &mut desc);
+            desc.shrink_to_fit();
+            let bytes = 2 * size_of::<StateField>() + variable.name.len() + desc.len();
+            self.take(bytes, variable.span)?;
             layout.fields.push(StateField { name: variable.name.to_owned(), offset, desc });
             layout.size = end;
             self.state.push(offset);
@@ -294,10 +347,10 @@ impl<'p, 's> Shared<'p, 's> {
             });
         }
         if units.len() > fir::limits::FUNCTIONS {
-            return Err(LowerError {
-                span: Span::empty(0),
-                message: format!("{} functions and sections, at most 65535 are possible", units.len()),
-            });
+            return Err(LowerError::limit(
+                Span::empty(0),
+                format!("{} functions and sections, at most 65535 are possible", units.len()),
+            ));
         }
         Ok(units)
     }
@@ -327,10 +380,10 @@ impl<'p, 's> Shared<'p, 's> {
         let send_bytes = u64::from(self.send_words) * 8;
         let (frames, end) = self.frames(units, callers_first, send_bytes.next_multiple_of(16));
         let Ok(scratch) = u32::try_from(end) else {
-            return Err(LowerError {
-                span: Span::empty(0),
-                message: format!("arrays and structs of functions take {end} bytes together, too many"),
-            });
+            return Err(LowerError::limit(
+                Span::empty(0),
+                format!("arrays and structs of functions take {end} bytes together, too many"),
+            ));
         };
         state.scratch = scratch;
         for (unit, frame) in units.iter().zip(&frames) {

@@ -112,6 +112,11 @@ pub struct Blocks {
 }
 
 impl Blocks {
+    /// Bytes that the table takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.capacity().saturating_mul(size_of::<Block>())
+    }
+
     /// The blocks directly inside the block at `parent`, with their indexes.
     pub fn children(&self, parent: u32) -> Children<'_> {
         let end = self.get(parent).map_or(parent, |block| block.next);
@@ -156,6 +161,7 @@ impl<'b> Iterator for Children<'b> {
 ///
 /// Reports what is wrong; `None` if there is no text to work on.
 pub fn text<'s>(bytes: &'s [u8], sink: &mut Sink) -> Option<&'s str> {
+    sink.allow_for(bytes.len());
     if bytes.len() > limits::DOCUMENT_BYTES {
         sink.push(
             Diagnostic::new(

@@ -325,7 +325,7 @@ impl Reader<'_, '_> {
 
     fn add_to_paragraph(&mut self, line: &Line<'_>) {
         let span = Span::new(line.text_start(), line.trimmed_end());
-        self.paragraph.push(span);
+        self.sink.keep(&mut self.paragraph, span, span);
         self.set_end(span.end);
     }
 
@@ -344,7 +344,7 @@ impl Reader<'_, '_> {
         }
         self.open.push(Open { block: self.table.len(), what });
         let span = Span::empty(start);
-        self.table.push(Block { kind, span, content: span, next: 0 });
+        self.sink.keep(&mut self.table, Block { kind, span, content: span, next: 0 }, span);
     }
 
     fn leaf(&mut self, kind: BlockKind, span: Span, content: Span) {
@@ -352,7 +352,7 @@ impl Reader<'_, '_> {
             *content = Content::Some;
         }
         let next = clamp(self.table.len().saturating_add(1));
-        self.table.push(Block { kind, span, content, next });
+        self.sink.keep(&mut self.table, Block { kind, span, content, next }, span);
         self.note_end(span.end);
     }
 

@@ -5,13 +5,15 @@ use flux_fluxc::fir::passes::optimize;
 use flux_fluxc::lang::{sema, syntax};
 use flux_fluxc::span::SourceId;
 use flux_fluxc::testing::generate_document;
-use flux_fluxc::{Analysis, Level, Options, compile, emit, md};
+use flux_fluxc::{Level, Options, analyse, compile, emit, md};
 
 use crate::heap::counted;
 use crate::report::{Bound, Failure, Report, median, timed};
 
 /// Lines of a document, and how often it is compiled.
 const SIZES: [(usize, usize); 3] = [(1_000, 101), (10_000, 21), (100_000, 7)];
+
+const NAME: &str = "generated.flux.md";
 
 const STAGES: [&str; 7] = ["md", "syntax", "sema", "lower", "passes", "backend", "encode"];
 
@@ -21,9 +23,10 @@ fn stages(source: &str) -> Result<[f64; STAGES.len()], Failure> {
     let (md, _) = timed(|| drop(md::read(source, &mut sink)));
     let (parse, document) = timed(|| syntax::parse(source.as_bytes(), &mut sink));
     let document = document.ok_or("the document is no text")?;
-    let stem = String::from("generated");
-    let (sema, program) = timed(|| sema::analyse(&document, &stem, &mut sink));
-    let analysis = Analysis { source, document, program, stem };
+    let (sema, _) = timed(|| drop(sema::analyse(&document, "generated", &mut sink)));
+    drop(document);
+    let mut sink = Sink::new(SourceId(0));
+    let analysis = analyse(source.as_bytes(), NAME, &mut sink).ok_or("the document is no text")?;
     let (lower, lowered) = timed(|| {
         let lowered = analysis.lower(&mut sink);
         drop(analysis);
@@ -42,7 +45,7 @@ fn stages(source: &str) -> Result<[f64; STAGES.len()], Failure> {
 }
 
 fn whole(source: &str) -> Result<usize, Failure> {
-    let compiled = compile(source.as_bytes(), "generated.flux.md", &Options::default());
+    let compiled = compile(source.as_bytes(), NAME, &Options::default());
     match compiled.modules.first() {
         Some(module) => Ok(module.encode().len()),
         None => {

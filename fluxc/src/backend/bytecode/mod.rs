@@ -107,11 +107,23 @@ impl Signatures {
 /// # Errors
 /// A limit of the instruction set that the module passes; see [`BackendError`].
 pub fn generate(module: &mut Module) -> Result<Code, BackendError> {
+    generate_with(module, |_| {})
+}
+
+/// As [`generate`], with `prepare` for each function right before it.
+///
+/// # Errors
+/// As [`generate`].
+pub fn generate_with(
+    module: &mut Module,
+    mut prepare: impl FnMut(&mut crate::fir::Function),
+) -> Result<Code, BackendError> {
     let mut builder = CodeBuilder::new();
     let mut signatures = Signatures::default();
     let mut output = Code::default();
     for index in 0..module.functions.len() {
         let id = FuncId::new(index);
+        prepare(&mut module.functions[index]);
         lower_switches(&mut module.functions[index]);
         let function = &module.functions[index];
         let signature = signatures.number(id, function.signature.params.len(), function.signature.result)?;

@@ -50,30 +50,32 @@ pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
         new_id.push(BlockId::new(count));
         count += usize::from(is_reached);
     }
-    let blocks = core::mem::take(&mut function.blocks);
-    for (n, mut block) in blocks.into_iter().enumerate() {
-        if !reached[n] {
+    let Function { blocks, values, insts, .. } = function;
+    let mut numbers = reached.iter().zip(new_id.iter());
+    blocks.retain_mut(|block| {
+        let Some((&is_reached, &id)) = numbers.next() else { return false };
+        if !is_reached {
             for &param in &block.params {
-                function.values[param.index()].def = ValueDef::None;
+                values[param.index()].def = ValueDef::None;
             }
             for &inst in &block.insts {
-                if let Some(result) = function.insts[inst.index()].result {
-                    function.values[result.index()].def = ValueDef::None;
+                if let Some(result) = insts[inst.index()].result {
+                    values[result.index()].def = ValueDef::None;
                 }
             }
-            continue;
+            return false;
         }
         for (place, &param) in block.params.iter().enumerate() {
             let place = u32::try_from(place).unwrap_or(u32::MAX);
-            function.values[param.index()].def = ValueDef::Param(new_id[n], place);
+            values[param.index()].def = ValueDef::Param(id, place);
         }
         let mut slot = 0;
         while let Some(call) = block.terminator.successor_mut(slot) {
             call.block = new_id[call.block.index()];
             slot += 1;
         }
-        function.blocks.push(block);
-    }
+        true
+    });
 }
 
 /// Leads edges to a block without instructions and parameters that only jumps to where it

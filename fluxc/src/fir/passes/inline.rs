@@ -6,22 +6,23 @@ use crate::fir::{
 };
 use alloc::vec;
 use alloc::vec::Vec;
-use flux_abi::limits::{FIR_INSTRUCTIONS, INLINE_GROWTH};
+use flux_abi::limits::{BLOCKS, FIR_INSTRUCTIONS, INLINE_GROWTH};
 
 /// Most instructions of a function that is inlined.
 const CALLEE: usize = 24;
 /// Most blocks of a function that is inlined.
 const CALLEE_BLOCKS: usize = 8;
-/// A function may always grow to this many instructions.
+/// A function may always grow to this many instructions and blocks.
 const FLOOR: usize = 64;
 
 /// Inlines calls of small functions that call nothing, and runs `after` on each function
-/// once its calls are inlined. A function grows at most by the factor of the limits table.
-pub fn inline_calls(module: &mut Module, mut after: impl FnMut(&mut Function)) {
+/// once its calls are inlined. A function grows at most by the factor of the limits table, the
+/// module by at most `room` instructions and blocks.
+pub fn inline_calls(module: &mut Module, mut room: usize, mut after: impl FnMut(&mut Function)) {
     for id in callees_first(module) {
         let Some(slot) = module.functions.get_mut(id.index()) else { continue };
         let mut function = core::mem::take(slot);
-        if inline_into(module, id, &mut function) {
+        if inline_into(module, id, &mut function, &mut room) {
             after(&mut function);
         }
         module.define(id, function);
@@ -79,35 +80,47 @@ fn is_small_leaf(function: &Function) -> bool {
         })
 }
 
-fn inline_into(module: &Module, id: FuncId, function: &mut Function) -> bool {
-    let mut size = function.instruction_count();
+fn inline_into(module: &Module, id: FuncId, function: &mut Function, room: &mut usize) -> bool {
+    let size = function.instruction_count();
     let limit = size.saturating_mul(INLINE_GROWTH).clamp(FLOOR, FIR_INSTRUCTIONS / 2);
-    let mut changed = false;
-    let mut n = 0;
-    // Blocks behind a call are appended and visited in their turn.
-    while n < function.blocks.len() {
-        let call = function.blocks[n].insts.iter().position(|inst| match function.insts[inst.index()].inst {
-            Inst::Call { func, .. } => can_inline(module, id, function, func, limit.saturating_sub(size)),
-            _ => false,
-        });
-        if let Some(place) = call
-            && let Inst::Call { func, args } = function.insts[function.blocks[n].insts[place].index()].inst
-            && let Some(callee) = module.function(func)
-        {
-            size += callee.instruction_count();
-            inline_one(function, callee, BlockId::new(n), place, args);
-            changed = true;
+    let mut left = limit.saturating_sub(size).min(*room);
+    let before = left;
+    let mut blocks_left = BLOCKS.saturating_sub(function.blocks.len());
+    let mut places = Vec::new();
+    for n in 0..function.blocks.len() {
+        for (place, inst) in function.blocks[n].insts.iter().enumerate() {
+            let Inst::Call { func, .. } = function.insts[inst.index()].inst else { continue };
+            let Some(callee) = inlinable(module, id, function, func) else { continue };
+            // The call's block is divided too.
+            let blocks = callee.blocks.len() + 1;
+            let cost = callee.instruction_count() + blocks;
+            if cost <= left && blocks <= blocks_left {
+                left -= cost;
+                blocks_left -= blocks;
+                places.push((place, func));
+            }
         }
-        n += 1;
+        // From the last to the first, so that no instruction moves twice.
+        for (place, func) in places.drain(..).rev() {
+            let Some(callee) = module.function(func) else { continue };
+            let Inst::Call { args, .. } = function.insts[function.blocks[n].insts[place].index()].inst else {
+                continue;
+            };
+            inline_one(function, callee, BlockId::new(n), place, args);
+        }
     }
-    changed
+    *room -= before - left;
+    left < before
 }
 
-fn can_inline(module: &Module, caller: FuncId, function: &Function, callee: FuncId, room: usize) -> bool {
-    caller != callee
-        && module.function(callee).is_some_and(|callee| {
-            callee.source == function.source && is_small_leaf(callee) && callee.instruction_count() <= room
-        })
+fn inlinable<'m>(
+    module: &'m Module,
+    caller: FuncId,
+    function: &Function,
+    callee: FuncId,
+) -> Option<&'m Function> {
+    let body = module.function(callee).filter(|_| caller != callee)?;
+    (body.source == function.source && is_small_leaf(body)).then_some(body)
 }
 
 /// Puts the callee's blocks in place of the call at `place` of `block`.

@@ -19,6 +19,7 @@ pub use rotate::rotate_loops;
 pub use simplify::simplify;
 pub use switch::lower_switches;
 
+use super::compact::Renumbered;
 use super::{BlockId, Cfg, Dominators, Function, InstId, Module, ValueId};
 use alloc::vec::Vec;
 
@@ -38,7 +39,20 @@ pub enum Level {
 
 /// Optimises a verified module.
 pub fn optimize(module: &mut Module, level: Level) {
+    optimize_within(module, level, usize::MAX);
+}
+
+/// As [`optimize`]; inlining adds at most `room` instructions and blocks to the whole module.
+pub fn optimize_within(module: &mut Module, level: Level, room: usize) {
     let work = &mut Workspace::default();
+    optimize_calls(module, level, room, work);
+    for function in &mut module.functions {
+        finish_function(function, level, work);
+    }
+}
+
+/// The part of [`optimize_within`] that looks at calls and so at more than one function.
+pub fn optimize_calls(module: &mut Module, level: Level, room: usize, work: &mut Workspace) {
     for function in &mut module.functions {
         clean_graph(function, work);
         remove_trivial_params(function, work);
@@ -47,7 +61,7 @@ pub fn optimize(module: &mut Module, level: Level) {
         }
     }
     if level == Level::Full {
-        inline_calls(module, |function| {
+        inline_calls(module, room, |function| {
             // Arguments are constants only where the copies are joined, and what that folds
             // joins more.
             for _ in 0..2 {
@@ -56,20 +70,21 @@ pub fn optimize(module: &mut Module, level: Level) {
                 optimize_function(function, work);
             }
         });
-        for function in &mut module.functions {
-            if rotate_loops(function, work) {
-                remove_trivial_params(function, work);
-                optimize_function(function, work);
-            }
-        }
     }
-    for function in &mut module.functions {
-        lower_switches(function);
-        if level >= Level::Basic {
-            separate_calls(function, work);
-        }
-        function.compact();
+}
+
+/// The rest of [`optimize`], one function at a time: a back end that comes right behind it finds
+/// the function in the cache.
+pub fn finish_function(function: &mut Function, level: Level, work: &mut Workspace) {
+    if level == Level::Full && rotate_loops(function, work) {
+        remove_trivial_params(function, work);
+        optimize_function(function, work);
     }
+    lower_switches(function);
+    if level >= Level::Basic {
+        separate_calls(function, work);
+    }
+    function.compact_in(&mut work.renumbered);
 }
 
 fn optimize_function(function: &mut Function, work: &mut Workspace) {
@@ -95,6 +110,9 @@ pub struct Workspace {
     candidates: Vec<Option<(InstId, BlockId)>>,
     /// Per block parameter.
     arguments: Vec<dead::Argument>,
+    renumbered: Renumbered,
+    /// A function that was built anew.
+    old: Function,
 }
 
 /// Values that are to be replaced by others.

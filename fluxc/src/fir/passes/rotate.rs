@@ -28,9 +28,10 @@ pub fn rotate_loops(function: &mut Function, work: &mut Workspace) -> bool {
     if heads.is_empty() {
         return false;
     }
-    match Rotation::new(function, cfg, heads).rebuild() {
+    let memory = core::mem::take(&mut work.old);
+    match Rotation::new(function, cfg, heads, memory).rebuild() {
         Some(new) => {
-            *function = new;
+            work.old = core::mem::replace(function, new);
             true
         }
         None => false,
@@ -70,8 +71,8 @@ struct Rotation<'a> {
 }
 
 impl<'a> Rotation<'a> {
-    fn new(old: &'a Function, cfg: &'a Cfg, heads: BTreeMap<BlockId, BlockId>) -> Self {
-        let mut builder = FunctionBuilder::new(old);
+    fn new(old: &'a Function, cfg: &'a Cfg, heads: BTreeMap<BlockId, BlockId>, memory: Function) -> Self {
+        let mut builder = FunctionBuilder::in_memory_of(old, memory);
         // Values of a head that are used far away need a parameter at every join on the way.
         // Where these become too many the function stays as it is.
         builder.limit_values(4 * old.values.len() + 256);

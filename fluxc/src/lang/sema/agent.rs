@@ -140,7 +140,7 @@ impl<'s> Checker<'_, 's> {
             );
         }
         let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-        self.program.agents.push(Agent {
+        let agent = Agent {
             name,
             version: doc.keys.version.map_or("", |version| version.text),
             span,
@@ -157,7 +157,8 @@ impl<'s> Checker<'_, 's> {
             links: state.links,
             timers: state.timers,
             sections: state.sections,
-        });
+        };
+        self.sink.keep(&mut self.program.agents, agent, span);
         self.suggest_names(&state.local_names, &state.sorted);
     }
 
@@ -250,10 +251,10 @@ impl<'s> Checker<'_, 's> {
             self.ctx.request = Some(self.text(head.name.into()));
         }
         if head.place == Place::Handler {
-            self.carried.push((head.ret, head.span));
+            self.sink.keep(&mut self.carried, (head.ret, head.span), head.span);
         }
         for (param, ty) in params.iter().zip(types) {
-            self.carried.push((*ty, param.name.span));
+            self.sink.keep(&mut self.carried, (*ty, param.name.span), param.name.span);
             let local = self.declare_local(param.name, *ty, Use::Parameter);
             self.flow.assign(local);
         }
@@ -286,7 +287,8 @@ impl<'s> Checker<'_, 's> {
         };
         let body = self.end_body(number(params.len()), block);
         self.names.leave(scope);
-        self.agent.sections.push(Section {
+        self.sink.charge(head.title.len(), head.span);
+        let section = Section {
             kind: head.kind,
             title: head.title,
             name: head.name,
@@ -295,7 +297,8 @@ impl<'s> Checker<'_, 's> {
             ret: head.ret,
             answers,
             body,
-        });
+        };
+        self.sink.keep(&mut self.agent.sections, section, head.span);
     }
 
     /// Warns of topics that the agent subscribes to without handling their events.
@@ -339,7 +342,12 @@ impl<'s> Checker<'_, 's> {
         }
         let id = LinkId(number(self.agent.links.len()));
         let link = flux_isa::Link { kind, name: key.1.clone(), channel: channel.to_owned(), rights };
-        self.agent.links.push(Link { link, span, name: channel });
+        // The name is in the index too.
+        self.sink.charge(
+            size_of_val(&key).saturating_add(key.1.len().saturating_mul(2)).saturating_add(channel.len()),
+            span,
+        );
+        self.sink.keep(&mut self.agent.links, Link { link, span, name: channel }, span);
         self.agent.link_index.insert(key, id);
         id
     }

@@ -23,7 +23,7 @@ impl<'s> Checker<'_, 's> {
             let cond = self.expr_of(cond, TypeId::BOOL);
             let block = self.block(then, Want::Nothing);
             self.flow.end_path(fork, &mut paths);
-            arms.push((cond, block));
+            self.sink.keep(&mut arms, (cond, block), at.span);
             match otherwise {
                 None => {
                     // The path on which no condition holds.
@@ -105,7 +105,7 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn new_block(&mut self, block: Block) -> BlockId {
         let id = BlockId(number(self.program.blocks.len()));
-        self.program.blocks.push(block);
+        self.sink.keep(&mut self.program.blocks, block, Span::empty(0));
         id
     }
 
@@ -146,7 +146,7 @@ impl<'s> Checker<'_, 's> {
             );
             return self.invalid(span);
         }
-        let mut rows: Vec<Arm> = Vec::with_capacity(arms.len());
+        let mut rows: Vec<Arm> = Vec::new();
         let mut covered = Covered::default();
         let mut paths = Paths::default();
         let mut result: Option<ExprId> = None;
@@ -157,7 +157,7 @@ impl<'s> Checker<'_, 's> {
             for pattern in &arm.patterns {
                 let pattern = self.pattern(pattern, ty, &mut row.bind);
                 covered.add(self, pattern, arm.guard.is_some());
-                row.patterns.push(pattern);
+                self.sink.keep(&mut row.patterns, pattern, arm.span);
             }
             row.guard = arm.guard.as_ref().map(|guard| self.expr_of(guard, TypeId::BOOL));
             let inner = match (want, result) {
@@ -176,7 +176,7 @@ impl<'s> Checker<'_, 's> {
             }
             self.flow.end_path(fork, &mut paths);
             self.names.leave(scope);
-            rows.push(row);
+            self.sink.keep(&mut rows, row, arm.span);
         }
         if let Some(missing) = covered.missing(self, ty) {
             self.report(
@@ -192,7 +192,8 @@ impl<'s> Checker<'_, 's> {
             Want::Value(_) => result.map_or(TypeId::ERROR, |value| self.ty(value)),
         };
         let id = MatchId(number(self.program.matches.len()));
-        self.program.matches.push(rows);
+        self.sink.fit(&mut rows);
+        self.sink.keep(&mut self.program.matches, rows, span);
         self.new_expr(ExprKind::Match(subject, id), ty, span)
     }
 

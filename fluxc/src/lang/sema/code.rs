@@ -57,7 +57,7 @@ impl<'s> Checker<'_, 's> {
         if let Some(value) = block.value.take() {
             let span = self.span(value);
             let value = self.coerce(value, ret);
-            block.stmts.push(Stmt { kind: StmtKind::Return(Some(value)), span });
+            self.sink.keep(&mut block.stmts, Stmt { kind: StmtKind::Return(Some(value)), span }, span);
         }
         block
     }
@@ -85,6 +85,7 @@ impl<'s> Checker<'_, 's> {
             (Want::Nothing, _) => {}
         }
         self.names.leave(scope);
+        self.sink.fit(&mut block.stmts);
         block
     }
 
@@ -106,6 +107,9 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn stmt(&mut self, stmt: &ast::Stmt<'s>, out: &mut Vec<Stmt>) {
+        if self.sink.is_spent() {
+            return;
+        }
         let kind = match &stmt.kind {
             ast::StmtKind::Let { mutability, name, ty, value } => {
                 self.let_stmt(*mutability, *name, ty.as_ref(), value.as_ref())
@@ -144,7 +148,7 @@ impl<'s> Checker<'_, 's> {
                 StmtKind::Expect(cond, message)
             }
         };
-        out.push(Stmt { kind, span: stmt.span });
+        self.sink.keep(out, Stmt { kind, span: stmt.span }, stmt.span);
     }
 
     pub(super) fn in_loop(&mut self, span: Span, word: &str) {

@@ -223,9 +223,10 @@ impl<'s> Checker<'_, 's> {
         self.settle_deep(ty);
         let value = self.constant_of(id, "a constant");
         self.ctx = super::Context::default();
-        let row = ConstId(number(self.program.consts.len()));
-        self.program.consts.push(Const { name: name.text, span: name.span, ty, value });
-        self.names.bind(symbol, Binding::Const(row));
+        let id = ConstId(number(self.program.consts.len()));
+        let row = Const { name: name.text, span: name.span, ty, value };
+        self.sink.keep(&mut self.program.consts, row, name.span);
+        self.names.bind(symbol, Binding::Const(id));
     }
 
     /// Gives what is open in a type its default.
@@ -259,7 +260,7 @@ impl<'s> Checker<'_, 's> {
             }
             return;
         }
-        let mut locals: Vec<Local<'s>> = Vec::with_capacity(function.params.len());
+        let mut locals: Vec<Local<'s>> = Vec::new();
         for param in &function.params {
             let ty = match &param.ty {
                 Some(ty) => self.type_of(ty),
@@ -268,7 +269,8 @@ impl<'s> Checker<'_, 's> {
             if locals.iter().any(|local| local.name == param.name.text && local.name != "_") {
                 self.defined_twice(param.name, "parameter of this function");
             }
-            locals.push(Local { name: param.name.text, ty, span: param.name.span });
+            let local = Local { name: param.name.text, ty, span: param.name.span };
+            self.sink.keep(&mut locals, local, param.name.span);
         }
         if locals.len() >= 250 {
             self.report(
@@ -289,12 +291,13 @@ impl<'s> Checker<'_, 's> {
         let id = FnId(number(self.program.functions.len()));
         self.names.set_function(symbol, id);
         self.call_marks.push(0);
-        self.program.functions.push(Function {
+        let row = Function {
             name: function.name.text,
             span: function.signature,
             ret,
             body: Body { params: number(locals.len()), locals, ..Body::default() },
-        });
+        };
+        self.sink.keep(&mut self.program.functions, row, function.signature);
     }
 
     pub(super) fn function_bodies(&mut self, document: &Document<'s>) {

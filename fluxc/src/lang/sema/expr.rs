@@ -84,7 +84,7 @@ impl<'s> Checker<'_, 's> {
         };
         let id = self.new_expr(ExprKind::Int(sign, value), ty, span);
         if ty != TypeId::I64 || value > i64::MAX.unsigned_abs() {
-            self.literals.push(id);
+            self.sink.keep(&mut self.literals, id, span);
         }
         id
     }
@@ -110,7 +110,7 @@ impl<'s> Checker<'_, 's> {
                 }
                 StrPart::Expr(expr) => {
                     let id = self.value(expr, TypeId::ERROR);
-                    self.shown.push(id);
+                    self.sink.keep(&mut self.shown, id, span);
                     id
                 }
             };

@@ -69,6 +69,7 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
         misread: false,
         call_marks: Vec::new(),
         body_number: 0,
+        table_bytes: 0,
     };
     checker.misread = checker.sink.has_errors();
     checker.refuse_what_comes_later(document);
@@ -81,6 +82,9 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
     checker.finish();
     checker.program
 }
+
+/// So many expressions are made between two looks at the size of the tables.
+const COUNT_EVERY: usize = 256;
 
 /// Which of the two rules for numbers and names holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -196,6 +200,8 @@ struct Checker<'a, 's> {
     /// Per function the number of the last body that calls it.
     call_marks: Vec<u32>,
     body_number: u32,
+    /// Bytes of the tables of names and types that are counted.
+    table_bytes: usize,
 }
 
 impl<'s> Checker<'_, 's> {
@@ -216,9 +222,21 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn new_expr(&mut self, kind: ExprKind, ty: TypeId, span: Span) -> ExprId {
-        let id = ExprId(number(self.program.exprs.len()));
-        self.program.exprs.push(Expr { kind, ty, span });
-        id
+        let id = self.program.exprs.len();
+        if id.is_multiple_of(COUNT_EVERY) {
+            self.count_tables(span);
+        }
+        let kept = self.sink.keep(&mut self.program.exprs, Expr { kind, ty, span }, span);
+        // A number that none has reads as an invalid expression.
+        if kept { ExprId(number(id)) } else { ExprId(u32::MAX) }
+    }
+
+    /// Counts what the tables of names and types have grown by.
+    fn count_tables(&mut self, at: Span) {
+        let bytes = self.names.bytes().saturating_add(self.program.types.bytes());
+        let grown = bytes.saturating_sub(self.table_bytes);
+        self.table_bytes = bytes;
+        self.sink.charge(grown, at);
     }
 
     fn invalid(&mut self, span: Span) -> ExprId {
@@ -244,13 +262,18 @@ impl<'s> Checker<'_, 's> {
 
     fn list(&mut self, exprs: &[ExprId]) -> List {
         let start = number(self.program.lists.len());
-        self.program.lists.extend_from_slice(exprs);
+        for expr in exprs {
+            let span = self.span(*expr);
+            self.sink.keep(&mut self.program.lists, *expr, span);
+        }
         List { start, len: number(exprs.len()) }
     }
 
     fn text(&mut self, text: Cow<'s, str>) -> TextId {
         let id = TextId(number(self.program.texts.len()));
-        self.program.texts.push(text);
+        let owned = if let Cow::Owned(text) = &text { text.len() } else { 0 };
+        self.sink.charge(owned, Span::empty(0));
+        self.sink.keep(&mut self.program.texts, text, Span::empty(0));
         id
     }
 
@@ -272,7 +295,9 @@ impl<'s> Checker<'_, 's> {
 
     /// Ends a body.
     fn end_body(&mut self, params: u32, block: tree::Block) -> Body<'s> {
-        let ctx = core::mem::take(&mut self.ctx);
+        let mut ctx = core::mem::take(&mut self.ctx);
+        self.sink.fit(&mut ctx.locals);
+        self.sink.fit(&mut ctx.calls);
         Body { params, locals: ctx.locals, block, calls: ctx.calls }
     }
 
@@ -281,7 +306,7 @@ impl<'s> Checker<'_, 's> {
             && *mark != self.body_number
         {
             *mark = self.body_number;
-            self.ctx.calls.push(function);
+            self.sink.keep(&mut self.ctx.calls, function, Span::empty(0));
         }
     }
 
@@ -303,7 +328,7 @@ impl<'s> Checker<'_, 's> {
             return LocalId(0);
         }
         let id = LocalId(number(self.ctx.locals.len()));
-        self.ctx.locals.push(Local { name: name.text, ty, span: name.span });
+        self.sink.keep(&mut self.ctx.locals, Local { name: name.text, ty, span: name.span }, name.span);
         self.ctx.uses.push(how);
         self.ctx.read.push(false);
         id

@@ -111,7 +111,8 @@ impl<'s> Checker<'_, 's> {
                     self.program.types.variable(Open::Any)
                 };
                 let expr = self.new_expr(ExprKind::Binary(op, left, right), ty, span);
-                self.pending.push(Pending { expr, op });
+                let span = self.span(expr);
+                self.sink.keep(&mut self.pending, Pending { expr, op }, span);
                 return expr;
             }
             Same::No => {
@@ -252,7 +253,8 @@ impl<'s> Checker<'_, 's> {
         let (left, right) = match self.same(left, right) {
             Same::Yes(left, right) => (left, right),
             Same::Later if when == Decide::IfKnown => {
-                self.pending.push(pending);
+                let span = self.span(pending.expr);
+                self.sink.keep(&mut self.pending, pending, span);
                 return;
             }
             Same::Later => {

@@ -68,6 +68,15 @@ impl<'s> Names<'s> {
         symbol
     }
 
+    /// Bytes that the tables take.
+    pub(super) fn bytes(&self) -> usize {
+        let list = |count: usize, size: usize| count.saturating_mul(size);
+        // A slot of the map is a key, a value and a byte of its own.
+        list(self.infos.capacity(), size_of::<Info<'_>>())
+            .saturating_add(list(self.index.capacity(), size_of::<(&str, Symbol)>().saturating_add(1)))
+            .saturating_add(list(self.undo.capacity(), size_of::<(Symbol, Binding)>()))
+    }
+
     pub(super) fn binding(&self, symbol: Symbol) -> Binding {
         self.infos.get(symbol.0 as usize).map_or(Binding::None, |info| info.binding)
     }

@@ -33,7 +33,8 @@ impl<'s> Checker<'_, 's> {
             }
             StepKind::Publish { value, topic } => {
                 let value = self.value(value, TypeId::ERROR);
-                self.carried.push((self.ty(value), self.span(value)));
+                let row = (self.ty(value), self.span(value));
+                self.sink.keep(&mut self.carried, row, row.1);
                 let link = self.topic_link(step, topic, WRITE);
                 let args = self.list(&[value]);
                 let name = self.text(topic.name.clone());
@@ -130,11 +131,13 @@ impl<'s> Checker<'_, 's> {
             );
         }
         for arg in &args {
-            self.carried.push((self.ty(*arg), self.span(*arg)));
+            let row = (self.ty(*arg), self.span(*arg));
+            self.sink.keep(&mut self.carried, row, row.1);
         }
         let count = u8::try_from(args.len()).unwrap_or(u8::MAX);
         let target = Ident { text: target.name, span: target.span };
-        self.program.sends.push(SendSite { target, request: message.name, count });
+        let site = SendSite { target, request: message.name, count };
+        self.sink.keep(&mut self.program.sends, site, Span::empty(0));
         let args: List = self.list(&args);
         let deadline_ns = self.within(within);
         let name = self.text(message.name.text.into());

@@ -69,11 +69,15 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn steps(&mut self, block: &ast::Block<'s>) -> Block {
-        let mut stmts = Vec::with_capacity(block.steps.len());
+        let mut stmts = Vec::new();
         for step in &block.steps {
+            if self.sink.is_spent() {
+                break;
+            }
             self.mode = Mode::Step;
             self.step(step, &mut stmts);
         }
+        self.sink.fit(&mut stmts);
         Block { stmts, value: None }
     }
 
@@ -181,7 +185,7 @@ impl<'s> Checker<'_, 's> {
             | StepKind::Invalid => None,
         };
         if let Some(kind) = kind {
-            out.push(Stmt { kind, span });
+            self.sink.keep(out, Stmt { kind, span }, span);
         }
     }
 
@@ -205,7 +209,8 @@ impl<'s> Checker<'_, 's> {
         if self.ty(id) == TypeId::STR || self.is_invalid(id) {
             return id;
         }
-        self.shown.push(id);
+        let span = self.span(id);
+        self.sink.keep(&mut self.shown, id, span);
         let list = self.list(&[id]);
         self.new_expr(ExprKind::Interpolate(list), TypeId::STR, expr.span)
     }
@@ -374,14 +379,14 @@ impl<'s> Checker<'_, 's> {
     // ------------------------------------------------------------ choices
 
     fn if_step(&mut self, arms: &[ast::IfArm<'s>], otherwise: Option<&ast::Otherwise<'s>>) -> StmtKind {
-        let mut rows = Vec::with_capacity(arms.len());
+        let mut rows = Vec::new();
         let mut paths = Paths::default();
         let fork = self.flow.fork();
         for arm in arms {
             let cond = self.expr_of(&arm.cond, TypeId::BOOL);
             let block = self.steps(&arm.body);
             self.flow.end_path(fork, &mut paths);
-            rows.push((cond, block));
+            self.sink.keep(&mut rows, (cond, block), arm.span);
         }
         let rest = otherwise.map(|otherwise| self.steps(&otherwise.body));
         self.flow.end_path(fork, &mut paths);
@@ -401,7 +406,11 @@ impl<'s> Checker<'_, 's> {
         *count = count.saturating_add(1);
         let timers = &mut self.agent.timers;
         let id = TimerId(number(timers.len()));
-        timers.push(tree::Timer { section: self.ctx.section.clone(), interval_ns, ordinal });
+        if !self.sink.charge(self.ctx.section.len(), Span::empty(0)) {
+            return None;
+        }
+        let timer = tree::Timer { section: self.ctx.section.clone(), interval_ns, ordinal };
+        self.sink.keep(timers, timer, Span::empty(0));
         Some(StmtKind::Every(id, body))
     }
 

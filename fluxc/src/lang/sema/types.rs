@@ -242,6 +242,18 @@ impl<'s> Types<'s> {
         id
     }
 
+    /// Bytes that the tables take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let list = |count: usize, size: usize| count.saturating_mul(size);
+        let members = size_of::<Field<'s>>().saturating_add(size_of::<u32>()).saturating_mul(4);
+        list(self.rows.capacity(), size_of::<Type>())
+            .saturating_add(list(self.interned.capacity(), size_of::<(Type, TypeId)>().saturating_add(1)))
+            .saturating_add(list(self.variables.capacity(), size_of::<Variable>()))
+            .saturating_add(list(self.structs.capacity(), size_of::<Struct<'s>>().saturating_add(members)))
+            .saturating_add(list(self.enums.capacity(), size_of::<Enum<'s>>().saturating_add(members)))
+    }
+
     /// A fresh variable.
     pub fn variable(&mut self, open: Open) -> TypeId {
         let id = TypeId(number(self.variables.len()) | VARIABLE);

@@ -61,6 +61,7 @@ impl<'s> Checker<'_, 's> {
             return None;
         }
         let id = ParamId(number(self.agent.params.len()));
+        self.sink.charge(size_of::<Param<'s>>(), Span::empty(0));
         self.agent.params.push(Param {
             name: name.text,
             span: name.span,
@@ -99,7 +100,8 @@ impl<'s> Checker<'_, 's> {
                 (None, Some(initial)) => self.ty(initial),
                 (None, None) => self.program.types.variable(Open::Any),
             };
-            self.agent.state.push(StateVar { name: entry.name.text, span: entry.name.span, ty, initial });
+            let row = StateVar { name: entry.name.text, span: entry.name.span, ty, initial };
+            self.sink.keep(&mut self.agent.state, row, entry.name.span);
         }
         let body = self.end_body(0, super::tree::Block::default());
         // Names of State are in sight from here on: an initial value sees Config and constants.

@@ -25,6 +25,7 @@ impl<'s> Parser<'s, '_> {
         loop {
             self.statements_into(&mut stmts);
             if self.at_end() {
+                self.sink.fit(&mut stmts);
                 return CodeBlock { span: self.span_from(start), stmts };
             }
             self.unexpected("a statement: no bracket is open here");
@@ -42,6 +43,7 @@ impl<'s> Parser<'s, '_> {
         self.newlines = newlines;
         self.braces = braces;
         self.leave();
+        self.sink.fit(&mut stmts);
         self.close(Tok::RBrace, "`}`", open)?;
         self.raise(height)?;
         Ok(CodeBlock { span: self.span_from(open.start), stmts })
@@ -65,11 +67,11 @@ impl<'s> Parser<'s, '_> {
                 });
             }
             let result = self.statement().and_then(|stmt| {
-                stmts.push(stmt);
+                self.keep(stmts, stmt)?;
                 self.end_of_statement()
             });
             height = height.max(self.height);
-            if result.is_err() {
+            if result.is_err() && !self.at_end() {
                 if self.tok.span == start {
                     self.bump();
                 }
@@ -245,8 +247,7 @@ impl<'s> Parser<'s, '_> {
                 continue;
             }
             if self.at(Tok::Word) && DECLARATIONS.contains(&self.text()) {
-                if let Ok(item) = self.item() {
-                    items.push(item);
+                if self.item().and_then(|item| self.keep(items, item)).is_ok() {
                     continue;
                 }
             } else {
@@ -307,7 +308,8 @@ impl<'s> Parser<'s, '_> {
         while !self.at(Tok::RBrace) {
             let name = self.any_word("the name of a field")?;
             self.expect(Tok::Colon, "`:` and the type of the field")?;
-            fields.push(Field { name, ty: self.ty()? });
+            let ty = self.ty()?;
+            self.keep(&mut fields, Field { name, ty })?;
             if !self.eat(Tok::Comma) && !self.tok.first_on_line {
                 break;
             }
@@ -326,14 +328,15 @@ impl<'s> Parser<'s, '_> {
             if self.at(Tok::LParen) {
                 let open = self.bump().span;
                 while !self.at(Tok::RParen) {
-                    payload.push(self.ty()?);
+                    let ty = self.ty()?;
+                    self.keep(&mut payload, ty)?;
                     if !self.eat(Tok::Comma) {
                         break;
                     }
                 }
                 self.close(Tok::RParen, "`)`", open)?;
             }
-            variants.push(Variant { name, payload });
+            self.keep(&mut variants, Variant { name, payload })?;
             if !self.eat(Tok::Comma) && !self.tok.first_on_line {
                 break;
             }
@@ -381,7 +384,7 @@ impl<'s> Parser<'s, '_> {
             let name = self.name("the name of a parameter")?;
             let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
             if params.len() < limits::PARAMETERS {
-                params.push(Param { name, ty });
+                self.keep(&mut params, Param { name, ty })?;
             } else {
                 let message = format!("a function may have {} parameters", limits::PARAMETERS);
                 return Err(self.error(codes::TOO_MANY_PARAMETERS, name.span, message));

@@ -369,18 +369,32 @@ impl<'s> Parser<'s, '_> {
 
     /// Expressions with commas between them, to the closing bracket; a last comma may stand.
     fn list(&mut self, close: Tok, what: &str, open: Span) -> Parsed<Vec<Expr<'s>>> {
-        let mut list = if self.at(close) { Vec::new() } else { Vec::with_capacity(2) };
+        let mut list = Vec::new();
+        self.list_into(&mut list, close, what, open)?;
+        Ok(list)
+    }
+
+    /// As [`Self::list`], behind expressions that were read already.
+    pub(super) fn list_into(
+        &mut self,
+        list: &mut Vec<Expr<'s>>,
+        close: Tok,
+        what: &str,
+        open: Span,
+    ) -> Parsed<()> {
         let mut height = 0;
         while !self.at(close) {
-            list.push(self.inner()?);
+            let value = self.inner()?;
+            self.keep(list, value)?;
             height = height.max(self.height);
             if !self.eat(Tok::Comma) {
                 break;
             }
         }
         self.close(close, what, open)?;
+        self.sink.fit(list);
         self.height = height;
-        Ok(list)
+        Ok(())
     }
 
     /// The bracket that closes the one at `open`.

@@ -78,8 +78,13 @@ pub(super) fn lines<'s>(
                     {
                         let line = text.content.text(source);
                         match key_value(line, text.content.start) {
-                            Some(key) if !line.contains('\n') => found.keys.push(key),
-                            _ => found.items.push(Ident { text: line, span: text.content }),
+                            Some(key) if !line.contains('\n') => {
+                                sink.keep(&mut found.keys, key, text.content);
+                            }
+                            _ => {
+                                let item = Ident { text: line, span: text.content };
+                                sink.keep(&mut found.items, item, text.content);
+                            }
                         }
                     }
                 }
@@ -114,7 +119,9 @@ fn paragraph<'s>(source: &'s str, content: Span, found: &mut KeyLines<'s>, sink:
     for row in text.split_inclusive('\n') {
         let line = row.trim_end();
         match key_value(line, start) {
-            Some(key) => found.keys.push(key),
+            Some(key) => {
+                sink.keep(&mut found.keys, key, content);
+            }
             None => {
                 let line = line.trim_start();
                 let span = part(line, row, start).span;
@@ -351,9 +358,15 @@ pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> F
         if let Some(entry) = line.trim_start().strip_prefix("- ") {
             let entry = part(unquoted(entry.trim()), row, at);
             match list {
-                Some("capabilities") => front.capabilities.push(entry),
-                Some("tiles") => front.tiles.push(entry),
-                Some("dependencies") => front.dependencies.push(entry),
+                Some("capabilities") => {
+                    sink.keep(&mut front.capabilities, entry, entry.span);
+                }
+                Some("tiles") => {
+                    sink.keep(&mut front.tiles, entry, entry.span);
+                }
+                Some("dependencies") => {
+                    sink.keep(&mut front.dependencies, entry, entry.span);
+                }
                 // A list under a key that is not ours.
                 Some(_) => {}
                 None => bad_row(part(line, row, at).span, sink),

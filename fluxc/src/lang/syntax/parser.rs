@@ -5,10 +5,11 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use flux_abi::limits;
 
-use super::ast::Ident;
+use super::ast::{Expr, Ident};
 use super::lexer::{Lexer, Mode, Tok, Token};
 use crate::diag::{Code, Diagnostic, Sink, codes};
 use crate::span::Span;
@@ -276,6 +277,28 @@ impl<'s, 'k> Parser<'s, 'k> {
 
     // ------------------------------------------------------------ limits
 
+    /// Appends to a list of the tree.
+    pub(super) fn keep<T>(&mut self, list: &mut Vec<T>, item: T) -> Parsed<()> {
+        let kept = self.sink.keep(list, item, self.tok.span);
+        self.go_on_if(kept)
+    }
+
+    /// Counts `count` boxed nodes of the tree.
+    pub(super) fn charge<T>(&mut self, count: usize) -> Parsed<()> {
+        let bytes = size_of::<T>().saturating_mul(count);
+        let allowed = self.sink.charge(bytes, self.tok.span);
+        self.go_on_if(allowed)
+    }
+
+    /// Where the memory is spent, the text ends.
+    fn go_on_if(&mut self, allowed: bool) -> Parsed<()> {
+        if allowed {
+            return Ok(());
+        }
+        self.jump(self.lexer.end());
+        Err(Failed)
+    }
+
     /// Goes one expression or block deeper.
     pub(super) fn enter(&mut self) -> Parsed<()> {
         if self.depth >= limits::EXPRESSION_NESTING {
@@ -291,6 +314,8 @@ impl<'s, 'k> Parser<'s, 'k> {
 
     /// Sets the height of a node whose highest child has the height `child`.
     pub(super) fn raise(&mut self, child: usize) -> Parsed<()> {
+        // No node has more than two others in boxes.
+        self.charge::<Expr<'_>>(2)?;
         let height = child.saturating_add(1);
         if self.depth.saturating_add(height) > limits::EXPRESSION_NESTING.saturating_add(1) {
             return Err(self.too_deep());

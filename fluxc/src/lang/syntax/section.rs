@@ -6,6 +6,7 @@
 mod body;
 mod entries;
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -71,7 +72,8 @@ impl<'s> Reader<'s, '_> {
         let mut doc = AgentDoc { heading, ..AgentDoc::default() };
         doc.keys.name = name;
         let used = if heading.is_some() { Use::Some } else { Use::None };
-        self.agents.push(Building { doc, used, seen: [None; Kind::ONCE] });
+        let agent = Building { doc, used, seen: [None; Kind::ONCE] };
+        self.sink.keep(&mut self.agents, agent, heading.unwrap_or_default());
     }
 
     // ------------------------------------------------------------ cutting
@@ -88,14 +90,16 @@ impl<'s> Reader<'s, '_> {
             let next = block.next.max(at.saturating_add(1));
             if let Some(opened) = self.opens(&block, &mut sub) {
                 current.body.to = at;
-                parts.push(current);
+                if !self.sink.keep(&mut parts, current, block.span) {
+                    return parts;
+                }
                 let body = Siblings { from: next, to: next };
                 current = Part { kind: opened.0, heading: block.span, body, agent: opened.1 };
             }
             at = next;
         }
         current.body.to = at;
-        parts.push(current);
+        self.sink.keep(&mut parts, current, current.heading);
         parts
     }
 
@@ -304,6 +308,9 @@ impl<'s> Reader<'s, '_> {
     // ------------------------------------------------------------ the end
 
     fn finish(mut self) -> Document<'s> {
+        let blocks = core::mem::take(&mut self.blocks);
+        self.sink.release(blocks.bytes());
+        drop(blocks);
         self.merge_frontmatter();
         let empty = self.agents.iter().all(|agent| agent.used == Use::None)
             && self.document.items.is_empty()
@@ -324,8 +331,10 @@ impl<'s> Reader<'s, '_> {
                 .hint("begin with\n## Agent\nname: my-agent\n## Loop\n1. Log \"hello\""),
             );
         }
-        let used = self.agents.into_iter().filter(|agent| agent.used == Use::Some);
-        self.document.agents = used.map(|agent| agent.doc).collect();
+        for agent in self.agents.into_iter().filter(|agent| agent.used == Use::Some) {
+            let span = agent.doc.heading.unwrap_or_default();
+            self.sink.keep(&mut self.document.agents, agent.doc, span);
+        }
         self.document
     }
 
@@ -351,12 +360,8 @@ impl<'s> Reader<'s, '_> {
             keys.capabilities.clone_from(&front.capabilities);
             return;
         }
-        let covers = |a: &[Ident<'_>], b: &[Ident<'_>]| {
-            b.iter().all(|wanted| a.iter().any(|have| have.text == wanted.text))
-        };
-        if !covers(&keys.capabilities, &front.capabilities)
-            || !covers(&front.capabilities, &keys.capabilities)
-        {
+        let names = |list: &[Ident<'s>]| list.iter().map(|word| word.text).collect::<BTreeSet<&str>>();
+        if names(&keys.capabilities) != names(&front.capabilities) {
             let whole = |list: &[Ident<'_>]| match (list.first(), list.last()) {
                 (Some(first), Some(last)) => first.span.to(last.span),
                 _ => Span::default(),

@@ -239,6 +239,7 @@ impl<'s> Parser<'s, '_> {
                 if self.at(Tok::LParen) {
                     step.remark = Some(self.remark()?);
                 }
+                self.charge::<Step<'_>>(1)?;
                 let body = Block { span: step.span, steps: Vec::from([step]) };
                 Ok((span, body))
             }

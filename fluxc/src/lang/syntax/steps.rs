@@ -41,7 +41,7 @@ impl<'s> StepReader<'s, '_, '_> {
     pub(super) fn sequence(&mut self, siblings: Siblings) -> Block<'s> {
         let mut steps: Vec<Step<'s>> = Vec::new();
         let mut at = siblings.from;
-        while at < siblings.to {
+        while at < siblings.to && !self.sink.is_spent() {
             let Some(block) = self.blocks.get(at).copied() else { break };
             let index = at;
             at = block.next.max(at.saturating_add(1));
@@ -51,7 +51,8 @@ impl<'s> StepReader<'s, '_, '_> {
                 }
                 BlockKind::Fence { .. } => {
                     if let Some(step) = self.fence(index) {
-                        steps.push(step);
+                        let span = step.span;
+                        self.sink.keep(&mut steps, step, span);
                     }
                 }
                 BlockKind::Paragraph | BlockKind::Quote | BlockKind::IndentedCode => {
@@ -62,6 +63,7 @@ impl<'s> StepReader<'s, '_, '_> {
                 BlockKind::Item | BlockKind::Heading { .. } | BlockKind::Html | BlockKind::ThematicBreak => {}
             }
         }
+        self.sink.fit(&mut steps);
         let span = match (steps.first(), steps.last()) {
             (Some(first), Some(last)) => first.span.to(last.span),
             _ => Span::empty(self.blocks.get(siblings.from).map_or(0, |block| block.span.start)),
@@ -131,10 +133,11 @@ impl<'s> StepReader<'s, '_, '_> {
             }
             Some((BlockKind::Fence { .. }, first)) => {
                 if let Some(step) = self.fence(inside.from) {
-                    steps.push(step);
+                    let span = step.span;
+                    self.sink.keep(steps, step, span);
                 }
-                let mut more = self.sequence(Siblings { from: first.next, to: inside.to });
-                steps.append(&mut more.steps);
+                let more = self.sequence(Siblings { from: first.next, to: inside.to });
+                self.append(steps, more.steps);
             }
             _ => {
                 let start = block.span.start;
@@ -158,13 +161,25 @@ impl<'s> StepReader<'s, '_, '_> {
             }
             let block = self.sequence(part);
             any |= !block.steps.is_empty() || self.holds_list(part);
-            steps.extend(block.steps);
+            self.append(&mut steps, block.steps);
         }
         let span = match (steps.first(), steps.last()) {
             (Some(first), Some(last)) => first.span.to(last.span),
             _ => Span::default(),
         };
         any.then_some(Block { span, steps })
+    }
+
+    /// Moves steps to the end of others.
+    fn append(&mut self, steps: &mut Vec<Step<'s>>, more: Vec<Step<'s>>) {
+        if steps.is_empty() {
+            *steps = more;
+            return;
+        }
+        for step in more {
+            let span = step.span;
+            self.sink.keep(steps, step, span);
+        }
     }
 
     fn holds_list(&self, part: Siblings) -> bool {
@@ -183,7 +198,9 @@ impl<'s> StepReader<'s, '_, '_> {
         let mut context = Context { place: self.place, body, depth: limits::LIST_NESTING };
         let mut parser = Parser::new(self.source, text, Mode::Step, self.sink);
         match parser.step(&mut context) {
-            Ok(Outcome::Step(step)) => steps.push(step),
+            Ok(Outcome::Step(step)) => {
+                self.sink.keep(steps, step, text);
+            }
             Ok(Outcome::Otherwise(other)) => match steps.last_mut() {
                 Some(step) if step.kind.takes_otherwise() && step.otherwise.is_none() => {
                     step.otherwise = Some(other);
@@ -193,7 +210,9 @@ impl<'s> StepReader<'s, '_, '_> {
                 }
             },
             Ok(Outcome::OtherwiseIf(arm)) => match steps.last_mut() {
-                Some(Step { kind: StepKind::If { arms }, otherwise: None, .. }) => arms.push(arm),
+                Some(Step { kind: StepKind::If { arms }, otherwise: None, .. }) => {
+                    self.sink.keep(arms, arm, text);
+                }
                 Some(Step { kind: StepKind::Invalid, .. }) => {}
                 _ => {
                     parser.otherwise_alone(arm.span);
@@ -202,7 +221,8 @@ impl<'s> StepReader<'s, '_, '_> {
             // Its place matters to an `Otherwise` after it only while errors are still shown.
             Err(Failed) if parser.sink.is_full() => {}
             Err(Failed) => {
-                steps.push(Step { span: text, kind: StepKind::Invalid, remark: None, otherwise: None });
+                let step = Step { span: text, kind: StepKind::Invalid, remark: None, otherwise: None };
+                self.sink.keep(steps, step, text);
             }
         }
     }
@@ -231,7 +251,7 @@ impl<'s> StepReader<'s, '_, '_> {
     }
 
     fn foreign(&mut self, kind: ForeignKind, fence: &Fence<'s>, span: Span) {
-        self.fences.push(fence.foreign(self.source, kind, span));
+        self.sink.keep(self.fences, fence.foreign(self.source, kind, span), span);
     }
 
     /// Text in a section of steps: reported if a line of it was meant as a step.

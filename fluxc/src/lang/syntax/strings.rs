@@ -60,7 +60,7 @@ impl<'s> Parser<'s, '_> {
     /// A string; the next token is its opening quote.
     pub(super) fn string(&mut self) -> Parsed<Expr<'s>> {
         let start = self.tok.span.start;
-        let mut parts = Vec::with_capacity(1);
+        let mut parts = Vec::new();
         let mut piece = Piece::new();
         let mut height = 0_usize;
         // The lexer stands directly after the quote.
@@ -82,9 +82,10 @@ impl<'s> Parser<'s, '_> {
                 Some(b'\\') => self.escape(&mut piece)?,
                 Some(b'{') => {
                     if let Some(text) = piece.take() {
-                        parts.push(StrPart::Text(text));
+                        self.keep(&mut parts, StrPart::Text(text))?;
                     }
-                    parts.push(StrPart::Expr(self.interpolation()?));
+                    let value = StrPart::Expr(self.interpolation()?);
+                    self.keep(&mut parts, value)?;
                     height = height.max(self.height);
                 }
                 Some(_) if self.mode == Mode::Step => self.line_break(&mut piece),
@@ -92,8 +93,9 @@ impl<'s> Parser<'s, '_> {
             }
         }
         if let Some(text) = piece.take() {
-            parts.push(StrPart::Text(text));
+            self.keep(&mut parts, StrPart::Text(text))?;
         }
+        self.sink.fit(&mut parts);
         let span = self.span_from(start);
         if span.len() as usize > limits::STRING_BYTES {
             let message =

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use flux_abi::limits;
 
-use super::ast::{Type, TypeKind};
+use super::ast::{Expr, Type, TypeKind};
 use super::lexer::Tok;
 use super::parser::{Failed, Parsed, Parser, RESERVED};
 use crate::diag::{Diagnostic, codes};
@@ -45,6 +45,7 @@ impl<'s> Parser<'s, '_> {
     /// A type of at most `depth` levels.
     fn ty_within(&mut self, depth: usize) -> Parsed<Type<'s>> {
         let Some(mut below) = depth.checked_sub(1) else { return Err(self.type_too_deep()) };
+        self.charge::<Type<'_>>(1)?;
         let start = self.tok.span.start;
         let kind = match self.tok.kind {
             Tok::LBracket => self.array_type(below)?,
@@ -81,6 +82,7 @@ impl<'s> Parser<'s, '_> {
             for _ in 0..marks {
                 let Some(less) = below.checked_sub(1) else { return Err(self.type_too_deep()) };
                 below = less;
+                self.charge::<Type<'_>>(1)?;
                 ty = Type { span: self.span_from(start), kind: TypeKind::Optional(Box::new(ty)) };
             }
         }
@@ -91,6 +93,7 @@ impl<'s> Parser<'s, '_> {
         let element = Box::new(self.ty_within(below)?);
         if self.eat(Tok::Semicolon) {
             let len = Box::new(self.inner()?);
+            self.charge::<Expr<'_>>(1)?;
             self.close(Tok::RBracket, "`]`", open)?;
             return Ok(TypeKind::Array(element, len));
         }
@@ -103,7 +106,8 @@ impl<'s> Parser<'s, '_> {
         let open = self.expect(Tok::LParen, "`(`")?.span;
         let mut params = Vec::new();
         while !self.at(Tok::RParen) {
-            params.push(self.ty_within(below)?);
+            let param = self.ty_within(below)?;
+            self.keep(&mut params, param)?;
             if !self.eat(Tok::Comma) {
                 break;
             }

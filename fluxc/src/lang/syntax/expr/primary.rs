@@ -9,7 +9,7 @@ use super::super::ast::{
 };
 use super::super::lexer::{Mode, Tok};
 use super::super::number;
-use super::super::parser::{Braces, Failed, Newlines, Parsed, Parser, RESERVED, STEP_WORDS, is_one_of};
+use super::super::parser::{Braces, Newlines, Parsed, Parser, RESERVED, STEP_WORDS, is_one_of};
 use crate::diag::codes;
 
 impl<'s> Parser<'s, '_> {
@@ -97,7 +97,7 @@ impl<'s> Parser<'s, '_> {
                 Expr { span: field.span, kind: ExprKind::Name(field.text) }
             };
             height = height.max(self.height);
-            fields.push(FieldInit { name: field, value });
+            self.keep(&mut fields, FieldInit { name: field, value })?;
             if !self.eat(Tok::Comma) && !self.tok.first_on_line {
                 break;
             }
@@ -122,9 +122,10 @@ impl<'s> Parser<'s, '_> {
             self.close(Tok::RBracket, "`]`", open)?;
             ExprKind::ArrayRepeat { value: Box::new(first), count: Box::new(count) }
         } else {
-            let mut list = Vec::from([first]);
+            let mut list = Vec::new();
+            self.keep(&mut list, first)?;
             if self.eat(Tok::Comma) {
-                list.append(&mut self.list(Tok::RBracket, "`]`", open)?);
+                self.list_into(&mut list, Tok::RBracket, "`]`", open)?;
                 height = height.max(self.height);
             } else {
                 self.close(Tok::RBracket, "`]`", open)?;
@@ -145,7 +146,7 @@ impl<'s> Parser<'s, '_> {
             self.expect(Tok::Colon, "`:` after the key")?;
             let value = self.inner()?;
             height = height.max(self.height);
-            entries.push((key, value));
+            self.keep(&mut entries, (key, value))?;
             if !self.eat(Tok::Comma) {
                 break;
             }
@@ -163,7 +164,7 @@ impl<'s> Parser<'s, '_> {
             while !self.at(Tok::Bar) {
                 let name = self.name("the name of a parameter")?;
                 let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
-                params.push(Param { name, ty });
+                self.keep(&mut params, Param { name, ty })?;
                 if !self.eat(Tok::Comma) {
                     break;
                 }
@@ -175,6 +176,7 @@ impl<'s> Parser<'s, '_> {
         } else {
             let value = self.expr()?;
             self.raise(self.height)?;
+            self.charge::<Stmt<'_>>(1)?;
             one_expression(value)
         };
         self.raise(self.height)?;
@@ -210,6 +212,7 @@ impl<'s> Parser<'s, '_> {
             let block = if self.at_word("if") {
                 let nested = self.if_expr()?;
                 self.raise(self.height)?;
+                self.charge::<Stmt<'_>>(1)?;
                 one_expression(nested)
             } else {
                 self.block()?
@@ -241,9 +244,9 @@ impl<'s> Parser<'s, '_> {
         while !self.at(Tok::RBrace) && !self.at_end() {
             self.newlines = Newlines::End;
             self.braces = Braces::Literal;
-            match self.arm() {
-                Ok(arm) => arms.push(arm),
-                Err(Failed) => self.next_line(),
+            let arm = self.arm().and_then(|arm| self.keep(&mut arms, arm));
+            if arm.is_err() {
+                self.next_line();
             }
             height = height.max(self.height);
             if !self.eat(Tok::Comma) && !self.tok.first_on_line && !self.at(Tok::RBrace) {
@@ -254,6 +257,7 @@ impl<'s> Parser<'s, '_> {
         self.newlines = newlines;
         self.braces = braces;
         self.close(Tok::RBrace, "`}`", open)?;
+        self.sink.fit(&mut arms);
         self.raise(height)?;
         let span = self.span_from(start);
         Ok(Expr { span, kind: ExprKind::Match { value: Box::new(value), arms } })
@@ -261,9 +265,13 @@ impl<'s> Parser<'s, '_> {
 
     fn arm(&mut self) -> Parsed<MatchArm<'s>> {
         let start = self.tok.span.start;
-        let mut patterns = Vec::from([self.pattern()?]);
-        while self.eat(Tok::Bar) {
-            patterns.push(self.pattern()?);
+        let mut patterns = Vec::new();
+        loop {
+            let pattern = self.pattern()?;
+            self.keep(&mut patterns, pattern)?;
+            if !self.eat(Tok::Bar) {
+                break;
+            }
         }
         let mut height = 0;
         let guard = if self.eat_word("if") {
@@ -279,6 +287,7 @@ impl<'s> Parser<'s, '_> {
         } else {
             let stmt = self.statement()?;
             self.raise(self.height)?;
+            self.charge::<Stmt<'_>>(1)?;
             CodeBlock { span: stmt.span, stmts: Vec::from([stmt]) }
         };
         self.height = self.height.max(height);
@@ -345,7 +354,8 @@ impl<'s> Parser<'s, '_> {
             let open = self.bump().span;
             let mut binds: Vec<Ident<'s>> = Vec::new();
             while !self.at(Tok::RParen) {
-                binds.push(self.name("a name for the payload, or `_`")?);
+                let bind = self.name("a name for the payload, or `_`")?;
+                self.keep(&mut binds, bind)?;
                 if !self.eat(Tok::Comma) {
                     break;
                 }

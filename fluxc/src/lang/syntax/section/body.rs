@@ -29,7 +29,8 @@ impl<'s> Reader<'s, '_> {
         });
         let body = self.steps(part, Place::Program);
         if let (Ok(period), Some(agent)) = (period, self.agents.get_mut(part.agent)) {
-            agent.doc.timers.push(Timer { heading: part.heading, period, body });
+            let timer = Timer { heading: part.heading, period, body };
+            self.sink.keep(&mut agent.doc.timers, timer, part.heading);
         }
     }
 
@@ -45,7 +46,8 @@ impl<'s> Reader<'s, '_> {
         let head = read(&mut parser);
         let body = self.steps(part, Place::Program);
         if let (Ok((name, params, ret)), Some(agent)) = (head, self.agents.get_mut(part.agent)) {
-            agent.doc.handlers.push(Handler { heading: part.heading, name, params, ret, body });
+            let handler = Handler { heading: part.heading, name, params, ret, body };
+            self.sink.keep(&mut agent.doc.handlers, handler, part.heading);
         }
     }
 
@@ -60,7 +62,8 @@ impl<'s> Reader<'s, '_> {
         let head = read(&mut parser);
         let body = self.steps(part, Place::Program);
         if let (Ok((topic, params)), Some(agent)) = (head, self.agents.get_mut(part.agent)) {
-            agent.doc.topics.push(TopicHandler { heading: part.heading, topic, params, body });
+            let handler = TopicHandler { heading: part.heading, topic, params, body };
+            self.sink.keep(&mut agent.doc.topics, handler, part.heading);
         }
     }
 
@@ -72,7 +75,8 @@ impl<'s> Reader<'s, '_> {
         });
         let body = self.steps(part, Place::Test);
         if let Ok(name) = name {
-            self.document.tests.push(Test { heading: part.heading, name, body });
+            let test = Test { heading: part.heading, name, body };
+            self.sink.keep(&mut self.document.tests, test, part.heading);
         }
     }
 
@@ -84,7 +88,8 @@ impl<'s> Reader<'s, '_> {
             return;
         }
         if let Some(agent) = self.agents.get_mut(part.agent) {
-            agent.doc.migrations.push(Migration { heading: part.heading, direction, version, body });
+            let migration = Migration { heading: part.heading, direction, version, body };
+            self.sink.keep(&mut agent.doc.migrations, migration, part.heading);
         }
     }
 
@@ -114,7 +119,8 @@ impl<'s> Reader<'s, '_> {
         if let Ok(decl) = decl {
             let span = part.heading.to(code.span);
             let decl = FnDecl { body: code, ..decl };
-            self.document.items.push(Item { span, kind: ItemKind::Fn(decl) });
+            let item = Item { span, kind: ItemKind::Fn(decl) };
+            self.sink.keep(&mut self.document.items, item, span);
         }
     }
 
@@ -149,7 +155,8 @@ impl<'s> Reader<'s, '_> {
                     Parser::new(self.source, fence.content, Mode::Code, self.sink).items(items);
                 }
                 Language::Foreign(kind) => {
-                    self.document.fences.push(fence.foreign(self.source, kind, block.span));
+                    let foreign = fence.foreign(self.source, kind, block.span);
+                    self.sink.keep(&mut self.document.fences, foreign, block.span);
                 }
                 Language::Documentation => {}
             }

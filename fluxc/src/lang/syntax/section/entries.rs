@@ -24,7 +24,7 @@ impl<'s> Reader<'s, '_> {
                     for (item, _) in self.blocks.children(at) {
                         let first = self.blocks.children(item).next();
                         if let Some((_, text)) = first.filter(|(_, b)| b.kind == BlockKind::Paragraph) {
-                            entries.push(text.content);
+                            self.sink.keep(&mut entries, text.content, text.content);
                         }
                     }
                 }
@@ -69,7 +69,8 @@ impl<'s> Reader<'s, '_> {
             if let Some((name, ty, default, help)) = self.entry(span)
                 && let Some(agent) = self.agents.get_mut(part.agent)
             {
-                agent.doc.config.push(ConfigEntry { span, name, ty, default, help });
+                let entry = ConfigEntry { span, name, ty, default, help };
+                self.sink.keep(&mut agent.doc.config, entry, span);
             }
         }
     }
@@ -79,7 +80,8 @@ impl<'s> Reader<'s, '_> {
             if let Some((name, ty, initial, help)) = self.entry(span)
                 && let Some(agent) = self.agents.get_mut(part.agent)
             {
-                agent.doc.state.push(StateEntry { span, name, ty, initial, help });
+                let entry = StateEntry { span, name, ty, initial, help };
+                self.sink.keep(&mut agent.doc.state, entry, span);
             }
         }
     }
@@ -105,7 +107,8 @@ impl<'s> Reader<'s, '_> {
             Kind::Tile(_) => {
                 let mut items = Vec::new();
                 self.declarations_into(part.body, &mut items);
-                self.document.tiles.push(Tile { heading, name, keys: lines.keys, items });
+                let tile = Tile { heading, name, keys: lines.keys, items };
+                self.sink.keep(&mut self.document.tiles, tile, heading);
             }
             Kind::Region(_) => {
                 let mut region = Region { heading, name, size: None, perm: None };
@@ -116,15 +119,17 @@ impl<'s> Reader<'s, '_> {
                         _ => keys::unknown(key, "a region", &["size", "perm"], self.sink),
                     }
                 }
-                self.document.regions.push(region);
+                self.sink.keep(&mut self.document.regions, region, heading);
             }
             Kind::Import(_) => {
                 self.declarations(part.body);
-                self.document.imports.push(Import { heading, path: name, keys: lines.keys });
+                let import = Import { heading, path: name, keys: lines.keys };
+                self.sink.keep(&mut self.document.imports, import, heading);
             }
             _ => {
                 self.declarations(part.body);
-                self.document.exports.push(Export { heading, name, keys: lines.keys });
+                let export = Export { heading, name, keys: lines.keys };
+                self.sink.keep(&mut self.document.exports, export, heading);
             }
         }
     }

@@ -147,7 +147,9 @@ impl<'s> Parser<'s, '_> {
             Keyword::If => {
                 let cond = self.expr()?;
                 let (span, body) = self.opener(start, context)?;
-                StepKind::If { arms: Vec::from([IfArm { span, cond, body }]) }
+                let mut arms = Vec::new();
+                self.keep(&mut arms, IfArm { span, cond, body })?;
+                StepKind::If { arms }
             }
             Keyword::Repeat => {
                 let count = self.expr()?;

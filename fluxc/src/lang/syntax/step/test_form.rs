@@ -101,9 +101,10 @@ impl<'s> Parser<'s, '_> {
         while !self.at(Tok::RParen) {
             if self.at_word("_") {
                 self.bump();
-                args.push(None);
+                self.keep(&mut args, None)?;
             } else {
-                args.push(Some(self.expr()?));
+                let value = self.expr()?;
+                self.keep(&mut args, Some(value))?;
             }
             if !self.eat(Tok::Comma) {
                 break;
