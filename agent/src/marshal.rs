@@ -37,7 +37,7 @@ pub(crate) enum MarshalError {
     #[error("a value is not of its type")]
     Mismatch,
     /// Values of this type can't be sent by this version.
-    #[error("optionals, enums and maps can't be sent by this version")]
+    #[error("maps can't be sent by this version")]
     Unsupported,
 }
 
@@ -175,9 +175,75 @@ fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> R
                 encode_at(writer, memory, field, word.wrapping_add(u64::from(offset)))?;
             }
         }
-        Desc::Optional(_) | Desc::Enum(_) | Desc::Map(..) => return Err(MarshalError::Unsupported),
+        Desc::Optional(value) => match memory.read_u32(word)? {
+            0 => writer.none()?,
+            1 => {
+                writer.some()?;
+                let (offset, _) = place(TAG, value)?;
+                encode_at(writer, memory, value, word.wrapping_add(u64::from(offset)))?;
+            }
+            _ => return Err(MarshalError::Mismatch),
+        },
+        Desc::Enum(variants) if is_plain(variants) => {
+            variant(variants, word)?;
+            writer.int(word.cast_signed())?;
+        }
+        Desc::Enum(variants) => {
+            let tag = u64::from(memory.read_u32(word)?);
+            let payload = variant(variants, tag)?;
+            let count = payload.len().saturating_add(1);
+            writer.structure(u16::try_from(count).map_err(|_| MarshalError::TooLong)?)?;
+            writer.int(tag.cast_signed())?;
+            for (value, offset) in payload_places(variants, payload)? {
+                encode_at(writer, memory, value, word.wrapping_add(u64::from(offset)))?;
+            }
+        }
+        Desc::Map(..) => return Err(MarshalError::Unsupported),
     }
     Ok(())
+}
+
+/// The tag of an optional or an enum with payloads, before what follows it.
+const TAG: Layout = Layout { size: 4, align: 4 };
+
+/// Tells whether an enum is its tag alone.
+fn is_plain(variants: &[Vec<Desc>]) -> bool {
+    variants.iter().all(Vec::is_empty)
+}
+
+/// The payload of a variant.
+fn variant(variants: &[Vec<Desc>], tag: u64) -> Result<&[Desc], MarshalError> {
+    let found = usize::try_from(tag).ok().and_then(|tag| variants.get(tag));
+    found.map(Vec::as_slice).ok_or(MarshalError::Mismatch)
+}
+
+/// The values of a variant with their offsets: all payloads of an enum begin at one place.
+fn payload_places<'d>(
+    variants: &[Vec<Desc>],
+    payload: &'d [Desc],
+) -> Result<Vec<(&'d Desc, u32)>, MarshalError> {
+    let mut align = 1;
+    for values in variants {
+        align = align.max(Desc::sequence(values).ok_or(MarshalError::Unsupported)?.align);
+    }
+    let start = TAG.append(Layout { size: 0, align }).ok_or(MarshalError::Unsupported)?.0;
+    let mut layout = Layout::EMPTY;
+    let mut places = Vec::with_capacity(payload.len());
+    for value in payload {
+        let (offset, next) = place(layout, value)?;
+        layout = next;
+        places.push((value, start.saturating_add(offset)));
+    }
+    Ok(places)
+}
+
+/// Tells whether a value lies in place where it is held, so that its word is an address.
+fn is_inline(desc: &Desc) -> bool {
+    match desc {
+        Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) => true,
+        Desc::Enum(variants) => !is_plain(variants),
+        _ => false,
+    }
 }
 
 fn encode_elements(
@@ -208,6 +274,7 @@ fn encode_at(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, at: u64) -> 
         Desc::I64 | Desc::U64 | Desc::F64 | Desc::Duration | Desc::Agent | Desc::Capability => {
             memory.read_u64(at)?
         }
+        Desc::Enum(variants) if is_plain(variants) => u64::from(memory.read_u32(at)?),
         Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) | Desc::Enum(_) => at,
     };
     encode(writer, memory, desc, word)
@@ -312,19 +379,24 @@ fn decode(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>) -> Result<u
             decode_elements(reader, element, count, heap, ptr.wrapping_add(8))?;
             ptr
         }
-        (Desc::Fixed(..) | Desc::Struct(_), token) => {
+        (desc, token) if is_inline(desc) => {
             let layout = desc.layout().ok_or(MarshalError::Unsupported)?;
             let ptr = heap.alloc(u64::from(layout.size))?;
             decode_aggregate(reader, desc, token, heap, ptr)?;
             ptr
         }
-        (Desc::Optional(_) | Desc::Enum(_) | Desc::Map(..), _) => return Err(MarshalError::Unsupported),
+        (Desc::Enum(variants), Token::Int(tag)) => {
+            let tag = u64::try_from(tag).map_err(|_| MarshalError::Mismatch)?;
+            variant(variants, tag)?;
+            tag
+        }
+        (Desc::Map(..), _) => return Err(MarshalError::Unsupported),
         (desc, Token::Int(value)) => integer(value, desc)?,
         _ => return Err(MarshalError::Mismatch),
     })
 }
 
-/// Reads what follows the head `token` of a struct or fixed array into place.
+/// Reads what follows the head `token` of a value that lies in place.
 fn decode_aggregate(
     reader: &mut Reader<'_>,
     desc: &Desc,
@@ -342,6 +414,25 @@ fn decode_aggregate(
                 let (offset, next) = place(layout, field)?;
                 layout = next;
                 decode_at(reader, field, heap, at.wrapping_add(u64::from(offset)))?;
+            }
+            Ok(())
+        }
+        (Desc::Optional(_), Token::None) => Ok(heap.memory.write_u32(at, 0)?),
+        (Desc::Optional(value), Token::Some) => {
+            heap.memory.write_u32(at, 1)?;
+            let (offset, _) = place(TAG, value)?;
+            decode_at(reader, value, heap, at.wrapping_add(u64::from(offset)))
+        }
+        (Desc::Enum(variants), Token::Struct(count)) => {
+            let Some(Token::Int(tag)) = reader.next() else { return Err(MarshalError::Mismatch) };
+            let tag = u32::try_from(tag).map_err(|_| MarshalError::Mismatch)?;
+            let payload = variant(variants, u64::from(tag))?;
+            if payload.len().saturating_add(1) != usize::from(count) {
+                return Err(MarshalError::Mismatch);
+            }
+            heap.memory.write_u32(at, tag)?;
+            for (value, offset) in payload_places(variants, payload)? {
+                decode_at(reader, value, heap, at.wrapping_add(u64::from(offset)))?;
             }
             Ok(())
         }
@@ -364,7 +455,7 @@ fn decode_elements(
 }
 
 fn decode_at(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>, at: u64) -> Result<(), MarshalError> {
-    if matches!(desc, Desc::Struct(_) | Desc::Fixed(..)) {
+    if is_inline(desc) {
         let token = reader.next().ok_or(MarshalError::Mismatch)?;
         return decode_aggregate(reader, desc, token, heap, at);
     }
@@ -575,7 +666,9 @@ mod tests {
             prop_oneof![
                 inner.clone().prop_map(|element| Desc::Array(element.into())),
                 (0u32..4, inner.clone()).prop_map(|(n, element)| Desc::Fixed(n, element.into())),
-                proptest::collection::vec(inner, 0..4).prop_map(Desc::Struct),
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Desc::Struct),
+                inner.clone().prop_map(|value| Desc::Optional(value.into())),
+                proptest::collection::vec(proptest::collection::vec(inner, 0..3), 1..4).prop_map(Desc::Enum),
             ]
         })
     }
@@ -614,6 +707,20 @@ mod tests {
             Desc::Struct(fields) => {
                 writer.structure(u16::try_from(fields.len()).unwrap_or(0))?;
                 fields.iter().try_for_each(|field| put(writer, field, seeds))
+            }
+            Desc::Optional(_) if seed & 1 == 0 => writer.none(),
+            Desc::Optional(value) => {
+                writer.some()?;
+                put(writer, value, seeds)
+            }
+            Desc::Enum(variants) => {
+                let tag = seed % variants.len() as u64;
+                let payload = &variants[usize::try_from(tag).unwrap()];
+                if !is_plain(variants) {
+                    writer.structure(u16::try_from(payload.len() + 1).unwrap())?;
+                }
+                writer.int(tag.cast_signed())?;
+                payload.iter().try_for_each(|value| put(writer, value, seeds))
             }
             _ => writer.none(),
         }
@@ -688,6 +795,24 @@ mod tests {
         }
         let float = payload(|writer| Ok(writer.float(1.0)?), 1);
         assert_eq!(decode(&float, Desc::I64), Err(MarshalError::Mismatch));
+        let four = Desc::Enum(alloc::vec![Vec::new(); 4]);
+        let three = payload(|writer| Ok(writer.int(3)?), 1);
+        assert_eq!(decode(&three, four.clone()), Ok(3));
+        for tag in [-1, 4, i64::from(u32::MAX) + 1] {
+            let other = payload(|writer| Ok(writer.int(tag)?), 1);
+            assert_eq!(decode(&other, four.clone()), Err(MarshalError::Mismatch));
+        }
+        let level = Desc::Enum(alloc::vec![Vec::new(), alloc::vec![Desc::F64]]);
+        for (count, tag) in [(1, 1), (2, 0), (2, 2), (3, 1)] {
+            let other = payload(
+                |writer| {
+                    writer.structure(count)?;
+                    (0..count).try_for_each(|n| Ok(writer.int(if n == 0 { tag } else { 7 })?))
+                },
+                1,
+            );
+            assert_eq!(decode(&other, level.clone()), Err(MarshalError::Mismatch), "{count} {tag}");
+        }
         let negative = payload(|writer| Ok(writer.int(-1)?), 1);
         for desc in [Desc::U64, Desc::U32, Desc::U8] {
             assert_eq!(decode(&negative, desc), Err(MarshalError::Mismatch));

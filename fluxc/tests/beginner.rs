@@ -39,21 +39,6 @@ fn told(steps: &str) -> String {
 }
 
 #[test]
-fn an_enum_in_a_message_is_refused_rather_than_lost() {
-    let types = "## Types\n```flux\nenum Level { Low, High }\nstruct Box { level: Level }\n```\n";
-    for sections in [
-        "## Loop\n1. TELL b: f(Level.Low)",
-        "## Loop\n1. TELL b: f(Box { level: Level.Low })",
-        "## Loop\n1. Publish Level.High on \"x\"",
-        "## On f(level: Level)\n1. Log \"x\"",
-        "## On f(n: int) -> Level\n1. Reply with Level.Low",
-    ] {
-        let source = agent("test", &format!("{types}{sections}"));
-        assert!(codes(&source).contains(&"E0499".to_owned()), "{sections}: {:#?}", diagnostics(&source));
-    }
-}
-
-#[test]
 fn a_shift_by_no_place_of_the_number_traps_with_its_line() {
     let source = library(
         "fn left(a: int, n: int) -> int {\n  return a << n\n}\n\

@@ -21,6 +21,9 @@
 //! | 10 | agent | u64 number, translated by the kernel on the way |
 //! | 11 | capability | u64 handle, translated by the kernel on the way |
 //!
+//! An enum whose variants have no payloads is the int of the variant's position; another enum
+//! is a struct of that int and the payload of the variant.
+//!
 //! # Invariants
 //! 1. A [`Reader`] exists only for bytes that are valid to the end and canonical.
 //! 2. What [`Writer::finish`] gives, [`Reader::new`] accepts.

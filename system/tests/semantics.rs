@@ -77,21 +77,21 @@ fn a_timer_did_not_end_a_yield_with_a_time() {
     assert!(lines.log[lines.at("  after")].contains("2.000s"));
 }
 
-/// An agent that makes one send of an optional, which no message carries.
+/// An agent that makes one send of a variant that its enum does not have.
 fn sender(opcode: &str, link: &str) -> Doc {
     let mut doc = Doc::new("sender");
-    let form = doc.form("say", "?l", "", 0);
+    let form = doc.form("say", "<|>", "", 0);
     doc.head(".capability COMMUNICATE").head(link);
     let result = if opcode == "TELL" { "" } else { "R24, " };
     doc.init(&format!(
-        "LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n {opcode} {result}R20, R21, R22\n RET"
+        "LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n MOVI R23, 7\n STORE R22, R23, 0\n {opcode} {result}R20, R21, R22\n RET"
     ));
     doc
 }
 
 #[test]
 fn a_message_whose_values_can_not_be_sent_vanished_without_a_word() {
-    let why = "optionals, enums and maps can't be sent by this version";
+    let why = "a value is not of its type";
     for (opcode, link, said) in [
         ("TELL", ".link agent \"b\"", "dead letter: TELL → b say: "),
         ("BROADCAST", ".link topic \"b\"", "dead letter: EVENT → b: "),
@@ -109,15 +109,26 @@ fn a_message_whose_values_can_not_be_sent_vanished_without_a_word() {
 #[test]
 fn an_answer_whose_value_can_not_be_sent_vanished_without_a_word() {
     let mut target = Doc::new("b");
-    let form = target.form("", "?l", "", 0);
-    target.on("say", "", "", &format!("MOVI R20, {form}\n MOVI R21, {SCRATCH}\n REPLY R20, R21\n RET"));
+    let form = target.form("", "<|>", "", 0);
+    target.on(
+        "say",
+        "",
+        "",
+        &format!(
+            "MOVI R20, {form}\n MOVI R21, {SCRATCH}\n MOVI R22, 7\n STORE R21, R22, 0\n REPLY R20, R21\n RET"
+        ),
+    );
     let mut asker = Doc::new("asker");
     let form = asker.form("say", "", "", 0);
     asker.head(".capability COMMUNICATE").head(".link agent \"b\"").init(&format!(
         "LINK R20, 0\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n ASK R24, R20, R21, R22\n RET"
     ));
     let (_, lines) = support::run(&[&asker, &target], 1, &[]);
-    assert!(lines.has("the answer to say is the error INVALID: optionals"), "{}", lines.joined());
+    assert!(
+        lines.has("the answer to say is the error INVALID: a value is not of its type"),
+        "{}",
+        lines.joined()
+    );
     assert!(lines.has("ERROR ← b say #1: answered with the error INVALID"));
 }
 

@@ -146,6 +146,13 @@ impl Data {
                 }
                 Some(())
             }
+            (Type::Optional(inner), Value::Tagged(tag, values)) => {
+                put(out.get_mut(..4)?, u64::from(*tag))?;
+                let Some(value) = values.first() else { return Some(()) };
+                let start = types.value_offset(inner) as usize;
+                let end = start.checked_add(types.layout(inner)?.size as usize)?;
+                self.write(module, types, inner, value, out.get_mut(start..end)?)
+            }
             (_, Value::Text(text)) => put(out, u64::from(self.text(module, text))),
             (ty, value) => put(out, scalar_bits(ty, value)?),
         }

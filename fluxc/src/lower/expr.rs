@@ -10,7 +10,7 @@ use crate::lang::sema::tree::{
     Block, BlockId as TreeBlock, ExprId, ExprKind, FnId, List, MatchId, Pattern, Sign,
 };
 use crate::lang::sema::types::{Type, TypeId};
-use crate::lang::syntax::ast::{BinaryOp, Bound, UnaryOp};
+use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
 use flux_abi::select::TextOp;
 
 /// What is done with the value of a branch.
@@ -92,6 +92,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::Binary(BinaryOp::And | BinaryOp::Or, ..) => self.truth(id),
             ExprKind::Binary(op, left, right) => {
                 let operand = self.shared.program.expr(left).ty;
+                if self.shared.program.types.is_aggregate(operand) {
+                    return self.equality(op, left, right);
+                }
                 let left = self.expr(left);
                 let right = self.expr(right);
                 self.operate(op, operand, left, right)
@@ -101,7 +104,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 let value = self.expr(operand);
                 self.convert(value, from, ty)
             }
-            ExprKind::If(cond, then, rest) if !matches!(ty, Type::Struct(_) | Type::Array(..)) => {
+            ExprKind::If(cond, then, rest) if !ty.is_aggregate() => {
                 let result = self.b.declare(word_type(ty));
                 self.if_value(cond, then, rest, &mut |lowering, value| {
                     let value = lowering.expr(value);
@@ -109,7 +112,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 });
                 self.b.read(result)
             }
-            ExprKind::Match(subject, arms) if !matches!(ty, Type::Struct(_) | Type::Array(..)) => {
+            ExprKind::Match(subject, arms) if !ty.is_aggregate() => {
                 let result = self.b.declare(word_type(ty));
                 self.match_value(subject, arms, &mut |lowering, value| {
                     let value = lowering.expr(value);
@@ -121,6 +124,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             | ExprKind::Match(..)
             | ExprKind::Array(_)
             | ExprKind::Repeat(_)
+            | ExprKind::None
+            | ExprKind::Some(_)
             | ExprKind::Struct(_) => {
                 let offset = self.reserve(expr.ty);
                 let to = self.frame_address(offset);
@@ -249,27 +254,24 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
 
     pub(super) fn match_value(&mut self, subject: ExprId, arms: MatchId, sink: Sink<'_, 'x, 'p, 's>) {
         let program = self.shared.program;
-        let ty = program.expr(subject).ty;
-        let value = self.expr(subject);
+        let subject = self.subject(subject);
         let end = self.b.create_block();
         for arm in program.matches.get(arms.index()).map_or(&[][..], Vec::as_slice) {
             let body = self.b.create_block();
             let next = self.b.create_block();
             let guard = arm.guard.map(|guard| (guard, self.b.create_block()));
             let hit = guard.map_or(body, |(_, block)| block);
-            if let Some(local) = arm.bind {
-                self.bind(local, value);
-            }
             let mut open = true;
             for pattern in &arm.patterns {
-                if matches!(pattern, Pattern::All) {
+                if let Pattern::All | Pattern::Bind(_) = pattern {
+                    self.pattern(pattern, &subject, next);
                     self.b.jump(hit, &[]);
                     open = false;
                     break;
                 }
                 let other = self.b.create_block();
-                let fits = self.pattern(*pattern, ty, value);
-                self.b.branch(fits, hit, other);
+                self.pattern(pattern, &subject, other);
+                self.b.jump(hit, &[]);
                 self.b.seal_block(other);
                 self.b.switch_to(other);
             }
@@ -293,25 +295,6 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
         self.b.seal_block(end);
         self.b.switch_to(end);
-    }
-
-    pub(super) fn pattern(&mut self, pattern: Pattern, ty: TypeId, value: ValueId) -> ValueId {
-        match pattern {
-            Pattern::All => self.b.boolean(Truth::True),
-            Pattern::Equal(expected) => {
-                let expected = self.expr(expected);
-                self.operate(BinaryOp::Eq, ty, value, expected)
-            }
-            Pattern::Range(start, end, bound) => {
-                let start = self.expr(start);
-                let end = self.expr(end);
-                let above = self.operate(BinaryOp::Ge, ty, value, start);
-                let op = if bound == Bound::Inclusive { BinaryOp::Le } else { BinaryOp::Lt };
-                let below = self.operate(op, ty, value, end);
-                let no = self.b.boolean(Truth::False);
-                self.b.select(above, below, no)
-            }
-        }
     }
 
     // ------------------------------------------------------------ calls
@@ -369,9 +352,14 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
 
     /// A value in its text form.
     pub(super) fn shown(&mut self, id: ExprId) -> ValueId {
-        let ty = self.settled_of(id);
+        let ty = self.shared.program.expr(id).ty;
         let value = self.expr(id);
-        match ty {
+        self.text_of(ty, value)
+    }
+
+    /// The text form of a value of type `ty`: a word, or the address of an aggregate.
+    pub(super) fn text_of(&mut self, ty: TypeId, value: ValueId) -> ValueId {
+        match self.settled(ty) {
             Type::Str => value,
             Type::Bool => self.b.text(TextOp::FromBool, value),
             Type::Float(FloatKind::F64) => self.b.text(TextOp::FromFloat, value),
@@ -389,6 +377,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 let index = self.word(value);
                 self.b.load_indexed(FirType::Ptr, crate::fir::Access::Z32, base, index, 0)
             }
+            Type::Optional(inner) => self.optional_text(inner, value),
             _ => self.b.address(0),
         }
     }

@@ -22,12 +22,12 @@ pub(super) struct Address {
 }
 
 impl Address {
-    fn plus(self, offset: u32) -> Self {
+    pub(super) fn plus(self, offset: u32) -> Self {
         Self { offset: self.offset.saturating_add(offset), ..self }
     }
 
     /// The offset as a displacement; aggregates end far below 2^31.
-    fn displacement(self) -> i32 {
+    pub(super) fn displacement(self) -> i32 {
         i32::try_from(self.offset).unwrap_or(i32::MAX)
     }
 }
@@ -36,8 +36,8 @@ impl Address {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element {
     pub(super) ty: TypeId,
-    at: Address,
-    index: Option<ValueId>,
+    pub(super) at: Address,
+    pub(super) index: Option<ValueId>,
 }
 
 /// What is in a place of state before it is written.
@@ -51,7 +51,7 @@ pub(super) enum Old {
 
 /// How texts are copied.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Texts {
+pub(super) enum Texts {
     /// Into the arena.
     Copy,
     /// Into the state.
@@ -81,11 +81,11 @@ impl<'p> Lowering<'_, 'p, '_> {
         Address { base, offset }
     }
 
-    fn settled(&self, ty: TypeId) -> Type {
+    pub(super) fn settled(&self, ty: TypeId) -> Type {
         self.shared.program.types.settled(ty)
     }
 
-    fn size(&self, ty: TypeId) -> u32 {
+    pub(super) fn size(&self, ty: TypeId) -> u32 {
         self.shared.program.types.layout(ty).map_or(0, |layout| layout.size)
     }
 
@@ -233,7 +233,7 @@ impl<'p> Lowering<'_, 'p, '_> {
 
     pub(super) fn load_element(&mut self, element: &Element) -> ValueId {
         let ty = self.settled(element.ty);
-        if matches!(ty, Type::Array(..) | Type::Struct(_)) {
+        if ty.is_aggregate() {
             let at = self.plain(element);
             return self.pointer(at);
         }
@@ -258,7 +258,7 @@ impl<'p> Lowering<'_, 'p, '_> {
         }
     }
 
-    fn store_scalar(&mut self, ty: TypeId, value: ValueId, to: Address) {
+    pub(super) fn store_scalar(&mut self, ty: TypeId, value: ValueId, to: Address) {
         let access = access(self.settled(ty));
         self.b.store(access, value, to.base, to.displacement());
     }
@@ -316,7 +316,13 @@ impl<'p> Lowering<'_, 'p, '_> {
             (ExprKind::Repeat(value), Type::Array(element, length)) => {
                 self.fill(value, element, length, to);
             }
-            (ExprKind::Call(function, list), Type::Struct(_) | Type::Array(..)) => {
+            (ExprKind::None, _) => self.store_tag(0, to),
+            (ExprKind::Some(value), Type::Optional(inner)) => {
+                let offset = program.types.value_offset(inner);
+                self.store_into(value, to.plus(offset));
+                self.store_tag(1, to);
+            }
+            (ExprKind::Call(function, list), ty) if ty.is_aggregate() => {
                 let address = self.pointer(to);
                 self.call_function(function, list, Some(address));
                 // Texts that came in from the state may have come out again.
@@ -324,13 +330,13 @@ impl<'p> Lowering<'_, 'p, '_> {
                     self.copy_texts(expr.ty, to, to, true);
                 }
             }
-            (ExprKind::If(cond, then, rest), Type::Struct(_) | Type::Array(..)) => {
+            (ExprKind::If(cond, then, rest), ty) if ty.is_aggregate() => {
                 self.if_value(cond, then, rest, &mut |lowering, value| lowering.store_into(value, to));
             }
-            (ExprKind::Match(subject, arms), Type::Struct(_) | Type::Array(..)) => {
+            (ExprKind::Match(subject, arms), ty) if ty.is_aggregate() => {
                 self.match_value(subject, arms, &mut |lowering, value| lowering.store_into(value, to));
             }
-            (_, Type::Struct(_) | Type::Array(..)) => {
+            (_, ty) if ty.is_aggregate() => {
                 let from = self.address_of_value(id);
                 self.copy_owned(id, expr.ty, from, to);
             }
@@ -372,7 +378,7 @@ impl<'p> Lowering<'_, 'p, '_> {
         let end = self.b.i64(i64::from(length));
         self.count_up(from_index, end, |lowering, index| {
             let target = lowering.indexed(element, from, index);
-            if matches!(lowering.settled(element), Type::Struct(_) | Type::Array(..)) {
+            if lowering.settled(element).is_aggregate() {
                 let to = lowering.plain(&target);
                 lowering.copy(element, from, to);
             } else {
@@ -383,7 +389,7 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     /// A loop without a body of the document.
-    fn count_up(&mut self, start: ValueId, end: ValueId, each: impl FnOnce(&mut Self, ValueId)) {
+    pub(super) fn count_up(&mut self, start: ValueId, end: ValueId, each: impl FnOnce(&mut Self, ValueId)) {
         let counter = self.b.declare(FirType::I64);
         self.b.assign(counter, start);
         let head = self.b.create_block();
@@ -466,10 +472,17 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     /// Copies an aggregate field by field where it holds texts.
-    fn copy_deep(&mut self, ty: TypeId, from: Address, to: Address, texts: Texts, budget: &mut u32) {
+    pub(super) fn copy_deep(
+        &mut self,
+        ty: TypeId,
+        from: Address,
+        to: Address,
+        texts: Texts,
+        budget: &mut u32,
+    ) {
         if !self.shared.program.types.holds_text(ty) {
             match self.settled(ty) {
-                Type::Array(..) | Type::Struct(_) => self.copy(ty, from, to),
+                settled if settled.is_aggregate() => self.copy(ty, from, to),
                 _ => {
                     let value = self.load_element(&Element { ty, at: from, index: None });
                     self.store_scalar(ty, value, to);
@@ -505,6 +518,7 @@ impl<'p> Lowering<'_, 'p, '_> {
                     }
                 }
             }
+            Type::Optional(inner) => self.copy_optional(ty, inner, from, to, texts, budget),
             Type::Array(element, length) => {
                 let from = Address { base: self.pointer(from), offset: 0 };
                 let to = Address { base: self.pointer(to), offset: 0 };

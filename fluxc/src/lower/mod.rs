@@ -16,6 +16,7 @@ mod graph;
 mod memory;
 mod message;
 mod operator;
+mod optional;
 mod tables;
 
 use alloc::borrow::ToOwned;
@@ -221,7 +222,7 @@ fn fir_type(ty: Type) -> FirType {
         Type::Bool => FirType::Bool,
         Type::Int(kind) => kind.ty(),
         Type::Float(kind) => kind.ty(),
-        Type::Str | Type::Array(..) | Type::Struct(_) => FirType::Ptr,
+        Type::Str | Type::Array(..) | Type::Struct(_) | Type::Optional(_) => FirType::Ptr,
         Type::Duration | Type::Ticket => FirType::I64,
         Type::Enum(_) => FirType::I32,
     }

@@ -250,11 +250,7 @@ impl<'s> Checker<'_, 's> {
         if head.place == Place::Handler {
             self.ctx.request = Some(self.text(head.name.into()));
         }
-        if head.place == Place::Handler {
-            self.sink.keep(&mut self.carried, (head.ret, head.span), head.span);
-        }
         for (param, ty) in params.iter().zip(types) {
-            self.sink.keep(&mut self.carried, (*ty, param.name.span), param.name.span);
             let local = self.declare_local(param.name, *ty, Use::Parameter);
             self.flow.assign(local);
         }

@@ -22,10 +22,7 @@ impl<'s> Checker<'_, 's> {
         access: Access,
         span: Span,
     ) -> ExprId {
-        if access == Access::Optional {
-            return self.not_yet(span, "an optional");
-        }
-        if let ast::ExprKind::Name(of) = &base.kind {
+        if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
             let symbol = self.names.symbol(of);
             if self.names.binding(symbol) == Binding::None
                 && let Some(ty) = self.names.ty(symbol)
@@ -34,18 +31,30 @@ impl<'s> Checker<'_, 's> {
             }
         }
         let base = self.value(base, TypeId::ERROR);
+        match access {
+            Access::Plain => self.field_of(base, name, span),
+            Access::Optional => self.if_there(base, span, |checker, base| checker.field_of(base, name, span)),
+        }
+    }
+
+    fn field_of(&mut self, base: ExprId, name: Ident<'s>, span: Span) -> ExprId {
         let ty = self.ty(base);
         let id = match self.get(ty) {
             Ok(Type::Struct(id)) => id,
             Ok(Type::Error) => return self.invalid(span),
-            _ => {
+            kind => {
                 let found = self.type_name(ty);
-                self.report(
+                let mut diagnostic =
                     Diagnostic::new(codes::UNKNOWN_FIELD, name.span, format!("{found} has no fields"))
                         .label(format!("no `{}` in it", name.text))
                         .expected("a struct")
-                        .found(found),
-                );
+                        .found(found);
+                if let Ok(Type::Optional(_)) = kind {
+                    let text = self.source_text(self.span(base));
+                    diagnostic = diagnostic
+                        .hint(format!("take the field only if there is a value: `{text}?.{}`", name.text));
+                }
+                self.report(diagnostic);
                 return self.invalid(span);
             }
         };

@@ -234,16 +234,33 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
-        if access == Access::Optional {
-            return self.not_yet(span, "an optional");
-        }
-        if let ast::ExprKind::Name(of) = &base.kind {
+        if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
             let symbol = self.names.symbol(of);
             if self.names.ty(symbol).is_some() && self.names.binding(symbol) == super::scope::Binding::None {
                 return self.not_yet(span, "an enum with values in its variants");
             }
         }
         let first = self.value(base, TypeId::ERROR);
+        match access {
+            Access::Plain => self.method_of(first, name, args, want, span),
+            Access::Optional => {
+                let want = match self.get(want) {
+                    Ok(Type::Optional(inner)) => inner,
+                    _ => want,
+                };
+                self.if_there(first, span, |checker, first| checker.method_of(first, name, args, want, span))
+            }
+        }
+    }
+
+    fn method_of(
+        &mut self,
+        first: ExprId,
+        name: Ident<'s>,
+        args: &[ast::Expr<'s>],
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
         if LATER.contains(&name.text) {
             let what = format!("the method `{}`", name.text);
             return self.not_yet(name.span, &what);
@@ -260,7 +277,7 @@ impl<'s> Checker<'_, 's> {
             } else {
                 let symbol = self.names.symbol(name.text);
                 if self.names.function(symbol).is_some() {
-                    let text = self.source_text(base.span);
+                    let text = self.source_text(self.span(first));
                     diagnostic = diagnostic.hint(format!("call it as `{}({text})`", name.text));
                 }
             }

@@ -7,8 +7,9 @@ use super::types::{Open, Type, TypeId};
 use super::{Checker, Use, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
-use crate::lang::syntax::ast::{CodeBlock, MatchPatternKind};
+use crate::lang::syntax::ast::{CodeBlock, Ident, MatchPatternKind};
 use crate::span::Span;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -66,6 +67,7 @@ impl<'s> Checker<'_, 's> {
         let mut paths = Paths::default();
         let fork = self.flow.fork();
         let mut then = self.block(then, Want::Value(want));
+        then.value = then.value.map(|value| self.wanted(value, want));
         let then_lives = !self.flow.is_dead();
         self.flow.end_path(fork, &mut paths);
         let hint = match then.value {
@@ -92,11 +94,25 @@ impl<'s> Checker<'_, 's> {
         self.new_expr(ExprKind::If(cond, then, Some(rest)), ty, span)
     }
 
+    /// The value of a branch as the optional that the whole choice is to be.
+    fn wanted(&mut self, value: ExprId, want: TypeId) -> ExprId {
+        match self.get(want) {
+            Ok(Type::Optional(_)) => self.fitted(value, want).unwrap_or(value),
+            _ => value,
+        }
+    }
+
     /// Two values of one type: those of the branches of a choice.
     pub(super) fn one_type(&mut self, a: ExprId, b: ExprId) -> (ExprId, ExprId) {
         match self.same(a, b) {
             super::operator::Same::Yes(a, b) => (a, b),
             _ => {
+                let want = self.ty(b);
+                if let Ok(Type::Optional(_)) = self.get(want)
+                    && let Some(a) = self.fitted(a, want)
+                {
+                    return (a, b);
+                }
                 let want = self.ty(a);
                 (a, self.coerce(b, want))
             }
@@ -130,7 +146,13 @@ impl<'s> Checker<'_, 's> {
         let ty = self.ty(subject);
         if !matches!(
             self.get(ty),
-            Ok(Type::Int(_) | Type::Bool | Type::Str | Type::Enum(_) | Type::Error | Type::Duration)
+            Ok(Type::Int(_)
+                | Type::Bool
+                | Type::Str
+                | Type::Enum(_)
+                | Type::Error
+                | Type::Duration
+                | Type::Optional(_))
                 | Err(Open::Integer)
         ) {
             let found = self.type_name(ty);
@@ -141,7 +163,7 @@ impl<'s> Checker<'_, 's> {
                     format!("`match` does not work on {found}"),
                 )
                 .label(format!("this is {found}"))
-                .expected("an integer, bool, str, duration or an enum")
+                .expected("an integer, bool, str, duration, an enum or an optional")
                 .found(found),
             );
             return self.invalid(span);
@@ -153,11 +175,24 @@ impl<'s> Checker<'_, 's> {
         let fork = self.flow.fork();
         for arm in arms {
             let scope = self.names.enter();
-            let mut row = Arm { patterns: Vec::new(), bind: None, guard: None, body: Block::default() };
+            let mut row = Arm { patterns: Vec::new(), guard: None, body: Block::default() };
+            let mut bind = None;
             for pattern in &arm.patterns {
-                let pattern = self.pattern(pattern, ty, &mut row.bind);
-                covered.add(self, pattern, arm.guard.is_some());
-                self.sink.keep(&mut row.patterns, pattern, arm.span);
+                let bound = bind.is_some();
+                let read = self.pattern(pattern, ty, &mut bind);
+                if arm.patterns.len() > 1 && !bound && bind.is_some() {
+                    self.report(
+                        Diagnostic::new(
+                            codes::TYPE_MISMATCH,
+                            pattern.span,
+                            "a name among several patterns may have no value",
+                        )
+                        .label("takes a value that the other patterns have not")
+                        .hint("write an arm of its own for it"),
+                    );
+                }
+                covered.add(self, &read, arm.guard.is_some());
+                self.sink.keep(&mut row.patterns, read, arm.span);
             }
             row.guard = arm.guard.as_ref().map(|guard| self.expr_of(guard, TypeId::BOOL));
             let inner = match (want, result) {
@@ -165,12 +200,22 @@ impl<'s> Checker<'_, 's> {
                 _ => want,
             };
             row.body = self.block(&arm.body, inner);
-            if let Some(value) = row.body.value {
+            if let (Some(value), Want::Value(want)) = (row.body.value, want) {
+                let value = self.wanted(value, want);
+                row.body.value = Some(value);
                 match result {
                     None => result = Some(value),
                     Some(first) => {
-                        let (_, value) = self.one_type(first, value);
+                        let (wider, value) = self.one_type(first, value);
                         row.body.value = Some(value);
+                        if wider != first {
+                            // The values so far become optionals too.
+                            let want = self.ty(value);
+                            for earlier in &mut rows {
+                                earlier.body.value = earlier.body.value.map(|value| self.wanted(value, want));
+                            }
+                            result = Some(wider);
+                        }
                     }
                 }
             }
@@ -203,10 +248,37 @@ impl<'s> Checker<'_, 's> {
         ty: TypeId,
         bind: &mut Option<LocalId>,
     ) -> Pattern {
+        if let Ok(Type::Optional(inner)) = self.get(ty) {
+            return match &pattern.kind {
+                MatchPatternKind::Wildcard => Pattern::All,
+                MatchPatternKind::None => Pattern::None,
+                MatchPatternKind::Variant { of: None, name, binds: Some(binds) } if name.text == "some" => {
+                    let [value] = binds.as_slice() else {
+                        self.wrong_count(*name, 1, binds.len(), pattern.span, None);
+                        return Pattern::All;
+                    };
+                    if value.text == "_" {
+                        return Pattern::Some(Box::new(Pattern::All));
+                    }
+                    Pattern::Some(Box::new(self.bind_pattern(*value, inner, bind)))
+                }
+                // Any other pattern is one for the value.
+                _ => Pattern::Some(Box::new(self.pattern(pattern, inner, bind))),
+            };
+        }
         match &pattern.kind {
             MatchPatternKind::Wildcard => Pattern::All,
             MatchPatternKind::None => {
-                self.unsupported(pattern.span, "an optional");
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        pattern.span,
+                        format!("a value of type {found} is never none"),
+                    )
+                    .label("only an optional is")
+                    .expected(found),
+                );
                 Pattern::All
             }
             MatchPatternKind::Literal(expr) => Pattern::Equal(self.pattern_value(expr, ty)),
@@ -254,14 +326,22 @@ impl<'s> Checker<'_, 's> {
                         return Pattern::Equal(self.variant(ty, *name, pattern.span));
                     }
                 }
-                if bind.is_none() {
-                    let local = self.declare_local(*name, ty, Use::Constant);
-                    self.flow.assign(local);
-                    *bind = Some(local);
-                }
-                Pattern::All
+                self.bind_pattern(*name, ty, bind)
             }
         }
+    }
+
+    fn bind_pattern(&mut self, name: Ident<'s>, ty: TypeId, bind: &mut Option<LocalId>) -> Pattern {
+        let local = match *bind {
+            Some(local) => local,
+            None => {
+                let local = self.declare_local(name, ty, Use::Constant);
+                self.flow.assign(local);
+                *bind = Some(local);
+                local
+            }
+        };
+        Pattern::Bind(local)
     }
 
     pub(super) fn pattern_value(&mut self, expr: &ast::Expr<'s>, ty: TypeId) -> ExprId {
@@ -276,19 +356,26 @@ impl<'s> Checker<'_, 's> {
 /// Which values the arms of a match take.
 #[derive(Default)]
 struct Covered {
+    /// Of an optional: none, and the value if there is one.
+    every: bool,
+    none: bool,
+    /// Every value, where there is one.
     all: bool,
     truths: [bool; 2],
     tags: Vec<bool>,
 }
 
 impl Covered {
-    fn add(&mut self, checker: &Checker<'_, '_>, pattern: Pattern, guarded: bool) {
+    fn add(&mut self, checker: &Checker<'_, '_>, pattern: &Pattern, guarded: bool) {
         if guarded {
             return;
         }
         match pattern {
-            Pattern::All => self.all = true,
-            Pattern::Equal(id) => match checker.program.expr(id).kind {
+            Pattern::All | Pattern::Bind(_) => self.every = true,
+            Pattern::None => self.none = true,
+            Pattern::Some(inner) if matches!(**inner, Pattern::All | Pattern::Bind(_)) => self.all = true,
+            Pattern::Some(inner) => self.add(checker, inner, guarded),
+            Pattern::Equal(id) => match checker.program.expr(*id).kind {
                 ExprKind::Bool(value) => {
                     if let Some(slot) = self.truths.get_mut(usize::from(value)) {
                         *slot = true;
@@ -310,11 +397,14 @@ impl Covered {
     }
 
     fn missing(&self, checker: &Checker<'_, '_>, ty: TypeId) -> Option<alloc::string::String> {
-        if self.all {
+        if self.every {
             return None;
         }
         match checker.get(ty) {
             Ok(Type::Error) => None,
+            Ok(Type::Optional(_)) if !self.none => Some("`none`".into()),
+            _ if self.all => None,
+            Ok(Type::Optional(inner)) => self.missing(checker, inner),
             Ok(Type::Bool) => {
                 let at = self.truths.iter().position(|taken| !taken)?;
                 Some(format!("`{}`", at == 1))

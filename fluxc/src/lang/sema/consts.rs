@@ -43,6 +43,8 @@ impl Program<'_> {
             ExprKind::Text(text) => Some(Value::Text(self.text(text).into())),
             ExprKind::Const(id) => self.consts.get(id.index())?.value.clone(),
             ExprKind::Variant(_, tag) => Some(Value::Int(i128::from(tag))),
+            ExprKind::None => Some(Value::Tagged(0, Vec::new())),
+            ExprKind::Some(value) => Some(Value::Tagged(1, [self.constant(value)?].into())),
             ExprKind::Unary(op, operand) => match (op, self.constant(operand)?, ty) {
                 (UnaryOp::Neg, Value::Int(value), Type::Int(kind)) => in_range(kind, value.checked_neg()?),
                 (UnaryOp::Neg, Value::Float(value), _) => Some(Value::Float(-value)),
@@ -233,7 +235,7 @@ pub(super) fn as_setting(value: &Value) -> Option<String> {
         Value::Bool(value) => format!("{value}"),
         Value::Duration(value) => duration_text(*value),
         Value::Text(text) => text.clone(),
-        Value::Aggregate(_) | Value::Repeat(..) => return None,
+        Value::Aggregate(_) | Value::Repeat(..) | Value::Tagged(..) => return None,
     })
 }
 

@@ -235,7 +235,7 @@ impl<'s> Checker<'_, 's> {
         loop {
             self.program.types.settle(at);
             match self.get(at) {
-                Ok(Type::Array(element, _)) => at = element,
+                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = inner,
                 _ => return,
             }
         }
@@ -365,7 +365,13 @@ impl<'s> Checker<'_, 's> {
             }
             TypeKind::List(_) => self.later_type(ty, "a growable array"),
             TypeKind::Map(..) => self.later_type(ty, "a map"),
-            TypeKind::Optional(_) => self.later_type(ty, "an optional"),
+            TypeKind::Optional(inner) => {
+                let inner = self.type_of(inner);
+                if inner == TypeId::ERROR {
+                    return inner;
+                }
+                self.program.types.intern(Type::Optional(inner))
+            }
             TypeKind::Fn(..) => self.later_type(ty, "a function value"),
         }
     }

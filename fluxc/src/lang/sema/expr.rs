@@ -18,6 +18,7 @@ impl<'s> Checker<'_, 's> {
     /// a hint for literals, not a check.
     pub(super) fn expr(&mut self, expr: &ast::Expr<'s>, want: TypeId) -> ExprId {
         let span = expr.span;
+        let want = self.want_for(&expr.kind, want);
         match &expr.kind {
             ast::ExprKind::Int(value) => self.integer(Sign::Plus, *value, want, span),
             ast::ExprKind::Float(value) => {
@@ -51,7 +52,7 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Array(elements) => self.array(elements, want, span),
             ast::ExprKind::ArrayRepeat { value, count } => self.array_repeat(value, count, want, span),
             ast::ExprKind::Struct { name, fields } => self.struct_literal(*name, fields, span),
-            ast::ExprKind::None => self.not_yet(span, "an optional"),
+            ast::ExprKind::None => self.none(want, span),
             ast::ExprKind::Map(_) => self.not_yet(span, "a map"),
             ast::ExprKind::Lambda { .. } => self.not_yet(span, "a function value"),
             ast::ExprKind::Range { .. } => {
@@ -137,9 +138,28 @@ impl<'s> Checker<'_, 's> {
 
     /// `id` as a value of type `want`: in steps an `int` becomes an `f64` if need be.
     pub(super) fn coerce(&mut self, id: ExprId, want: TypeId) -> ExprId {
+        match self.fitted(id, want) {
+            Some(id) => id,
+            None => {
+                self.mismatch(id, want);
+                self.invalid(self.span(id))
+            }
+        }
+    }
+
+    /// As [`Self::coerce`]; `None` if it does not go, which nobody has been told.
+    pub(super) fn fitted(&mut self, id: ExprId, want: TypeId) -> Option<ExprId> {
         let ty = self.ty(id);
+        if let (Ok(Type::Optional(inner)), Err(Open::Any), ExprKind::Param(_)) =
+            (self.get(want), self.get(ty), self.program.expr(id).kind)
+        {
+            // A parameter is never an optional itself.
+            let value = self.fitted(id, inner)?;
+            let span = self.span(id);
+            return Some(self.new_expr(ExprKind::Some(value), want, span));
+        }
         if self.program.types.unify(ty, want) {
-            return id;
+            return Some(id);
         }
         if self.mode == Mode::Step
             && matches!(self.get(ty), Ok(Type::Int(_)))
@@ -147,10 +167,16 @@ impl<'s> Checker<'_, 's> {
             && self.program.types.unify(want, TypeId::F64)
         {
             let span = self.span(id);
-            return self.new_expr(ExprKind::Convert(id), TypeId::F64, span);
+            return Some(self.new_expr(ExprKind::Convert(id), TypeId::F64, span));
         }
-        self.mismatch(id, want);
-        self.invalid(self.span(id))
+        if let Ok(Type::Optional(inner)) = self.get(want)
+            && self.get(ty) != Err(Open::Any)
+        {
+            let value = self.fitted(id, inner)?;
+            let span = self.span(id);
+            return Some(self.new_expr(ExprKind::Some(value), want, span));
+        }
+        None
     }
 
     pub(super) fn mismatch(&mut self, id: ExprId, want: TypeId) {
@@ -164,6 +190,9 @@ impl<'s> Checker<'_, 's> {
         if self.converts(self.ty(id), want) {
             let text = self.as_operand(span);
             diagnostic = diagnostic.replace("convert it", span, format!("{text} as {expected}"));
+        } else if self.is_optional_of(self.ty(id), want) {
+            let text = self.as_operand(span);
+            diagnostic = diagnostic.hint(format!("say what to take when there is none: `{text} ?? …`"));
         }
         self.report(diagnostic);
     }

@@ -23,6 +23,7 @@ mod device;
 mod expr;
 mod name;
 mod operator;
+mod optional;
 mod scope;
 mod send;
 mod step;
@@ -64,7 +65,6 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
         pending: Vec::new(),
         literals: Vec::new(),
         shown: Vec::new(),
-        carried: Vec::new(),
         meant: HashMap::new(),
         misread: false,
         call_marks: Vec::new(),
@@ -191,8 +191,6 @@ struct Checker<'a, 's> {
     literals: Vec<ExprId>,
     /// Values put into texts, whose type must have a text form.
     shown: Vec<ExprId>,
-    /// Types of values in messages, and where.
-    carried: Vec<(TypeId, Span)>,
     /// By place of a parameter the defined name that it resembles.
     meant: HashMap<u32, &'s str>,
     /// Whether parts of the document were not understood before names were looked at.
@@ -372,7 +370,6 @@ impl<'s> Checker<'_, 's> {
         }
         self.check_parameters();
         self.check_answers();
-        self.check_carried();
         for id in core::mem::take(&mut self.literals) {
             self.check_literal(id);
         }
@@ -406,7 +403,11 @@ impl<'s> Checker<'_, 's> {
 
     fn check_shown(&mut self, id: ExprId) {
         let expr = self.program.expr(id);
-        if matches!(self.program.types.settled(expr.ty), Type::Array(..) | Type::Struct(_) | Type::Ticket) {
+        let mut shown = self.program.types.settled(expr.ty);
+        while let Type::Optional(inner) = shown {
+            shown = self.program.types.settled(inner);
+        }
+        if matches!(shown, Type::Array(..) | Type::Struct(_) | Type::Ticket) {
             let name = self.type_name(expr.ty);
             self.report(
                 Diagnostic::new(

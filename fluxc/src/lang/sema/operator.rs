@@ -75,7 +75,7 @@ impl<'s> Checker<'_, 's> {
         span: Span,
     ) -> ExprId {
         match class(op) {
-            Class::Coalesce => self.not_yet(span, "an optional"),
+            Class::Coalesce => self.coalesce(left, right, want, span),
             Class::Logic => {
                 let left = self.expr_of(left, TypeId::BOOL);
                 // The right side may not run: what it assigns does not count.
@@ -102,6 +102,8 @@ impl<'s> Checker<'_, 's> {
         right: ExprId,
         span: Span,
     ) -> ExprId {
+        let (left, right) =
+            if class(op) == Class::Equality { self.both_optional(left, right) } else { (left, right) };
         let (left, right) = match self.same(left, right) {
             Same::Yes(left, right) => (left, right),
             Same::Later => {
@@ -121,12 +123,42 @@ impl<'s> Checker<'_, 's> {
             }
         };
         let ty = self.ty(left);
+        // Whether there is a value can be asked of every optional.
+        let none = |id| matches!(self.program.expr(id).kind, ExprKind::None);
+        if class(op) == Class::Equality && (none(left) || none(right)) {
+            return self.new_expr(ExprKind::Binary(op, left, right), TypeId::BOOL, span);
+        }
         match self.operator_result(op, ty) {
             Some(result) => self.new_expr(ExprKind::Binary(op, left, right), result, span),
             None => {
                 self.bad_operand(op, op_span, ty);
                 self.invalid(span)
             }
+        }
+    }
+
+    /// Beside an optional a plain value counts as one, so that `x == 5` works.
+    fn both_optional(&mut self, left: ExprId, right: ExprId) -> (ExprId, ExprId) {
+        let (l, r) = (self.ty(left), self.ty(right));
+        let whole = |checker: &Self, id: ExprId, ty| {
+            let none = matches!(checker.program.expr(id).kind, ExprKind::None);
+            matches!(checker.get(ty), Ok(Type::Optional(_))) && !none
+        };
+        match (whole(self, left, l), whole(self, right, r)) {
+            (true, false) => (left, self.fitted(right, l).unwrap_or(right)),
+            (false, true) => (self.fitted(left, r).unwrap_or(left), right),
+            _ => (left, right),
+        }
+    }
+
+    /// Tells whether `==` goes through values of the type.
+    pub(super) fn comparable(&self, ty: TypeId) -> bool {
+        match self.get(ty) {
+            Ok(Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration | Type::Bool | Type::Enum(_))
+            | Ok(Type::Error)
+            | Err(_) => true,
+            Ok(Type::Optional(inner)) => self.comparable(inner),
+            Ok(Type::Unit | Type::Ticket | Type::Array(..) | Type::Struct(_)) => false,
         }
     }
 
@@ -176,9 +208,7 @@ impl<'s> Checker<'_, 's> {
             Class::Order => {
                 (number || matches!(operand, Ok(Type::Str | Type::Duration))).then_some(TypeId::BOOL)
             }
-            Class::Equality => (number
-                || matches!(operand, Ok(Type::Str | Type::Duration | Type::Bool | Type::Enum(_))))
-            .then_some(TypeId::BOOL),
+            Class::Equality => self.comparable(ty).then_some(TypeId::BOOL),
             Class::Logic | Class::Coalesce => None,
         }
     }
@@ -205,6 +235,13 @@ impl<'s> Checker<'_, 's> {
             let text = self.as_operand(span);
             diagnostic = diagnostic.replace("convert one side", span, format!("{text} as {to}"));
         }
+        if self.is_optional_of(l, r) {
+            let text = self.as_operand(self.span(left));
+            diagnostic = diagnostic.hint(format!("say what to take when there is none: `({text} ?? …)`"));
+        } else if self.is_optional_of(r, l) {
+            let text = self.as_operand(self.span(right));
+            diagnostic = diagnostic.hint(format!("say what to take when there is none: `({text} ?? …)`"));
+        }
         self.report(diagnostic);
     }
 
@@ -223,8 +260,14 @@ impl<'s> Checker<'_, 's> {
                 .label(format!("both sides are {found}"))
                 .expected(expected)
                 .found(found);
-        if matches!(self.get(ty), Ok(Type::Struct(_) | Type::Array(..))) {
-            diagnostic = diagnostic.hint("compare the fields or elements one by one");
+        match self.get(ty) {
+            Ok(Type::Struct(_) | Type::Array(..)) => {
+                diagnostic = diagnostic.hint("compare the fields or elements one by one");
+            }
+            Ok(Type::Optional(_)) if class(op) != Class::Equality => {
+                diagnostic = diagnostic.hint("say what to take when there is none: `x ?? 0`");
+            }
+            _ => {}
         }
         self.report(diagnostic);
     }

@@ -33,8 +33,6 @@ impl<'s> Checker<'_, 's> {
             }
             StepKind::Publish { value, topic } => {
                 let value = self.value(value, TypeId::ERROR);
-                let row = (self.ty(value), self.span(value));
-                self.sink.keep(&mut self.carried, row, row.1);
                 let link = self.topic_link(step, topic, WRITE);
                 let args = self.list(&[value]);
                 let name = self.text(topic.name.clone());
@@ -129,10 +127,6 @@ impl<'s> Checker<'_, 's> {
                 )
                 .label("too many"),
             );
-        }
-        for arg in &args {
-            let row = (self.ty(*arg), self.span(*arg));
-            self.sink.keep(&mut self.carried, row, row.1);
         }
         let count = u8::try_from(args.len()).unwrap_or(u8::MAX);
         let target = Ident { text: target.name, span: target.span };
@@ -264,23 +258,6 @@ impl<'s> Checker<'_, 's> {
                         "calculate or compare with it, or copy it into a variable of `## State` that has a type: `- last_{}: f64 = 0`",
                         answer.name
                     )),
-                );
-            }
-        }
-    }
-
-    /// Refuses what a message cannot hold, now that all types are known.
-    pub(super) fn check_carried(&mut self) {
-        for (ty, span) in core::mem::take(&mut self.carried) {
-            if let Some(name) = self.program.types.enum_within(ty) {
-                self.report(
-                    Diagnostic::new(
-                        codes::NOT_SUPPORTED,
-                        span,
-                        format!("a message with the enum `{name}` cannot be compiled yet"),
-                    )
-                    .label("not supported in messages by this version of the compiler")
-                    .hint("send a number or a text that stands for the variant"),
                 );
             }
         }

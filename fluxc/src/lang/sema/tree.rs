@@ -10,6 +10,7 @@
 //! 3. Every expression and statement has the span of the source that it came from.
 
 use alloc::borrow::Cow;
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -155,6 +156,10 @@ pub enum ExprKind {
     Const(ConstId),
     /// A variant of an enum without payloads.
     Variant(EnumId, u32),
+    /// An optional without a value.
+    None,
+    /// An optional with a value.
+    Some(ExprId),
     /// A field of a struct.
     Field(ExprId, StructId, u32),
     /// An element of an array: array, index.
@@ -222,8 +227,6 @@ pub struct Block {
 pub struct Arm {
     /// What it takes; any of these.
     pub patterns: Vec<Pattern>,
-    /// A local that takes the value.
-    pub bind: Option<LocalId>,
     /// A further condition.
     pub guard: Option<ExprId>,
     /// What it does.
@@ -231,10 +234,16 @@ pub struct Arm {
 }
 
 /// A pattern.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Pattern {
     /// Every value.
     All,
+    /// Every value, which the local takes.
+    Bind(LocalId),
+    /// An optional without a value.
+    None,
+    /// An optional whose value the pattern takes.
+    Some(Box<Self>),
     /// One value: a literal or an enum's variant.
     Equal(ExprId),
     /// A range of values.
@@ -391,7 +400,9 @@ pub enum Value {
     /// Elements or fields.
     Aggregate(Vec<Self>),
     /// Equal elements.
-    Repeat(alloc::boxed::Box<Self>, u32),
+    Repeat(Box<Self>, u32),
+    /// What follows the tag of an optional or an enum with payloads.
+    Tagged(u32, Vec<Self>),
 }
 
 /// A constant.

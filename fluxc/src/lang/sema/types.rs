@@ -10,7 +10,6 @@
 //! 2. A bound variable never leads back to itself, so [`Types::resolve`] ends.
 //! 3. `Error` unifies with everything, so that one mistake is reported once.
 
-use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -60,6 +59,16 @@ pub enum Type {
     Struct(StructId),
     /// An enum without payloads.
     Enum(EnumId),
+    /// `T?`: a tag, 0 for none and 1 for a value, and the value.
+    Optional(TypeId),
+}
+
+impl Type {
+    /// Tells whether values of the type are held by address and copied when assigned.
+    #[must_use]
+    pub const fn is_aggregate(self) -> bool {
+        matches!(self, Self::Array(..) | Self::Struct(_) | Self::Optional(_))
+    }
 }
 
 /// What a free variable may become; later ones say more.
@@ -147,6 +156,9 @@ pub struct Layout {
     /// 1, 2, 4 or 8.
     pub align: u32,
 }
+
+/// Bytes of the tag of an optional or an enum with payloads.
+const TAG_BYTES: u32 = 4;
 
 /// Largest aggregate in bytes.
 pub const AGGREGATE_BYTES: u32 = 64 << 20;
@@ -355,7 +367,7 @@ impl<'s> Types<'s> {
     fn struct_in(&self, mut ty: TypeId) -> Option<StructId> {
         loop {
             match self.settled(ty) {
-                Type::Array(element, _) => ty = element,
+                Type::Array(inner, _) | Type::Optional(inner) => ty = inner,
                 Type::Struct(id) => return Some(id),
                 _ => return None,
             }
@@ -392,7 +404,7 @@ impl<'s> Types<'s> {
     /// Structs and arrays in each other.
     fn height(&self, ty: TypeId) -> usize {
         match self.settled(ty) {
-            Type::Array(element, _) => self.height(element).saturating_add(1),
+            Type::Array(inner, _) | Type::Optional(inner) => self.height(inner).saturating_add(1),
             Type::Struct(id) => self.shape(id).map_or(1, |shape| shape.height),
             _ => 0,
         }
@@ -402,6 +414,7 @@ impl<'s> Types<'s> {
     fn descriptor_bytes(&self, ty: TypeId) -> usize {
         match self.settled(ty) {
             Type::Array(element, _) => self.descriptor_bytes(element).saturating_add(12),
+            Type::Optional(inner) => self.descriptor_bytes(inner).saturating_add(1),
             Type::Struct(id) => self.shape(id).map_or(2, |shape| shape.descriptor),
             Type::Enum(id) => self.enumeration(id).map_or(2, |row| row.variants.len().saturating_add(1)),
             _ => 1,
@@ -497,6 +510,7 @@ impl<'s> Types<'s> {
         match (self.get(a), self.get(b)) {
             (Ok(Type::Error), _) | (_, Ok(Type::Error)) => true,
             (Ok(Type::Array(x, n)), Ok(Type::Array(y, m))) => n == m && self.unify(x, y),
+            (Ok(Type::Optional(x)), Ok(Type::Optional(y))) => self.unify(x, y),
             (Ok(_), Ok(_)) => false,
             (Err(open), Ok(ty)) => self.bind_to(a, open, b, ty),
             (Ok(ty), Err(open)) => self.bind_to(b, open, a, ty),
@@ -541,7 +555,7 @@ impl<'s> Types<'s> {
                 return true;
             }
             match self.get(at) {
-                Ok(Type::Array(element, _)) => at = self.resolve(element),
+                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = self.resolve(inner),
                 _ => return false,
             }
         }
@@ -573,6 +587,12 @@ impl<'s> Types<'s> {
                 let _ = write!(text, "; {length}]");
                 text
             }
+            Type::Optional(inner) if self.get(inner) == Err(Open::Any) => "none".to_string(),
+            Type::Optional(inner) => {
+                let mut text = self.name(inner);
+                text.push('?');
+                text
+            }
             Type::Struct(id) => self.structure(id).map_or("", |row| row.name).to_string(),
             Type::Enum(id) => self.enumeration(id).map_or("", |row| row.name).to_string(),
         }
@@ -581,7 +601,7 @@ impl<'s> Types<'s> {
     /// Tells whether values of the type are held by address and copied when assigned.
     #[must_use]
     pub fn is_aggregate(&self, id: TypeId) -> bool {
-        matches!(self.settled(id), Type::Array(..) | Type::Struct(_))
+        self.settled(id).is_aggregate()
     }
 
     /// Tells whether a value of the type holds text, whose bytes live elsewhere.
@@ -589,29 +609,10 @@ impl<'s> Types<'s> {
     pub fn holds_text(&self, id: TypeId) -> bool {
         match self.settled(id) {
             Type::Str => true,
-            Type::Array(element, _) => self.holds_text(element),
+            Type::Array(inner, _) | Type::Optional(inner) => self.holds_text(inner),
             Type::Struct(id) => self.shape(id).is_some_and(|shape| shape.holds_text),
             _ => false,
         }
-    }
-
-    /// The name of an enum that values of the type are or hold.
-    #[must_use]
-    pub fn enum_within(&self, id: TypeId) -> Option<&'s str> {
-        let mut seen: BTreeSet<StructId> = BTreeSet::new();
-        let mut open = alloc::vec![id];
-        while let Some(id) = open.pop() {
-            match self.settled(id) {
-                Type::Enum(id) => return self.enumeration(id).map(|row| row.name),
-                Type::Array(element, _) => open.push(element),
-                Type::Struct(id) if seen.insert(id) => {
-                    let fields = self.structure(id).map_or(&[][..], |row| &row.fields);
-                    open.extend(fields.iter().map(|field| field.ty));
-                }
-                _ => {}
-            }
-        }
-        None
     }
 
     /// The place that a value takes in memory; `None` over [`AGGREGATE_BYTES`] or over the nesting of types.
@@ -637,7 +638,24 @@ impl<'s> Types<'s> {
                 let shape = self.shape(id)?;
                 (shape.height <= depth).then_some(shape.layout)
             }
+            Type::Optional(inner) => {
+                let value = self.layout_within(inner, depth.checked_sub(1)?)?;
+                // A `none` of which nothing tells the type lies there as that of a bool does.
+                let value =
+                    if self.settled(inner) == Type::Unit { Layout { size: 1, align: 1 } } else { value };
+                let align = value.align.max(TAG_BYTES);
+                let end = TAG_BYTES.checked_next_multiple_of(value.align)?.checked_add(value.size)?;
+                let size = end.checked_next_multiple_of(align).filter(|size| *size <= AGGREGATE_BYTES)?;
+                Some(Layout { size, align })
+            }
         }
+    }
+
+    /// Offset in an optional of its value, in bytes.
+    #[must_use]
+    pub fn value_offset(&self, inner: TypeId) -> u32 {
+        let align = self.layout(inner).map_or(1, |layout| layout.align);
+        TAG_BYTES.checked_next_multiple_of(align).unwrap_or(TAG_BYTES)
     }
 
     /// Offset of a struct's field in bytes.
@@ -669,6 +687,14 @@ impl<'s> Types<'s> {
             Type::Array(element, length) => {
                 let _ = write!(out, "({length})");
                 self.write_descriptor(element, out);
+            }
+            Type::Optional(inner) => {
+                out.push('?');
+                if self.settled(inner) == Type::Unit {
+                    out.push('b');
+                } else {
+                    self.write_descriptor(inner, out);
+                }
             }
             Type::Struct(id) => {
                 out.push('{');

@@ -148,7 +148,11 @@ impl<'s> Checker<'_, 's> {
                 else {
                     continue;
                 };
-                let (name, span, ty) = (row.name, row.span, row.ty);
+                let (name, span, mut ty) = (row.name, row.span, row.ty);
+                let mut example = "f64 = 0";
+                while let Ok(Type::Optional(inner)) = self.get(ty) {
+                    (ty, example) = (inner, "f64? = none");
+                }
                 if self.get(ty) == Err(Open::Any) {
                     self.report(
                         Diagnostic::new(
@@ -157,7 +161,7 @@ impl<'s> Checker<'_, 's> {
                             format!("nothing tells the type of `{name}`"),
                         )
                         .label("of any type")
-                        .hint(format!("write it: `- {name}: f64 = 0`")),
+                        .hint(format!("write it: `- {name}: {example}`")),
                     );
                 }
             }
