@@ -254,3 +254,38 @@ fn circles_and_chains_of_types_end() {
     assert!(found.iter().all(|code| code == "E0517"), "{found:?}");
     assert!(!found.is_empty());
 }
+
+#[test]
+fn a_second_definition_did_not_show_the_first() {
+    // The document, and what stands at the place that is shown as the first.
+    let documents = [
+        (library("fn f() {}\nfn f() {}"), "f()"),
+        (library("struct S { a: int }\nenum S { A }"), "S"),
+        (library("enum E { Aa, B }\nstruct E { a: int }"), "E"),
+        (library("enum E { Aa, B, Aa }"), "Aa"),
+        (library("struct S { aa: int, b: int, aa: int }"), "aa"),
+        (library("const AA: int = 1\nconst AA: int = 2"), "AA"),
+        (library("fn f(aa: int, aa: int) {}"), "aa"),
+        (library("struct S { aa: int }\nfn f() -> S { return S { aa: 1, aa: 2 } }"), "aa"),
+        (agent("## State\n- water: int = 0\n- water: int = 1"), "water"),
+        (agent("## Config\n- water: int = 0\n- water: int = 1"), "water"),
+        (agent("## Config\n- water: int = 0\n## State\n- water: int = 1"), "water"),
+        (agent("## On go()\n1. Log \"a\"\n## On go()\n1. Log \"b\""), "## On go()"),
+        (agent("## On topic \"news\"\n1. Log \"a\"\n## On topic \"news\"\n1. Log \"b\""), "\"news\""),
+        (agent("## agent: bb\n## agent: bb"), "bb"),
+        (agent("memory: 64KB\nmemory: 32KB"), "memory"),
+        (agent("## Compile\ngas: 10\ngas: 20"), "gas"),
+        (format!("---\ntrust: 0.5\ntrust: 0.6\n---\n{}", agent("")), "trust"),
+        (loop_of("1. Read t from I2C sensor (addr 0x48, addr 0x49)"), "addr"),
+    ];
+    for (document, text) in documents {
+        let rows = all(&document);
+        let twice = ["E0104", "E0208"];
+        let row = rows.iter().find(|row| twice.contains(&row.code.to_string().as_str()));
+        let row = row.unwrap_or_else(|| panic!("{document}: {rows:?}"));
+        let first = row.secondary.first().unwrap_or_else(|| panic!("{document}: {row:?}"));
+        let shown = &document[first.span.start as usize..first.span.end as usize];
+        assert_eq!((shown, first.text.as_str()), (text, "first here"), "{document}");
+        assert!(first.span.start < row.span.start, "{document}");
+    }
+}

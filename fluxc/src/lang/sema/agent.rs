@@ -81,8 +81,9 @@ impl<'s> Checker<'_, 's> {
                     None => self.program.types.variable(Open::Any),
                 };
                 let shape = HandlerShape { params, ret, heading: handler.heading };
-                if self.handlers.contains_key(&(name, handler.name.text)) {
-                    self.defined_twice(handler.name, "handler of this agent");
+                if let Some(first) = self.handlers.get(&(name, handler.name.text)) {
+                    let first = first.heading;
+                    self.defined_twice(handler.name, "handler of this agent", Some(first));
                 } else {
                     self.handlers.insert((name, handler.name.text), shape);
                 }
@@ -106,8 +107,14 @@ impl<'s> Checker<'_, 's> {
         let name_ident = doc.keys.name;
         let name = name_ident.map_or_else(|| stem.to_owned(), |name| name.text.to_string());
         let span = name_ident.map(|name| name.span).or(doc.heading).or(doc.keys.heading).unwrap_or_default();
-        if !self.agent_names.insert(name.clone()) {
-            self.defined_twice(Ident { text: name_ident.map_or("", |name| name.text), span }, "agent");
+        match self.agent_names.get(&name).copied() {
+            Some(first) => {
+                let name = Ident { text: name_ident.map_or("", |name| name.text), span };
+                self.defined_twice(name, "agent", Some(first));
+            }
+            None => {
+                self.agent_names.insert(name.clone(), span);
+            }
         }
         let declared = self.capabilities(doc);
         for builtin in ["device_id", "location"] {
@@ -211,14 +218,17 @@ impl<'s> Checker<'_, 's> {
         }
         for (index, topic) in doc.topics.iter().enumerate() {
             self.check_topic(&topic.topic);
-            if doc.topics.iter().take(index.min(64)).any(|other| other.topic.name == topic.topic.name) {
+            let before = doc.topics.iter().take(index.min(64));
+            let first = before.map(|other| &other.topic).find(|other| other.name == topic.topic.name);
+            if let Some(first) = first {
                 self.report(
                     Diagnostic::new(
                         codes::DUPLICATE_NAME,
                         topic.topic.span,
                         format!("two sections for the topic \"{}\"", topic.topic.name),
                     )
-                    .label("handled before"),
+                    .label("handled before")
+                    .secondary(first.span, "first here"),
                 );
             }
             self.need(CapabilityKind::Communicate, topic.heading, "On topic");

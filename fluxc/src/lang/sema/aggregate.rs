@@ -230,6 +230,7 @@ impl<'s> Checker<'_, 's> {
             self.program.types.structure(id).map_or_else(Vec::new, |row| row.fields.clone());
         let mut values: Vec<Option<ExprId>> = Vec::new();
         values.resize(fields.len(), None);
+        let mut places = alloc::vec![Span::default(); fields.len()];
         for init in inits {
             let Some(index) = fields.iter().position(|field| field.name == init.name.text) else {
                 self.no_such_field(id, init.name);
@@ -240,14 +241,20 @@ impl<'s> Checker<'_, 's> {
             let value = self.value(&init.value, want);
             let value = self.coerce(value, want);
             match values.get_mut(index) {
-                Some(slot @ None) => *slot = Some(value),
+                Some(slot @ None) => {
+                    *slot = Some(value);
+                    if let Some(place) = places.get_mut(index) {
+                        *place = init.name.span;
+                    }
+                }
                 _ => self.report(
                     Diagnostic::new(
                         codes::DUPLICATE_NAME,
                         init.name.span,
                         format!("field `{}` given twice", init.name.text),
                     )
-                    .label("given before"),
+                    .label("given before")
+                    .secondary(places.get(index).copied().unwrap_or_default(), "first here"),
                 ),
             }
         }

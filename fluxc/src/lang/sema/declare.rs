@@ -10,6 +10,7 @@ use super::{Checker, Mode, Place, Use, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Document, Ident, ItemKind, TypeKind};
+use crate::span::Span;
 use flux_abi::limits;
 
 /// Fields of a struct, variants of an enum.
@@ -130,19 +131,29 @@ impl<'s> Checker<'_, 's> {
         if Types::builtin(name.text).is_none() && self.names.ty(symbol).is_none() {
             return true;
         }
-        self.defined_twice(name, "type");
+        let types = &self.program.types;
+        let first = match self.names.ty(symbol).and_then(|ty| self.get(ty).ok()) {
+            Some(Type::Struct(id)) => types.structure(id).map(|row| row.span),
+            Some(Type::Enum(id)) => types.enumeration(id).map(|row| row.span),
+            // A type of the language itself.
+            _ => None,
+        };
+        self.defined_twice(name, "type", first);
         false
     }
 
-    pub(super) fn defined_twice(&mut self, name: Ident<'s>, what: &str) {
-        self.report(
-            Diagnostic::new(
-                codes::DUPLICATE_NAME,
-                name.span,
-                format!("a {what} is called `{}` already", name.text),
-            )
-            .label("defined before"),
-        );
+    /// Reports a second definition of a name; `first` is where the first one stands in the document.
+    pub(super) fn defined_twice(&mut self, name: Ident<'s>, what: &str, first: Option<Span>) {
+        let diagnostic = Diagnostic::new(
+            codes::DUPLICATE_NAME,
+            name.span,
+            format!("a {what} is called `{}` already", name.text),
+        )
+        .label("defined before");
+        self.report(match first {
+            Some(first) => diagnostic.secondary(first, "first here"),
+            None => diagnostic,
+        });
     }
 
     fn declare_enum(&mut self, name: Ident<'s>, variants: &[ast::Variant<'s>]) {
@@ -151,19 +162,21 @@ impl<'s> Checker<'_, 's> {
         }
         let symbol = self.names.symbol(name.text);
         let mut names: Vec<&'s str> = Vec::with_capacity(variants.len().min(MOST_MEMBERS));
+        let mut spans: Vec<Span> = Vec::with_capacity(names.capacity());
         let mut payload = false;
         for variant in variants {
             if !variant.payload.is_empty() && !payload {
                 payload = true;
                 self.unsupported(variant.name.span, "an enum with values in its variants");
             }
-            if names.contains(&variant.name.text) {
-                self.defined_twice(variant.name, "variant");
+            if let Some(first) = names.iter().position(|name| *name == variant.name.text) {
+                self.defined_twice(variant.name, "variant", spans.get(first).copied());
             } else if names.len() >= MOST_MEMBERS {
                 self.too_many_members(variant.name, "variants");
                 break;
             } else {
                 names.push(variant.name.text);
+                spans.push(variant.name.span);
             }
         }
         let ty = if payload || names.is_empty() {
@@ -189,9 +202,10 @@ impl<'s> Checker<'_, 's> {
 
     fn declare_fields(&mut self, id: StructId, fields: &[ast::Field<'s>]) {
         let mut rows: Vec<Field<'s>> = Vec::with_capacity(fields.len().min(MOST_MEMBERS));
+        let mut spans: Vec<Span> = Vec::with_capacity(rows.capacity());
         for field in fields {
-            if rows.iter().any(|row| row.name == field.name.text) {
-                self.defined_twice(field.name, "field");
+            if let Some(first) = rows.iter().position(|row| row.name == field.name.text) {
+                self.defined_twice(field.name, "field", spans.get(first).copied());
                 continue;
             }
             if rows.len() >= MOST_MEMBERS {
@@ -200,6 +214,7 @@ impl<'s> Checker<'_, 's> {
             }
             let ty = self.type_of(&field.ty);
             rows.push(Field { name: field.name.text, ty });
+            spans.push(field.name.span);
         }
         self.program.types.set_fields(id, rows);
     }
@@ -207,7 +222,11 @@ impl<'s> Checker<'_, 's> {
     fn declare_const(&mut self, name: Ident<'s>, ty: Option<&ast::Type<'s>>, value: &ast::Expr<'s>) {
         let symbol = self.names.symbol(name.text);
         if self.names.binding(symbol) != Binding::None {
-            self.defined_twice(name, "constant");
+            let first = match self.names.binding(symbol) {
+                Binding::Const(id) => self.program.consts.get(id.index()).map(|row| row.span),
+                _ => None,
+            };
+            self.defined_twice(name, "constant", first);
             return;
         }
         self.mode = Mode::Code;
@@ -243,8 +262,9 @@ impl<'s> Checker<'_, 's> {
 
     fn declare_function(&mut self, function: &ast::FnDecl<'s>) {
         let symbol = self.names.symbol(function.name.text);
-        if self.names.function(symbol).is_some() {
-            self.defined_twice(function.name, "function");
+        if let Some(first) = self.names.function(symbol) {
+            let first = self.program.functions.get(first.index()).map(|row| row.span);
+            self.defined_twice(function.name, "function", first);
             return;
         }
         if self.program.functions.len() >= limits::FUNCTIONS {
@@ -266,8 +286,9 @@ impl<'s> Checker<'_, 's> {
                 Some(ty) => self.type_of(ty),
                 None => TypeId::ERROR,
             };
-            if locals.iter().any(|local| local.name == param.name.text && local.name != "_") {
-                self.defined_twice(param.name, "parameter of this function");
+            let same = |local: &&Local<'_>| local.name == param.name.text && local.name != "_";
+            if let Some(first) = locals.iter().find(same) {
+                self.defined_twice(param.name, "parameter of this function", Some(first.span));
             }
             let local = Local { name: param.name.text, ty, span: param.name.span };
             self.sink.keep(&mut locals, local, param.name.span);

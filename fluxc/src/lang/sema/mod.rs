@@ -36,7 +36,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashMap;
 
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Document, Ident};
@@ -59,7 +59,7 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
         mode: Mode::Code,
         ctx: Context::default(),
         agent: agent::AgentState::default(),
-        agent_names: HashSet::new(),
+        agent_names: HashMap::new(),
         handlers: HashMap::new(),
         answers: Vec::new(),
         pending: Vec::new(),
@@ -182,7 +182,7 @@ struct Checker<'a, 's> {
     ctx: Context<'s>,
     agent: agent::AgentState<'s>,
     /// Names of the agents so far.
-    agent_names: HashSet<String>,
+    agent_names: HashMap<String, Span>,
     /// By agent and request.
     handlers: HashMap<(&'s str, &'s str), HandlerShape>,
     answers: Vec<Answer<'s>>,

@@ -31,8 +31,9 @@ impl<'s> Checker<'_, 's> {
                 (None, None) => self.program.types.variable(Open::Any),
             };
             let symbol = self.names.symbol(entry.name.text);
-            if matches!(self.names.binding(symbol), Binding::Param(_)) {
-                self.defined_twice(entry.name, "parameter");
+            if let Binding::Param(first) = self.names.binding(symbol) {
+                let first = self.agent.params.get(first.index()).map(|param| param.span);
+                self.defined_twice(entry.name, "parameter", first);
                 continue;
             }
             let Some(id) = self.new_param(entry.name, ty) else { continue };
@@ -110,9 +111,17 @@ impl<'s> Checker<'_, 's> {
                 continue;
             };
             let symbol = self.names.symbol(name);
+            let again = Ident { text: name, span };
             match self.names.binding(symbol) {
-                Binding::State(_) => self.defined_twice(Ident { text: name, span }, "state variable"),
-                Binding::Param(_) => self.defined_twice(Ident { text: name, span }, "parameter"),
+                Binding::State(first) => {
+                    let first = self.agent.state.get(first.index()).map(|row| row.span);
+                    self.defined_twice(again, "state variable", first);
+                    continue;
+                }
+                Binding::Param(first) => {
+                    let first = self.agent.params.get(first.index()).map(|param| param.span);
+                    self.defined_twice(again, "parameter", first);
+                }
                 _ => {}
             }
             self.names.bind(symbol, Binding::State(StateId(number(index))));

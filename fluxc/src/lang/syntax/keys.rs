@@ -148,12 +148,27 @@ pub(super) fn unknown(key: Ident<'_>, section: &str, known: &[&str], sink: &mut 
     });
 }
 
+/// Where the keys of a section stand that were given, at most one for each key that there is.
+type Given<'s> = Vec<Ident<'s>>;
+
 /// Puts a value into its place, or reports that the key was given before.
-fn once<T>(place: &mut Option<T>, value: Option<T>, key: Ident<'_>, sink: &mut Sink) {
+fn once<'s, T>(
+    place: &mut Option<T>,
+    value: Option<T>,
+    key: Ident<'s>,
+    given: &mut Given<'s>,
+    sink: &mut Sink,
+) {
     if place.is_some() {
-        sink.push(Diagnostic::new(codes::DUPLICATE_KEY, key.span, format!("`{}` is given twice", key.text)));
+        let diagnostic =
+            Diagnostic::new(codes::DUPLICATE_KEY, key.span, format!("`{}` is given twice", key.text));
+        sink.push(match given.iter().find(|first| first.text == key.text) {
+            Some(first) => diagnostic.secondary(first.span, "first here"),
+            None => diagnostic,
+        });
     } else if value.is_some() {
         *place = value;
+        given.push(key);
     }
 }
 
@@ -223,6 +238,7 @@ const COMPILE: &[&str] = &["target", "optimize", "board", "heap", "stack", "gas"
 
 /// The keys of `## Compile`.
 pub(super) fn compile<'s>(found: &KeyLines<'s>, keys: &mut CompileKeys<'s>, sink: &mut Sink) {
+    let mut given = Given::new();
     for KeyValue { key, value } in found.keys.iter().copied() {
         let spanned = |v| Spanned { value: v, span: value.span };
         match key.text {
@@ -241,7 +257,13 @@ pub(super) fn compile<'s>(found: &KeyLines<'s>, keys: &mut CompileKeys<'s>, sink
                         None
                     }
                 };
-                once(&mut keys.target, target.map(|v| Spanned { value: v, span: value.span }), key, sink);
+                once(
+                    &mut keys.target,
+                    target.map(|v| Spanned { value: v, span: value.span }),
+                    key,
+                    &mut given,
+                    sink,
+                );
             }
             "optimize" => {
                 let level = match value.text {
@@ -256,23 +278,23 @@ pub(super) fn compile<'s>(found: &KeyLines<'s>, keys: &mut CompileKeys<'s>, sink
                         None
                     }
                 };
-                once(&mut keys.optimize, level.map(spanned), key, sink);
+                once(&mut keys.optimize, level.map(spanned), key, &mut given, sink);
             }
             "board" => {
                 let board = text(value, "the name of a board", sink);
-                once(&mut keys.board, board, key, sink);
+                once(&mut keys.board, board, key, &mut given, sink);
             }
             "heap" => {
                 let size = whole(value, "a size such as 64KB", "64KB", sink);
-                once(&mut keys.heap, size, key, sink);
+                once(&mut keys.heap, size, key, &mut given, sink);
             }
             "stack" => {
                 let size = whole(value, "a size such as 64KB", "64KB", sink);
-                once(&mut keys.stack, size, key, sink);
+                once(&mut keys.stack, size, key, &mut given, sink);
             }
             "gas" => {
                 let gas = whole(value, "a whole number of gas", "50000000", sink);
-                once(&mut keys.gas, gas, key, sink);
+                once(&mut keys.gas, gas, key, &mut given, sink);
             }
             _ => unknown(key, "`## Compile`", COMPILE, sink),
         }
@@ -287,16 +309,19 @@ pub(super) fn agent<'s>(found: &KeyLines<'s>, keys: &mut AgentKeys<'s>, sink: &m
     let mut capabilities: Option<Vec<Ident<'s>>> = None;
     let mut subscribe: Option<Vec<Topic<'s>>> = None;
     let mut name: Option<Ident<'s>> = None;
+    let mut given = Given::new();
     for KeyValue { key, value } in found.keys.iter().copied() {
         match key.text {
             "name" => {
                 let found = agent_name(value, sink);
-                once(&mut name, found, key, sink);
+                once(&mut name, found, key, &mut given, sink);
             }
-            "version" => once(&mut keys.version, text(value, "a version such as 1", sink), key, sink),
-            "capabilities" => once(&mut capabilities, Some(words(value)), key, sink),
-            "heartbeat" => once(&mut keys.heartbeat, duration(value, sink), key, sink),
-            "period" => once(&mut keys.period, duration(value, sink), key, sink),
+            "version" => {
+                once(&mut keys.version, text(value, "a version such as 1", sink), key, &mut given, sink)
+            }
+            "capabilities" => once(&mut capabilities, Some(words(value)), key, &mut given, sink),
+            "heartbeat" => once(&mut keys.heartbeat, duration(value, sink), key, &mut given, sink),
+            "period" => once(&mut keys.period, duration(value, sink), key, &mut given, sink),
             "priority" => {
                 let number = whole(value, "a number from 0 to 255", "100", sink);
                 let priority = number.and_then(|number| match u8::try_from(number.value) {
@@ -306,18 +331,18 @@ pub(super) fn agent<'s>(found: &KeyLines<'s>, keys: &mut AgentKeys<'s>, sink: &m
                         None
                     }
                 });
-                once(&mut keys.priority, priority, key, sink);
+                once(&mut keys.priority, priority, key, &mut given, sink);
             }
             "memory" => {
                 let size = whole(value, "a size such as 512KB", "512KB", sink);
-                once(&mut keys.memory, size, key, sink);
+                once(&mut keys.memory, size, key, &mut given, sink);
             }
             "subscribe" => {
                 let topics = words(value)
                     .into_iter()
                     .map(|topic| Topic { name: Cow::Borrowed(topic.text), span: topic.span })
                     .collect();
-                once(&mut subscribe, Some(topics), key, sink);
+                once(&mut subscribe, Some(topics), key, &mut given, sink);
             }
             _ => unknown(key, "`## Agent`", AGENT, sink),
         }
@@ -348,6 +373,7 @@ pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> F
     let mut start = span.start;
     // The list key that `- item` lines belong to.
     let mut list: Option<&str> = None;
+    let mut given = Given::new();
     for row in span.text(source).split_inclusive('\n') {
         let at = start;
         start = start.saturating_add(clamp(row.len()));
@@ -382,10 +408,10 @@ pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> F
         };
         list = Some(key.text);
         match key.text {
-            "flux" => once(&mut front.flux, text(value, "a language version", sink), key, sink),
+            "flux" => once(&mut front.flux, text(value, "a language version", sink), key, &mut given, sink),
             "agent" => {
                 let name = agent_name(value, sink);
-                once(&mut front.agent, name, key, sink);
+                once(&mut front.agent, name, key, &mut given, sink);
             }
             "trust" => {
                 let trust = value.text.parse::<f64>().ok().filter(|t| (0.0..=1.0).contains(t));
@@ -393,7 +419,7 @@ pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> F
                     bad(value, "a number from 0 to 1", Some("0.5"), sink);
                 }
                 let trust = trust.map(|value_| Spanned { value: value_, span: value.span });
-                once(&mut front.trust, trust, key, sink);
+                once(&mut front.trust, trust, key, &mut given, sink);
             }
             "capabilities" => front.capabilities.append(&mut words(value)),
             "tiles" => front.tiles.append(&mut words(value)),
