@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::path::Path;
+
 use support::{Scratch, err, flux, out, root};
 
 const MAIN_JOB: [&str; 10] = [
@@ -61,6 +63,26 @@ heartbeat: 30s\n\
 #[test]
 fn the_program_of_the_specification_is_unchanged() {
     assert_eq!(std::fs::read_to_string(root().join("apps/sensor.flux.md")).unwrap(), SENSOR);
+}
+
+#[test]
+fn a_run_did_not_warn_of_targets_that_no_document_has() {
+    let scratch = Scratch::new("targets");
+    let text = |name: &str, rest: &str| {
+        format!("## Agent\nname: {name}\ncapabilities: COMMUNICATE\n## Init\n1. Wait 1s\n{rest}\n")
+    };
+    let one = scratch.file("one.flux.md", text("one", "2. TELL two: go()\n3. TELL three: go()"));
+    let two = scratch.file("two.flux.md", text("two", "2. TELL three: go()\n3. TELL three: go()"));
+    let output = flux([Path::new("run"), &one, &two, Path::new("--for"), Path::new("3s")]);
+    let boot = err(&output);
+    for warning in [
+        "one.flux.md:6: the agent `two` has no `## On go(…)` (W0603)",
+        "one.flux.md:7: no agent `three` in the documents given (W0602)",
+        "two.flux.md:6: no agent `three` in the documents given (W0602)",
+    ] {
+        assert_eq!(boot.matches(warning).count(), 1, "{boot}");
+    }
+    assert_eq!(boot.matches("(W060").count(), 3, "once each: {boot}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use alloc::vec::Vec;
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
+use flux_fluxc::Outline;
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::{DeviceBus, HardwareInfo, Stream};
 use flux_kcore::agent_state::AgentState;
@@ -90,6 +91,8 @@ pub struct Core {
     pub(crate) inspected: BTreeMap<AgentId, (AgentId, String)>,
     /// What the compiler said, by document, until somebody takes it.
     pub(crate) diagnostics: Vec<(String, Vec<Diagnostic>)>,
+    /// Agents and messages of the document that was compiled last.
+    pub(crate) outline: Outline,
 }
 
 impl core::fmt::Debug for Core {
@@ -123,6 +126,7 @@ impl Core {
             pending: Vec::new(),
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
+            outline: Outline::default(),
         }
     }
 

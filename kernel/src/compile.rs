@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::limits::DOCUMENT_BYTES;
+use flux_fluxc::Outline;
 use flux_fluxc::diag::Diagnostic;
 use flux_isa::Module;
 
@@ -17,6 +18,8 @@ pub struct Compiled {
     pub modules: Vec<Module>,
     /// What the compiler has to say, errors included.
     pub diagnostics: Vec<Diagnostic>,
+    /// Its agents and what they send, to be held against the other documents of a run.
+    pub outline: Outline,
 }
 
 /// Why a document could not even be looked at.
@@ -67,6 +70,10 @@ impl CompileService for KernelCompiler {
             return Err(CompileError::TooLarge { bytes, limit });
         }
         let compiled = flux_fluxc::compile(source, name, &self.options);
-        Ok(Compiled { modules: compiled.modules, diagnostics: compiled.diagnostics })
+        Ok(Compiled {
+            modules: compiled.modules,
+            diagnostics: compiled.diagnostics,
+            outline: compiled.outline,
+        })
     }
 }

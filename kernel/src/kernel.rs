@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
+use flux_fluxc::Outline;
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::Stream;
 use flux_kcore::capability::{Grant, Handle};
@@ -111,6 +112,11 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     /// Takes what the compiler said, by document.
     pub fn take_diagnostics(&mut self) -> Vec<(String, Vec<Diagnostic>)> {
         core::mem::take(&mut self.core.diagnostics)
+    }
+
+    /// Takes the agents and messages of the document that was compiled last.
+    pub fn take_outline(&mut self) -> Outline {
+        core::mem::take(&mut self.core.outline)
     }
 
     /// Makes a process whose only agent is part of the kernel and holds `grant`.

@@ -74,14 +74,20 @@ impl Loader<'_> {
     fn run(&mut self, config: &Config) -> Result<(), BootError> {
         let mut compiled = Vec::new();
         let mut rejected = Vec::new();
+        let mut outlines = Vec::new();
         for (name, source) in &config.documents {
             match self.compile(name, source) {
                 Ok(modules) => compiled.extend(modules),
                 Err(one) => rejected.push(one),
             }
+            outlines.push(self.kernel.take_outline());
         }
         if !rejected.is_empty() {
             return Err(BootError::Documents(rejected));
+        }
+        let warnings = flux_fluxc::check_targets(&outlines.iter().collect::<Vec<_>>());
+        for ((name, source), rows) in config.documents.iter().zip(warnings) {
+            self.remark(name, source, rows);
         }
         self.check_parameters(config, &compiled)?;
         for one in &compiled {
@@ -135,7 +141,10 @@ impl Loader<'_> {
             let text = alloc::format!("{name}:{line}: {word}{} ({})", diagnostic.message, diagnostic.code);
             self.kernel.record(Stream::Boot, level, &text);
         }
-        self.remarks.push((name.to_string(), diagnostics));
+        match self.remarks.iter_mut().find(|(document, _)| document == name) {
+            Some((_, remarks)) => remarks.extend(diagnostics),
+            None => self.remarks.push((name.to_string(), diagnostics)),
+        }
     }
 
     /// One COMPILE call; also how many bytes its output takes.

@@ -160,6 +160,7 @@ pub(super) fn compile(core: &mut Core, record_at: u64, memory: &mut dyn UserMemo
         .iter()
         .filter(|diagnostic| diagnostic.severity() == flux_fluxc::diag::Severity::Error)
         .count();
+    core.outline = compiled.outline;
     // Agents compile too, and nobody may come to take what was said to them.
     if core.diagnostics.len() < MOST_DIAGNOSED {
         core.diagnostics.push((name.clone(), compiled.diagnostics));

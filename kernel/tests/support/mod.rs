@@ -48,7 +48,7 @@ pub fn compiler(source: &[u8], _name: &str) -> Result<Compiled, CompileError> {
         );
         flux_isa::asm::assemble(&text).unwrap()
     };
-    Ok(Compiled { modules: names.map(module).collect(), diagnostics: Vec::new() })
+    Ok(Compiled { modules: names.map(module).collect(), ..Compiled::default() })
 }
 
 /// A kernel with these simulated devices.

@@ -121,7 +121,7 @@ impl CompileService for Assembler {
         let text = std::str::from_utf8(source).unwrap();
         let service = |reason: String| CompileError::Service { reason };
         match flux_isa::asm::assemble(text) {
-            Ok(module) => Ok(Compiled { modules: vec![module], diagnostics: Vec::new() }),
+            Ok(module) => Ok(Compiled { modules: vec![module], ..Compiled::default() }),
             Err(errors) => {
                 let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 Err(service(format!("{name}: {}", list.join("; "))))
