@@ -300,7 +300,7 @@ opcodes! {
     0x0A Resume "RESUME" [Ra] exec host cap Spawn = "Lets a suspended agent run again.";
     0x0B Yield "YIELD" [] exec host = "Gives up the rest of the time slice.";
     0x0C Sleep "SLEEP" [Ra] exec host = "Suspends this run for ra nanoseconds (signed; 0 or less: no wait).";
-    0x0D TimedWait "TIMED_WAIT" [Rd, Ra] exec host = "Suspends this run until a message is there (in a Loop: until its handler, or an Every, has ended) or ra nanoseconds have passed; rd = 1 for the former, else 0.";
+    0x0D TimedWait "TIMED_WAIT" [Rd, Ra] exec host = "Suspends this run until ra nanoseconds have passed, in a Loop also until a handler or an Every has ended; rd = 1 if one has, else 0.";
     0x0E Interrupt "INTERRUPT" [Ra] exec host cap Hardware = "Raises software interrupt number ra at the hardware layer.";
     0x0F Exception "EXCEPTION" [Ra] flow Stop exec host = "Abandons this run with status ra: what follows is skipped with a warning, the agent goes on.";
 

@@ -173,7 +173,7 @@ impl Agent {
     ) -> Wake {
         match event {
             Event::Message => match self.wait() {
-                Some(Wait::Message { .. } | Wait::Receive { .. }) => Wake::Ready,
+                Some(Wait::Receive { .. }) => Wake::Ready,
                 _ if self.is_open() => Wake::Ready,
                 _ => Wake::Stay,
             },
@@ -337,7 +337,6 @@ impl Agent {
                 Some(wait) => {
                     let over = wait.until() <= now;
                     let (value, status) = match wait {
-                        Wait::Message { .. } if has_message(sys, &self.context) => (1, Status::Ok),
                         Wait::Receive { call, .. } if has_message(sys, &self.context) => {
                             let call = *call;
                             match sys.call(&call, self.instance.memory()) {
@@ -353,7 +352,7 @@ impl Agent {
                                 _ => (0, Status::General),
                             }
                         }
-                        Wait::Message { .. } | Wait::Sleep(_) | Wait::Yield { .. } if over => (0, Status::Ok),
+                        Wait::Sleep(_) | Wait::Yield { .. } if over => (0, Status::Ok),
                         Wait::Ticket { request, .. } if over => {
                             let number = shared.numbers.get(*request);
                             let number =

@@ -21,7 +21,7 @@ use flux_vm::{Host, HostCall, HostOutcome, Memory, Stop};
 use crate::context::{Context, OpenRequest, Shared};
 use crate::form::Form;
 use crate::marshal::{self, MarshalError};
-use crate::task::{About, RunKind, Wait};
+use crate::task::{About, Wait};
 
 /// The host of one run for the time of one slice.
 pub(crate) struct Bridge<'a, S: ?Sized> {
@@ -430,18 +430,9 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     }
 
     fn timed_wait(&mut self, ns: u64) -> HostOutcome {
-        if self.about.kind == RunKind::Loop {
-            // A YIELD as any other: handlers run meanwhile, and the end of one ends it.
-            return match self.until(ns) {
-                Some(until) => self.suspend(Wait::Yield { kind: YieldKind::Event, until }),
-                None => HostOutcome::value(0),
-            };
-        }
-        if self.sys.peek(self.context.id).is_some_and(|arrival| arrival.due <= self.sys.now()) {
-            return HostOutcome::value(1);
-        }
+        // Outside of the Loop no handler runs meanwhile, so nothing but time ends it.
         match self.until(ns) {
-            Some(until) => self.suspend(Wait::Message { until }),
+            Some(until) => self.suspend(Wait::Yield { kind: YieldKind::Event, until }),
             None => HostOutcome::value(0),
         }
     }

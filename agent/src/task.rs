@@ -75,11 +75,6 @@ pub(crate) enum Wait {
     },
     /// Other agents at a barrier.
     Barrier,
-    /// A message in the mailbox, which it takes itself.
-    Message {
-        /// When it gives up.
-        until: Time,
-    },
     /// A message for a receiving call, which is then made again.
     Receive {
         /// The call.
@@ -105,7 +100,6 @@ impl Wait {
             Self::Sleep(until)
             | Self::Yield { until, .. }
             | Self::Ticket { until, .. }
-            | Self::Message { until }
             | Self::Receive { until, .. }
             | Self::Child { until, .. } => *until,
             Self::Answer(_) | Self::Barrier | Self::Again(_) => Time::NEVER,

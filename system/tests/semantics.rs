@@ -55,6 +55,22 @@ fn line_of(document: &str, text: &str) -> usize {
 }
 
 #[test]
+fn a_yield_with_a_time_outside_of_the_loop_ended_when_a_message_came() {
+    let go = "## Init\n1. Wait 100ms\n2. TELL b: go()\n3. Wait 3s\n4. TELL b: go()\n";
+    let in_init = "### Init\n- YIELD 2s\n- Log \"after\"\n\n### On go()\n- Log \"go\"\n";
+    let (_, lines) = run(&pair(go, in_init), 4, &[]);
+    assert!(lines.at("2.000s  b             after") < lines.at("b             go"), "{}", lines.joined());
+    let in_every = "### Every 1500ms\n- YIELD 2s\n- Log \"after\"\n\n### On go()\n- Log \"go\"\n";
+    let (_, lines) = run(&pair(go, in_every), 4, &[]);
+    assert_eq!(lines.count("3.500s  b             after"), 1, "{}", lines.joined());
+    assert_eq!(lines.count("b             go"), 1, "the second one waits");
+    let in_handler = "### On go()\n- YIELD 5s\n- Log \"after\"\n";
+    let (_, lines) = run(&pair(go, in_handler), 9, &[]);
+    assert_eq!(lines.count("5.100s  b             after"), 1, "{}", lines.joined());
+    assert_eq!(lines.count("b             after"), 1, "the second one goes on beyond the end");
+}
+
+#[test]
 fn a_yield_with_a_time_woke_before_the_handler_and_took_its_message_from_the_next_one() {
     let text = pair(
         "## Init\n1. Wait 100ms\n2. TELL b: go()\n",
