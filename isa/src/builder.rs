@@ -31,6 +31,13 @@ use crate::instruction::{Instruction, MAX_OPERANDS, OperandError};
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Label(u32);
 
+impl Label {
+    /// Its number, in the order of [`CodeBuilder::label`].
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+}
+
 /// One operand as the builder takes it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Argument {
@@ -181,6 +188,31 @@ impl CodeBuilder {
         self.error.map_or(Ok(self.code), Err)
     }
 
+    /// Moves the code that has been emitted since the last time to the end of `code`, with code
+    /// offsets that count from its own start; the numbers of the words that hold one go to
+    /// `targets`. The builder is empty then, keeps its memory, and counts labels from 0.
+    ///
+    /// # Errors
+    /// As [`CodeBuilder::finish`].
+    pub fn drain_into(&mut self, code: &mut Vec<u32>, targets: &mut Vec<u32>) -> Result<(), BuildError> {
+        for &(at, label) in &self.fixups {
+            let offset = self.labels.get(label.0 as usize).copied().flatten();
+            match (offset, self.code.get_mut(at), u32::try_from(at)) {
+                (Some(offset), Some(word), Ok(at)) => {
+                    *word = offset;
+                    targets.push(at);
+                }
+                _ => {
+                    self.error.get_or_insert(BuildError::Unbound { label: label.0 });
+                }
+            }
+        }
+        code.append(&mut self.code);
+        self.labels.clear();
+        self.fixups.clear();
+        self.error.take().map_or(Ok(()), Err)
+    }
+
     fn slot(&mut self, label: Label) -> Option<&mut Option<u32>> {
         self.labels.get_mut(usize::try_from(label.0).ok()?)
     }
@@ -219,6 +251,27 @@ mod tests {
         let code = builder.finish().unwrap();
         assert_eq!(Instruction::decode(&code, 0).unwrap().0.target(), Some(4));
         assert_eq!(Instruction::decode(&code, 2).unwrap().0.target(), Some(0));
+    }
+
+    #[test]
+    fn drained_code_has_offsets_from_its_own_start() {
+        let mut builder = CodeBuilder::new();
+        let (mut code, mut targets) = (Vec::from([7]), Vec::new());
+        for _ in 0..2 {
+            let end = builder.label();
+            builder.emit(Opcode::Ret, &[]);
+            builder.emit(Opcode::Jmp, &[Argument::Label(end)]);
+            builder.bind(end);
+            assert_eq!(end.number(), 0);
+            builder.drain_into(&mut code, &mut targets).unwrap();
+            assert_eq!(builder.offset(), 0);
+        }
+        assert_eq!(targets, [2, 2]);
+        assert_eq!((code.len(), code.get(3), code.get(6)), (7, Some(&3), Some(&3)));
+        let label = builder.label();
+        builder.emit(Opcode::Jmp, &[Argument::Label(label)]);
+        assert_eq!(builder.drain_into(&mut code, &mut targets), Err(BuildError::Unbound { label: 0 }));
+        assert_eq!(builder.drain_into(&mut code, &mut targets), Ok(()));
     }
 
     #[test]

@@ -351,19 +351,22 @@ impl Instruction {
     /// Appends its words.
     pub fn encode_into(&self, code: &mut Vec<u32>) {
         let info = self.opcode.info();
-        let mut bytes = [0u8; 4 * MAX_WORDS];
-        if let Some(first) = bytes.first_mut() {
-            *first = self.opcode as u8;
-        }
+        // All words as one number, the first one lowest.
+        let mut all = u128::from(self.opcode as u8);
         let mut places = Places::of(info.operands);
         for (operand, value) in self.operands() {
             let (start, length) = places.place(operand.size());
-            for (to, from) in bytes.iter_mut().skip(start).take(length).zip(value.to_le_bytes()) {
-                *to = from;
-            }
+            let mask = u64::MAX.wrapping_shr(
+                u32::try_from(length).map_or(0, |n| 64_u32.saturating_sub(n.saturating_mul(8))),
+            );
+            let value = u128::from(value.cast_unsigned() & mask);
+            all |= value.wrapping_shl(u32::try_from(start).map_or(0, |n| n.saturating_mul(8)));
         }
-        let (words, _) = bytes.as_chunks::<4>();
-        code.extend(words.iter().take(info.words()).map(|word| u32::from_le_bytes(*word)));
+        for _ in 0..info.words() {
+            let [b0, b1, b2, b3, ..] = all.to_le_bytes();
+            code.push(u32::from_le_bytes([b0, b1, b2, b3]));
+            all = all.wrapping_shr(32);
+        }
     }
 
     /// The instruction at word `at` of `code` and its length in words.
