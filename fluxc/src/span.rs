@@ -100,13 +100,12 @@ impl LineTable {
         starts.push(0);
         let bytes = source.as_bytes();
         for (at, byte) in bytes.iter().enumerate() {
+            // Nearly all bytes are greater than both.
+            if *byte > b'\r' {
+                continue;
+            }
             let next = at.saturating_add(1);
-            let ends = match byte {
-                b'\n' => true,
-                b'\r' => bytes.get(next) != Some(&b'\n'),
-                _ => false,
-            };
-            if ends {
+            if *byte == b'\n' || (*byte == b'\r' && bytes.get(next) != Some(&b'\n')) {
                 starts.push(clamp(next));
             }
         }

@@ -41,7 +41,8 @@ impl<'s> Checker<'_, 's> {
                 self.method(base, *name, args, *access, want, span)
             }
             ast::ExprKind::Unary { op, operand } => self.unary(*op, operand, want, span),
-            ast::ExprKind::Binary { op, op_span, left, right } => {
+            ast::ExprKind::Binary { op, op_span, sides } => {
+                let [left, right] = &**sides;
                 self.binary_of(*op, *op_span, left, right, want, span)
             }
             ast::ExprKind::Cast { value, ty } => self.cast(value, ty, span),

@@ -149,6 +149,19 @@ struct Context<'s> {
     too_many_locals: bool,
 }
 
+impl Context<'_> {
+    /// The context of no body, with the memory of the lists that do not become part of one.
+    fn emptied(self) -> Self {
+        Self {
+            uses: emptied(self.uses),
+            read: emptied(self.read),
+            loops: emptied(self.loops),
+            introduced: emptied(self.introduced),
+            ..Self::default()
+        }
+    }
+}
+
 /// An operator of a step between a parameter and an `int`: decided when all uses are known.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
@@ -281,7 +294,8 @@ impl<'s> Checker<'_, 's> {
 
     /// Starts a body; its parameters are declared next.
     fn begin_body(&mut self, place: Place, ret: TypeId) {
-        self.ctx = Context { place, ret: Some(ret), ..Context::default() };
+        let before = core::mem::take(&mut self.ctx);
+        self.ctx = Context { place, ret: Some(ret), ..before.emptied() };
         self.flow.reset();
         self.body_number = self.body_number.saturating_add(1);
     }
@@ -294,9 +308,12 @@ impl<'s> Checker<'_, 's> {
     /// Ends a body.
     fn end_body(&mut self, params: u32, block: tree::Block) -> Body<'s> {
         let mut ctx = core::mem::take(&mut self.ctx);
-        self.sink.fit(&mut ctx.locals);
-        self.sink.fit(&mut ctx.calls);
-        Body { params, locals: ctx.locals, block, calls: ctx.calls }
+        let mut locals = core::mem::take(&mut ctx.locals);
+        let mut calls = core::mem::take(&mut ctx.calls);
+        self.ctx = ctx.emptied();
+        self.sink.fit(&mut locals);
+        self.sink.fit(&mut calls);
+        Body { params, locals, block, calls }
     }
 
     fn note_call(&mut self, function: FnId) {
@@ -422,6 +439,12 @@ impl<'s> Checker<'_, 's> {
             );
         }
     }
+}
+
+/// A list without its items.
+fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
+    list.clear();
+    list
 }
 
 /// Whether an open operator may be left open.

@@ -197,22 +197,23 @@ impl Flow {
 
     /// Ends one path and goes back to the fork.
     pub(super) fn end_path(&mut self, fork: Fork, paths: &mut Paths) {
-        let taken = self.trail.split_off(fork.mark.min(self.trail.len()));
-        for local in &taken {
-            if let Some(slot) = self.assigned.get_mut(local.index()) {
-                *slot = false;
-            }
-        }
         if !self.dead {
-            paths.living.push(taken);
+            paths.living.push(self.trail.get(fork.mark..).unwrap_or(&[]).to_vec());
         }
         paths.any = true;
-        self.dead = fork.dead;
+        self.drop_path(fork);
     }
 
     /// Goes back to the fork without keeping what the path assigned.
     pub(super) fn drop_path(&mut self, fork: Fork) {
-        self.end_path(fork, &mut Paths::default());
+        while self.trail.len() > fork.mark
+            && let Some(local) = self.trail.pop()
+        {
+            if let Some(slot) = self.assigned.get_mut(local.index()) {
+                *slot = false;
+            }
+        }
+        self.dead = fork.dead;
     }
 
     /// Goes on where all paths meet. They cover every case.

@@ -123,8 +123,7 @@ impl<'s> Parser<'s, '_> {
                     let right = self.operand(next)?;
                     self.raise(height.max(self.height))?;
                     let span = left.span.to(right.span);
-                    let (left, right) = (Box::new(left), Box::new(right));
-                    Expr { span, kind: ExprKind::Binary { op, op_span, left, right } }
+                    Expr { span, kind: ExprKind::Binary { op, op_span, sides: Box::new([left, right]) } }
                 }
             };
             height = self.height;

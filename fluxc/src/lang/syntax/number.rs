@@ -121,11 +121,18 @@ fn int(text: &str) -> Result<u64, String> {
 }
 
 fn float(text: &str, scale: &str) -> Result<f64, String> {
+    if scale.is_empty() && !text.contains('_') {
+        return parse_float(text, text);
+    }
     let mut digits: String = text.chars().filter(|ch| *ch != '_').collect();
     if !scale.is_empty() && digits.contains(['e', 'E']) {
         return Err(format!("write {text}% without an exponent"));
     }
     digits.push_str(scale);
+    parse_float(&digits, text)
+}
+
+fn parse_float(digits: &str, text: &str) -> Result<f64, String> {
     match digits.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
         _ => Err(format!("{text} does not fit in f64")),

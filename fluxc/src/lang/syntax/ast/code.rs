@@ -262,10 +262,8 @@ pub enum ExprKind<'s> {
         op: BinaryOp,
         /// Where the operator stands.
         op_span: Span,
-        /// The left operand.
-        left: Box<Expr<'s>>,
-        /// The right operand.
-        right: Box<Expr<'s>>,
+        /// The left and the right operand, in one piece of memory.
+        sides: Box<[Expr<'s>; 2]>,
     },
     /// `a as T`.
     Cast {

@@ -175,7 +175,7 @@ pub(super) fn expr(e: &Expr<'_>) -> String {
             format!("{}{}{}({})", expr(base), access(a), name.text, list(args))
         }
         ExprKind::Unary { op, operand } => format!("({op:?} {})", expr(operand)),
-        ExprKind::Binary { op, left, right, .. } => format!("({op:?} {} {})", expr(left), expr(right)),
+        ExprKind::Binary { op, sides, .. } => format!("({op:?} {} {})", expr(&sides[0]), expr(&sides[1])),
         ExprKind::Cast { value, ty: t } => format!("({} as {})", expr(value), ty(t)),
         ExprKind::Range { start, end, bound } => {
             let dots = if *bound == Bound::Inclusive { "..=" } else { ".." };
