@@ -19,13 +19,16 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::backend::bytecode;
+use crate::backend::bytecode::Generator;
 use crate::diag::{Diagnostic, Severity, Sink, codes};
-use crate::fir::passes::{self, Level, Workspace};
+use crate::fir::Function;
+use crate::fir::pack::LARGE;
+use crate::fir::passes::{CallOrder, Level, Optimizer, Workspace};
 use crate::lang::sema;
 use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax;
 use crate::lang::syntax::ast::Document;
-use crate::lower::{Lowered, Scarce, lower};
+use crate::lower::{Lowered, Packed, Scarce, lower};
 use crate::span::{LineTable, SourceId, Span};
 use crate::targets::Outline;
 use flux_isa::Module;
@@ -132,6 +135,10 @@ impl Analysis<'_> {
     /// Lowers each agent, or the library, to FIR. What passes a limit goes to `sink`.
     #[must_use]
     pub fn lower(&self, sink: &mut Sink) -> Vec<Lowered> {
+        self.lower_packed(sink).into_iter().map(Packed::unpack).collect()
+    }
+
+    fn lower_packed(&self, sink: &mut Sink) -> Vec<Packed> {
         let lines = LineTable::new(self.source);
         let agents: Vec<Option<usize>> = match self.program.agents.len() {
             0 => alloc::vec![None],
@@ -176,7 +183,7 @@ impl Analysis<'_> {
 }
 
 /// Reports the state variable that passes the agent's quota.
-fn check_quota(agent: &Agent<'_>, lowered: &Lowered, sink: &mut Sink) {
+fn check_quota(agent: &Agent<'_>, lowered: &Packed, sink: &mut Sink) {
     let layout = &lowered.shell.state;
     let needed = u64::from(layout.size) + u64::from(layout.scratch);
     if needed <= agent.memory {
@@ -207,13 +214,12 @@ fn check_quota(agent: &Agent<'_>, lowered: &Lowered, sink: &mut Sink) {
 /// A limit of the instruction set that the code passes.
 pub fn emit(mut lowered: Lowered) -> Result<Module, bytecode::BackendError> {
     let code = bytecode::generate(&mut lowered.fir)?;
-    Ok(assemble(lowered, code))
+    Ok(assemble(lowered.shell, lowered.fir.data, code))
 }
 
-/// Puts the code into the module.
-fn assemble(lowered: Lowered, code: bytecode::Code) -> Module {
-    let mut module = lowered.shell;
-    module.constants = lowered.fir.data;
+/// Puts code and constants into the module.
+fn assemble(mut module: Module, constants: Vec<u8>, code: bytecode::Code) -> Module {
+    module.constants = constants;
     module.signatures = code.signatures;
     module.functions = code.functions;
     module.code = code.code;
@@ -230,10 +236,10 @@ pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
     if let Some(mut analysis) = analyse(source, name, &mut sink) {
         compiled.stats.agents = number(analysis.program.agents.len());
         compiled.outline = Outline::of(&analysis.program);
-        compiled.stats.lines = number(analysis.source.lines().count());
+        compiled.stats.lines = number(count_lines(analysis.source));
         if !sink.has_errors() {
             analysis.drop_syntax(&mut sink);
-            let lowered = analysis.lower(&mut sink);
+            let lowered = analysis.lower_packed(&mut sink);
             sink.release(analysis.bytes);
             drop(analysis);
             if !sink.has_errors() {
@@ -252,23 +258,13 @@ pub fn check(source: &[u8], name: &str, options: &Options) -> Compiled {
     compiled
 }
 
-fn generate(lowered: Vec<Lowered>, options: &Options, sink: &mut Sink, compiled: &mut Compiled) {
-    let work = &mut Workspace::default();
-    for mut lowered in lowered {
-        let stats = &mut compiled.stats;
-        stats.functions += number(lowered.fir.functions.len());
-        let counts = lowered.fir.functions.iter().map(|function| function.instruction_count() as u64);
-        stats.instructions += counts.sum::<u64>();
+fn generate(lowered: Vec<Packed>, options: &Options, sink: &mut Sink, compiled: &mut Compiled) {
+    let mut work = Workspace::default();
+    for lowered in lowered {
         let before = lowered.bytes();
         let room = sink.memory_left() / GROWTH_BYTES;
-        passes::optimize_calls(&mut lowered.fir, options.level, room, work);
-        let code = bytecode::generate_with(&mut lowered.fir, |function| {
-            passes::finish_function(function, options.level, work);
-            stats.optimized += function.instruction_count() as u64;
-        });
-        match code {
-            Ok(code) => {
-                let module = assemble(lowered, code);
+        match generate_module(lowered, options.level, room, &mut work, &mut compiled.stats) {
+            Ok(module) => {
                 sink.release(before);
                 sink.charge(module_bytes(&module), Span::empty(0));
                 compiled.stats.words += module.code.len() as u64;
@@ -279,6 +275,41 @@ fn generate(lowered: Vec<Lowered>, options: &Options, sink: &mut Sink, compiled:
             }
         }
     }
+}
+
+/// Optimises the functions of a module and makes their code one by one: all that is known of a
+/// function is in the cache, and gone before the next one comes.
+fn generate_module(
+    lowered: Packed,
+    level: Level,
+    room: usize,
+    work: &mut Workspace,
+    stats: &mut Stats,
+) -> Result<Module, bytecode::BackendError> {
+    let Packed { mut fir, mut bodies, shell } = lowered;
+    let order = CallOrder::new(&bodies, |body, visit| body.insts().for_each(visit));
+    let mut optimizer = Optimizer::new(&order, level, room);
+    let mut generator = Generator::new(&fir.functions)?;
+    let mut function = Function::default();
+    stats.functions += number(bodies.len());
+    for &id in order.ids() {
+        let (Some(header), Some(body)) = (fir.functions.get_mut(id.index()), bodies.get_mut(id.index()))
+        else {
+            continue;
+        };
+        function.take_header(header);
+        core::mem::take(body).unpack(&mut function, work.spare());
+        stats.instructions += function.instruction_count() as u64;
+        optimizer.run(id, &mut function, work);
+        stats.optimized += function.instruction_count() as u64;
+        if function.values.len() > LARGE {
+            *work = Workspace::default();
+        }
+        generator.add(id, &mut function, work.lend_graph())?;
+        header.name = core::mem::take(&mut function.name);
+    }
+    let code = generator.finish(fir.functions.into_iter().map(|function| function.name))?;
+    Ok(assemble(shell, fir.data, code))
 }
 
 /// Bytes of what grows in a module with its code.
@@ -298,6 +329,12 @@ fn finish(sink: Sink, mut compiled: Compiled) -> Compiled {
         compiled.modules = Vec::new();
     }
     compiled
+}
+
+/// As many as `source.lines()` gives, which looks at each one.
+fn count_lines(source: &str) -> usize {
+    let ends = source.bytes().filter(|byte| *byte == b'\n').count();
+    ends + usize::from(!source.is_empty() && !source.ends_with('\n'))
 }
 
 fn number(count: usize) -> u32 {

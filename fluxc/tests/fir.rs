@@ -76,14 +76,16 @@ proptest! {
         let before = evaluate(&module, seed);
         type Pass = fn(&mut flux_fluxc::fir::Function, &mut passes::Workspace);
         let steps: [(&str, Pass); 6] = [
-            ("clean_graph", passes::clean_graph),
-            ("remove_trivial_params", passes::remove_trivial_params),
+            ("clean_graph", passes::alone::clean_graph),
+            ("remove_trivial_params", passes::alone::remove_trivial_params),
             ("rotate_loops", |function, work| {
-                passes::rotate_loops(function, work);
+                passes::alone::rotate_loops(function, work);
             }),
-            ("simplify", passes::simplify),
-            ("remove_dead", passes::remove_dead),
-            ("lower_switches", |function, _| passes::lower_switches(function)),
+            ("simplify", passes::alone::simplify),
+            ("remove_dead", passes::alone::remove_dead),
+            ("lower_switches", |function, _| {
+                passes::lower_switches(function);
+            }),
         ];
         for (name, step) in steps {
             let old = module.to_string();

@@ -10,20 +10,21 @@
 //! 3. Over a limit the builder stops growing and [`FunctionBuilder::finish`] fails.
 
 use super::inst::{BlockCall, Case, Inst, Terminator};
+use super::pack::{LARGE, SpareBlocks};
 use super::types::Type;
-use super::{Block, BlockId, Function, InstData, InstId, Value, ValueDef, ValueId, limits};
-use alloc::collections::BTreeMap;
+use super::{Block, BlockId, Function, InstData, InstId, Value, ValueDef, ValueId, ValueList, limits};
 use alloc::vec::Vec;
 use core::fmt;
 use flux_abi::opcode::Opcode;
 use flux_abi::trap::TrapKind;
+use hashbrown::HashMap;
 
 mod ops;
 
 pub use ops::Truth;
 
 /// An assignable variable of the function being built.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Variable(u32);
 
 /// What an instruction takes with its value, its place in a block and its operands, while the
@@ -72,39 +73,127 @@ impl fmt::Display for BuildError {
 
 impl core::error::Error for BuildError {}
 
-#[derive(Default)]
+/// The end of a list.
+const END: u32 = u32::MAX;
+
+/// A list of edges or parameters, which are linked in the order in which they were added.
+#[derive(Clone, Copy, Debug)]
+struct Chain {
+    first: u32,
+    last: u32,
+    count: u32,
+}
+
+impl Chain {
+    const EMPTY: Self = Self { first: END, last: END, count: 0 };
+
+    /// Appends; gives the one that stood last so far, which is to lead to the new one.
+    fn append(&mut self, number: u32) -> u32 {
+        if self.count == 0 {
+            self.first = number;
+        }
+        self.count += 1;
+        core::mem::replace(&mut self.last, number)
+    }
+}
+
+#[derive(Debug)]
 struct BlockState {
     sealed: bool,
     filled: bool,
     /// Edges that lead here.
-    predecessors: Vec<u32>,
-    /// Variables that came in as parameters, behind the explicit ones.
-    variables: Vec<Variable>,
+    predecessors: Chain,
+    /// Parameters for variables, behind the explicit ones.
+    params: Chain,
 }
 
+#[derive(Debug)]
 struct Edge {
     from: BlockId,
     /// Which successor of `from`.
     slot: u32,
-    /// Values for the target's variables.
-    args: Vec<ValueId>,
+    /// The next edge to the same block.
+    next: u32,
 }
+
+/// A block parameter that a variable needed.
+#[derive(Debug)]
+struct VariableParam {
+    block: BlockId,
+    variable: Variable,
+    /// The next one of the same block.
+    next: u32,
+    /// Where its values for the edges begin in `incoming`; [`END`] until they are found.
+    incoming: u32,
+}
+
+/// Memory of a builder, which may serve one function after the other.
+#[derive(Debug, Default)]
+pub(crate) struct BuilderMemory {
+    /// Lists of a function that is needed no more.
+    function: Function,
+    spare: SpareBlocks,
+    variables: Vec<Type>,
+    /// Per variable its latest definition; older ones of other blocks are in `older`.
+    latest: Vec<Option<(BlockId, ValueId)>>,
+    older: HashMap<(Variable, BlockId), ValueId>,
+    states: Vec<BlockState>,
+    edges: Vec<Edge>,
+    params: Vec<VariableParam>,
+    /// Values for variable parameters, edge by edge.
+    incoming: Vec<ValueId>,
+    /// Variable parameters whose incoming values are to be found.
+    work: Vec<u32>,
+    /// Zeros of variables that nothing defines; they go to the front of the entry.
+    zeros: Vec<InstId>,
+}
+
+impl BuilderMemory {
+    /// Takes back the lists of a function that was built with this memory.
+    pub(crate) fn recycle(&mut self, mut function: Function) {
+        if function.values.capacity() > LARGE {
+            *self = Self::default();
+            return;
+        }
+        self.spare.keep_all(&mut function.blocks);
+        self.function = function;
+    }
+
+    /// Blocks whose memory can be used again.
+    pub(crate) fn spare(&mut self) -> &mut SpareBlocks {
+        &mut self.spare
+    }
+
+    fn clear(&mut self) {
+        self.spare.keep_all(&mut self.function.blocks);
+        self.function.insts.clear();
+        self.function.values.clear();
+        self.function.pool.clear();
+        self.variables.clear();
+        self.latest.clear();
+        if self.older.capacity() > KEPT {
+            // Emptying a map takes as long as it is large.
+            self.older = HashMap::new();
+        }
+        self.older.clear();
+        self.states.clear();
+        self.edges.clear();
+        self.params.clear();
+        self.incoming.clear();
+        self.work.clear();
+        self.zeros.clear();
+    }
+}
+
+/// Most entries of a map that is kept for the next function.
+const KEPT: usize = 1_024;
 
 /// Builds one function.
 pub struct FunctionBuilder {
     pub(super) function: Function,
     current: BlockId,
     line: u32,
-    variables: Vec<Type>,
-    /// Per variable its latest definition; older ones of other blocks are in `older`.
-    latest: Vec<Option<(BlockId, ValueId)>>,
-    older: BTreeMap<(Variable, BlockId), ValueId>,
-    states: Vec<BlockState>,
-    edges: Vec<Edge>,
-    /// Block parameters whose incoming values are to be found.
-    work: Vec<(BlockId, u32)>,
-    /// Zeros of variables that nothing defines; they go to the front of the entry.
-    zeros: Vec<InstId>,
+    memory: BuilderMemory,
     error: Option<BuildError>,
     /// Values at which the builder stops.
     value_limit: usize,
@@ -117,30 +206,23 @@ impl FunctionBuilder {
     /// the function's parameters is current and sealed.
     #[must_use]
     pub fn new(declared: &Function) -> Self {
-        Self::in_memory_of(declared, Function::default())
+        Self::in_memory(declared, BuilderMemory::default())
     }
 
-    /// As [`FunctionBuilder::new`], with the lists of a function that is needed no more.
-    pub(super) fn in_memory_of(declared: &Function, mut function: Function) -> Self {
+    /// As [`FunctionBuilder::new`], with memory that served for another function.
+    pub(crate) fn in_memory(declared: &Function, mut memory: BuilderMemory) -> Self {
+        memory.clear();
+        let mut function = core::mem::take(&mut memory.function);
         function.name.clone_from(&declared.name);
-        function.signature.clone_from(&declared.signature);
+        function.signature.params.clone_from(&declared.signature.params);
+        function.signature.result = declared.signature.result;
         function.source = declared.source;
         function.line = declared.line;
-        function.blocks.clear();
-        function.insts.clear();
-        function.values.clear();
-        function.pool.clear();
         let mut builder = Self {
             line: function.line,
             function,
             current: BlockId::new(0),
-            variables: Vec::new(),
-            latest: Vec::new(),
-            older: BTreeMap::new(),
-            states: Vec::new(),
-            edges: Vec::new(),
-            work: Vec::new(),
-            zeros: Vec::new(),
+            memory,
             error: None,
             value_limit: 2 * limits::INSTRUCTIONS,
             memory_left: usize::MAX,
@@ -188,15 +270,20 @@ impl FunctionBuilder {
         if !self.spend(BLOCK_BYTES) {
             return BlockId::new(0);
         }
-        self.function.blocks.push(Block::default());
-        self.states.push(BlockState::default());
+        self.function.blocks.push(self.memory.spare.take());
+        self.memory.states.push(BlockState {
+            sealed: false,
+            filled: false,
+            predecessors: Chain::EMPTY,
+            params: Chain::EMPTY,
+        });
         id
     }
 
     /// Adds an explicit parameter to a block; every jump to it must give a value.
     pub fn add_param(&mut self, block: BlockId, ty: Type) -> ValueId {
-        match self.states.get(block.index()) {
-            Some(state) if !state.variables.is_empty() => {
+        match self.memory.states.get(block.index()) {
+            Some(state) if state.params.count > 0 => {
                 self.fail(BuildError::LateParameter(block));
             }
             Some(_) => {}
@@ -219,12 +306,12 @@ impl FunctionBuilder {
     /// Tells whether the current block has its terminator already.
     #[must_use]
     pub fn is_filled(&self) -> bool {
-        self.states.get(self.current.index()).is_none_or(|state| state.filled)
+        self.memory.states.get(self.current.index()).is_none_or(|state| state.filled)
     }
 
     /// Says that all jumps to `block` are there.
     pub fn seal_block(&mut self, block: BlockId) {
-        let Some(state) = self.states.get_mut(block.index()) else {
+        let Some(state) = self.memory.states.get_mut(block.index()) else {
             self.fail(BuildError::Unknown);
             return;
         };
@@ -232,17 +319,19 @@ impl FunctionBuilder {
             return;
         }
         state.sealed = true;
-        for index in 0..state.variables.len() {
-            self.work.push((block, u32::try_from(index).unwrap_or(u32::MAX)));
+        let mut at = state.params.first;
+        while let Some(param) = self.memory.params.get(at as usize) {
+            self.memory.work.push(at);
+            at = param.next;
         }
         self.fill_params();
     }
 
     /// Adds a variable.
     pub fn declare(&mut self, ty: Type) -> Variable {
-        let variable = Variable(u32::try_from(self.variables.len()).unwrap_or(u32::MAX));
-        self.variables.push(ty);
-        self.latest.push(None);
+        let variable = Variable(u32::try_from(self.memory.variables.len()).unwrap_or(u32::MAX));
+        self.memory.variables.push(ty);
+        self.memory.latest.push(None);
         variable
     }
 
@@ -343,39 +432,61 @@ impl FunctionBuilder {
     ///
     /// # Errors
     /// The first misuse of the builder or the limit that was passed.
-    pub fn finish(mut self) -> Result<Function, BuildError> {
-        for index in 0..self.states.len() {
-            self.seal_block(BlockId::new(index));
-        }
-        if let Some(error) = self.error {
-            return Err(error);
-        }
-        for edge in core::mem::take(&mut self.edges) {
-            if edge.args.is_empty() {
-                continue;
-            }
-            let mut terminator = match self.function.blocks.get_mut(edge.from.index()) {
-                Some(block) => core::mem::take(&mut block.terminator),
-                None => return Err(BuildError::Unknown),
-            };
-            if let Some(call) = terminator.successor_mut(edge.slot as usize) {
-                let mut args = self.function.list(call.args).to_vec();
-                args.extend_from_slice(&edge.args);
-                call.args = self.function.make_list(&args);
-            }
-            if let Some(block) = self.function.blocks.get_mut(edge.from.index()) {
-                block.terminator = terminator;
-            }
-        }
-        if let Some(entry) = self.function.blocks.first_mut() {
-            entry.insts.splice(0..0, self.zeros.drain(..));
-        }
-        let function = &mut self.function;
+    pub fn finish(self) -> Result<Function, BuildError> {
+        let mut function = self.finish_into(&mut BuilderMemory::default())?;
         function.insts.shrink_to_fit();
         function.values.shrink_to_fit();
         function.blocks.shrink_to_fit();
         function.pool.shrink_to_fit();
-        Ok(self.function)
+        Ok(function)
+    }
+
+    /// As [`FunctionBuilder::finish`]; gives the memory back.
+    pub(crate) fn finish_into(mut self, memory: &mut BuilderMemory) -> Result<Function, BuildError> {
+        for index in 0..self.memory.states.len() {
+            self.seal_block(BlockId::new(index));
+        }
+        let result = match self.error {
+            Some(error) => Err(error),
+            None => self.give_variables(),
+        };
+        *memory = self.memory;
+        result.map(|()| self.function)
+    }
+
+    /// Gives jumps the values for the variables of their targets.
+    fn give_variables(&mut self) -> Result<(), BuildError> {
+        let memory = &mut self.memory;
+        for state in &memory.states {
+            if state.params.count == 0 {
+                continue;
+            }
+            let (mut at, mut place) = (state.predecessors.first, 0);
+            while let Some(edge) = memory.edges.get(at as usize) {
+                let block = self.function.blocks.get_mut(edge.from.index()).ok_or(BuildError::Unknown)?;
+                if let Some(call) = block.terminator.successor_mut(edge.slot as usize) {
+                    let pool = &mut self.function.pool;
+                    let explicit = call.args;
+                    let start = pool.len();
+                    let from = explicit.start as usize;
+                    pool.extend_from_within(from..from + explicit.len());
+                    let mut next = state.params.first;
+                    while let Some(param) = memory.params.get(next as usize) {
+                        let value = memory.incoming.get(param.incoming as usize + place);
+                        pool.push(value.copied().unwrap_or(ValueId::new(0)));
+                        next = param.next;
+                    }
+                    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+                    call.args = ValueList { start: number(start), len: number(pool.len() - start) };
+                }
+                at = edge.next;
+                place += 1;
+            }
+        }
+        if let Some(entry) = self.function.blocks.first_mut() {
+            entry.insts.splice(0..0, memory.zeros.drain(..));
+        }
+        Ok(())
     }
 
     fn fail(&mut self, error: BuildError) {
@@ -464,45 +575,51 @@ impl FunctionBuilder {
         if self.error.is_some() {
             return;
         }
-        for (slot, call) in terminator.successors().enumerate() {
-            let edge = u32::try_from(self.edges.len()).unwrap_or(u32::MAX);
-            match self.states.get_mut(call.block.index()) {
+        let mut slot = 0;
+        terminator.for_each_successor(|call| {
+            let edge = u32::try_from(self.memory.edges.len()).unwrap_or(END);
+            match self.memory.states.get_mut(call.block.index()) {
                 Some(state) if state.sealed => {
                     self.error.get_or_insert(BuildError::Sealed(call.block));
                 }
-                Some(state) => state.predecessors.push(edge),
+                Some(state) => {
+                    let before = state.predecessors.append(edge);
+                    if let Some(before) = self.memory.edges.get_mut(before as usize) {
+                        before.next = edge;
+                    }
+                }
                 None => {
                     self.error.get_or_insert(BuildError::Unknown);
                 }
             }
-            let slot = u32::try_from(slot).unwrap_or(u32::MAX);
-            self.edges.push(Edge { from, slot, args: Vec::new() });
-        }
+            self.memory.edges.push(Edge { from, slot, next: END });
+            slot += 1;
+        });
         if let Some(block) = self.function.blocks.get_mut(from.index()) {
             block.terminator = terminator;
             block.line = self.line;
         }
-        if let Some(state) = self.states.get_mut(from.index()) {
+        if let Some(state) = self.memory.states.get_mut(from.index()) {
             state.filled = true;
         }
     }
 
     fn write_variable(&mut self, variable: Variable, block: BlockId, value: ValueId) {
-        let Some(latest) = self.latest.get_mut(variable.0 as usize) else {
+        let Some(latest) = self.memory.latest.get_mut(variable.0 as usize) else {
             self.fail(BuildError::Unknown);
             return;
         };
         if let Some((old, value)) = latest.replace((block, value))
             && old != block
         {
-            self.older.insert((variable, old), value);
+            self.memory.older.insert((variable, old), value);
         }
     }
 
     fn defined_in(&self, variable: Variable, block: BlockId) -> Option<ValueId> {
-        match self.latest.get(variable.0 as usize) {
+        match self.memory.latest.get(variable.0 as usize) {
             Some(&Some((at, value))) if at == block => Some(value),
-            Some(&Some(_)) => self.older.get(&(variable, block)).copied(),
+            Some(&Some(_)) => self.memory.older.get(&(variable, block)).copied(),
             _ => None,
         }
     }
@@ -518,12 +635,12 @@ impl FunctionBuilder {
                 }
                 break value;
             }
-            let Some(state) = self.states.get(at.index()) else {
+            let Some(state) = self.memory.states.get(at.index()) else {
                 break ValueId::new(0);
             };
-            match (state.sealed, state.predecessors.as_slice()) {
-                (true, []) => break self.zero(variable),
-                (true, &[edge]) => match self.edges.get(edge as usize) {
+            match (state.sealed, state.predecessors.count) {
+                (true, 0) => break self.zero(variable),
+                (true, 1) => match self.memory.edges.get(state.predecessors.first as usize) {
                     Some(edge) => at = edge.from,
                     None => break ValueId::new(0),
                 },
@@ -541,53 +658,54 @@ impl FunctionBuilder {
     }
 
     fn add_variable_param(&mut self, variable: Variable, block: BlockId) -> ValueId {
-        let ty = self.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
+        let ty = self.memory.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
         let value = self.push_param(block, ty);
-        if let Some(state) = self.states.get_mut(block.index()) {
-            let index = u32::try_from(state.variables.len()).unwrap_or(u32::MAX);
-            state.variables.push(variable);
+        if let Some(state) = self.memory.states.get_mut(block.index()) {
+            let number = u32::try_from(self.memory.params.len()).unwrap_or(END);
+            let before = state.params.append(number);
+            if let Some(before) = self.memory.params.get_mut(before as usize) {
+                before.next = number;
+            }
+            self.memory.params.push(VariableParam { block, variable, next: END, incoming: END });
             if state.sealed {
-                self.work.push((block, index));
+                self.memory.work.push(number);
             }
         }
         value
     }
 
     fn zero(&mut self, variable: Variable) -> ValueId {
-        let ty = self.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
+        let ty = self.memory.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
         let Some(id) = self.push_detached(Inst::Const { ty, bits: 0 }, ty) else {
             return ValueId::new(0);
         };
-        self.zeros.push(id);
+        self.memory.zeros.push(id);
         let value = self.function.insts.get(id.index()).and_then(|data| data.result);
         value.unwrap_or(ValueId::new(0))
     }
 
     fn fill_params(&mut self) {
-        while let Some((block, index)) = self.work.pop() {
+        while let Some(number) = self.memory.work.pop() {
             if self.error.is_some() {
-                self.work.clear();
+                self.memory.work.clear();
                 return;
             }
-            let Some(state) = self.states.get(block.index()) else { continue };
-            let Some(&variable) = state.variables.get(index as usize) else { continue };
-            for position in 0..state.predecessors.len() {
-                let Some(&edge) = self.states.get(block.index()).and_then(|s| s.predecessors.get(position))
-                else {
-                    continue;
-                };
-                let Some(from) = self.edges.get(edge as usize).map(|edge| edge.from) else {
-                    continue;
-                };
+            let Some(param) = self.memory.params.get_mut(number as usize) else { continue };
+            let variable = param.variable;
+            let Some(state) = self.memory.states.get(param.block.index()) else { continue };
+            // The block is sealed: it has all its edges.
+            let start = self.memory.incoming.len();
+            param.incoming = u32::try_from(start).unwrap_or(END);
+            let end = start + state.predecessors.count as usize;
+            let mut edge = state.predecessors.first;
+            self.memory.incoming.resize(end, ValueId::new(0));
+            for place in start..end {
+                let Some(&Edge { from, next, .. }) = self.memory.edges.get(edge as usize) else { break };
                 let value = self.find_variable(variable, from);
-                if let Some(edge) = self.edges.get_mut(edge as usize) {
-                    if edge.args.len() <= index as usize {
-                        edge.args.resize(index as usize + 1, ValueId::new(0));
-                    }
-                    if let Some(slot) = edge.args.get_mut(index as usize) {
-                        *slot = value;
-                    }
+                if let Some(slot) = self.memory.incoming.get_mut(place) {
+                    *slot = value;
                 }
+                edge = next;
             }
         }
     }

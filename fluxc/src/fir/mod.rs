@@ -34,6 +34,7 @@ mod compact;
 pub mod eval;
 mod inst;
 mod op;
+pub(crate) mod pack;
 mod parse;
 pub mod passes;
 mod print;
@@ -42,6 +43,7 @@ mod runtime;
 mod types;
 pub mod verify;
 
+pub(crate) use builder::BuilderMemory;
 pub use builder::{BuildError, FunctionBuilder, Truth, Variable};
 pub use cfg::{Cfg, Dominators};
 pub use inst::{BlockCall, Case, Effect, Inst, Terminator};
@@ -207,6 +209,14 @@ pub struct Function {
 }
 
 impl Function {
+    /// Takes name, types and place from `header`.
+    pub(crate) fn take_header(&mut self, header: &mut Self) {
+        self.name = core::mem::take(&mut header.name);
+        self.signature = core::mem::take(&mut header.signature);
+        self.source = header.source;
+        self.line = header.line;
+    }
+
     /// Bytes that it takes.
     #[must_use]
     pub fn bytes(&self) -> usize {

@@ -45,11 +45,9 @@ impl Data {
             return *offset;
         }
         let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let mut bytes = Vec::with_capacity(text.len().saturating_add(8));
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(&length.to_le_bytes());
-        bytes.extend_from_slice(text.as_bytes());
-        let offset = module.add_data(&bytes, 8);
+        let offset = module.add_data(&length.to_le_bytes(), 8);
+        module.data.extend_from_slice(&length.to_le_bytes());
+        module.data.extend_from_slice(text.as_bytes());
         self.texts.insert(text.into(), offset);
         offset
     }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::memory::Address;
 use super::{FRAME_MARK, LowerError, Recursion, Role, SIZE_MARK, Shared, Unit};
 use crate::fir::BuildError;
+use crate::fir::pack::Body;
 use crate::fir::{
     BlockId, Function, FunctionBuilder, Inst, Intrinsic, Type as FirType, ValueDef, ValueId, Variable,
 };
@@ -55,11 +56,14 @@ pub(super) struct Lowering<'x, 'p, 's> {
 
 impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     pub(super) fn new(shared: &'x mut Shared<'p, 's>, unit: &Unit<'p, 's>) -> Result<Self, LowerError> {
-        let Some(mut b) = shared.module.build(unit.func) else {
+        let Some(declared) = shared.module.function(unit.func) else {
             return Err(LowerError::limit(unit.span, "a function was not declared"));
         };
+        let mut b = FunctionBuilder::in_memory(declared, core::mem::take(&mut shared.builder));
         b.limit_memory(shared.room);
-        let slots = vec![Slot::None; unit.body.locals.len()];
+        let mut slots = core::mem::take(&mut shared.slots);
+        slots.clear();
+        slots.resize(unit.body.locals.len(), Slot::None);
         let mut lowering = Self {
             shared,
             b,
@@ -104,8 +108,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
     }
 
-    /// Lowers the body; gives the function and the bytes of its frame.
-    pub(super) fn run(mut self) -> Result<(Function, u32), LowerError> {
+    /// Lowers the body; gives it with the bytes of its frame.
+    pub(super) fn run(mut self) -> Result<(Body, u32), LowerError> {
         if self.role == Role::StateInit {
             self.initial_state();
         }
@@ -123,14 +127,18 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             return Err(error);
         }
         let (base, frame, span) = (self.base, self.frame, self.span);
-        let mut function = self.b.finish().map_err(|error| match error {
+        let memory = &mut self.shared.builder;
+        let mut function = self.b.finish_into(memory).map_err(|error| match error {
             BuildError::Memory => LowerError::memory(span),
             other => LowerError::limit(span, format!("{other}")),
         })?;
         if let Some(base) = base.filter(|_| frame == 0) {
             drop_frame(&mut function, base);
         }
-        Ok((function, frame))
+        let body = Body::pack(&mut function);
+        memory.recycle(function);
+        self.shared.slots = self.slots;
+        Ok((body, frame))
     }
 
     pub(super) fn initial_state(&mut self) {

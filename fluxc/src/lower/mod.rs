@@ -26,13 +26,14 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use crate::fir;
-use crate::fir::{FuncId, Inst, Signature, Type as FirType};
-use crate::lang::sema::tree::{Agent, Answers, Body, FnId, Program};
+use crate::fir::pack::{Body, SpareBlocks};
+use crate::fir::{BuilderMemory, FuncId, Signature, Type as FirType};
+use crate::lang::sema::tree::{Agent, Answers, Body as TreeBody, FnId, Program};
 use crate::lang::sema::types::{Type, TypeId};
 use crate::span::{LineTable, Span};
 use data::Data;
 use flux_isa::{ExportKind, StateField, StateLayout};
-use function::Lowering;
+use function::{Lowering, Slot};
 
 /// Why a correct document cannot be lowered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,15 +83,37 @@ pub struct Lowered {
     pub shell: flux_isa::Module,
 }
 
-impl Lowered {
+/// As [`Lowered`], with the functions' bodies packed.
+#[derive(Clone, Debug)]
+pub(crate) struct Packed {
+    /// Constants, and functions without bodies.
+    pub(crate) fir: fir::Module,
+    /// The bodies of the functions.
+    pub(crate) bodies: Vec<Body>,
+    /// As in [`Lowered`].
+    pub(crate) shell: flux_isa::Module,
+}
+
+impl Packed {
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         let functions: usize = self.fir.functions.iter().map(fir::Function::bytes).sum();
+        let bodies: usize = self.bodies.iter().map(Body::bytes).sum();
         let fields = self.shell.state.fields.iter();
         let fields: usize =
             fields.map(|field| size_of::<StateField>() + field.name.len() + field.desc.len()).sum();
         let spare = self.fir.functions.capacity() - self.fir.functions.len();
-        functions + spare * size_of::<fir::Function>() + self.fir.data.capacity() + fields
+        functions + bodies + spare * size_of::<fir::Function>() + self.fir.data.capacity() + fields
+    }
+
+    /// All functions with their bodies at once.
+    pub(crate) fn unpack(self) -> Lowered {
+        let Self { mut fir, bodies, shell } = self;
+        let mut spare = SpareBlocks::default();
+        for (function, body) in fir.functions.iter_mut().zip(bodies) {
+            body.unpack(function, &mut spare);
+        }
+        Lowered { fir, shell }
     }
 }
 
@@ -122,12 +145,15 @@ struct Shared<'p, 's> {
     constants: Vec<Option<u32>>,
     /// Bytes that the module may still take.
     room: usize,
+    /// For the next function.
+    builder: BuilderMemory,
+    slots: Vec<Slot>,
 }
 
 /// One function of the module.
 struct Unit<'p, 's> {
     func: FuncId,
-    body: &'p Body<'s>,
+    body: &'p TreeBody<'s>,
     role: Role,
     span: Span,
     frame: u32,
@@ -160,13 +186,13 @@ enum Recursion {
 ///
 /// # Errors
 /// A limit of FIR or of the module that the document passes.
-pub fn lower<'s>(
+pub(crate) fn lower<'s>(
     program: &Program<'s>,
     agent: Option<usize>,
     lines: &LineTable,
     name: &str,
     room: usize,
-) -> Result<Lowered, LowerError> {
+) -> Result<Packed, LowerError> {
     let agent = agent.and_then(|index| program.agents.get(index));
     let roots: Vec<FnId> = match agent {
         None => (0..program.functions.len()).map(|index| FnId(number(index))).collect(),
@@ -192,23 +218,22 @@ pub fn lower<'s>(
         send_words: 0,
         constants: alloc::vec![None; program.consts.len()],
         room,
+        builder: BuilderMemory::default(),
+        slots: Vec::new(),
     };
     let state = shared.state_layout()?;
     let mut units = shared.declare(&graph.order)?;
-    let mut defined = Vec::with_capacity(units.len());
+    let mut bodies = Vec::with_capacity(units.len());
     for unit in &mut units {
         let before = shared.module.data.len();
-        let (function, frame) = Lowering::new(&mut shared, unit)?.run()?;
+        let (body, frame) = Lowering::new(&mut shared, unit)?.run()?;
         unit.frame = frame;
         // A text is there a second time, to be found.
         let data = 2 * (shared.module.data.len() - before);
-        shared.take(function.bytes() + data, unit.span)?;
-        defined.push(function);
+        shared.take(body.bytes() + data, unit.span)?;
+        bodies.push(body);
     }
-    for (unit, function) in units.iter().zip(defined) {
-        shared.module.define(unit.func, function);
-    }
-    shared.finish(&units, &graph.callers_first, state)
+    shared.finish(&units, bodies, &graph.callers_first, state)
 }
 
 fn number(index: usize) -> u32 {
@@ -356,7 +381,7 @@ impl<'p, 's> Shared<'p, 's> {
         Ok(units)
     }
 
-    fn param_types(&self, body: &Body<'s>) -> Vec<FirType> {
+    fn param_types(&self, body: &TreeBody<'s>) -> Vec<FirType> {
         let params = body.locals.iter().take(body.params as usize);
         params
             .map(|local| match self.fir_type(local.ty) {
@@ -371,9 +396,10 @@ impl<'p, 's> Shared<'p, 's> {
     fn finish(
         mut self,
         units: &[Unit<'p, 's>],
+        mut bodies: Vec<Body>,
         callers_first: &[FnId],
         mut state: StateLayout,
-    ) -> Result<Lowered, LowerError> {
+    ) -> Result<Packed, LowerError> {
         let data = self.module.data.len().next_multiple_of(16);
         self.module.data.resize(data, 0);
         let state_base = data as u64;
@@ -387,26 +413,21 @@ impl<'p, 's> Shared<'p, 's> {
             ));
         };
         state.scratch = scratch;
-        for (unit, frame) in units.iter().zip(&frames) {
-            let Some(function) = self.module.functions.get_mut(unit.func.index()) else { continue };
-            for data in &mut function.insts {
-                let Inst::Const { bits, .. } = &mut data.inst else { continue };
+        // Units are in the order of the functions that they became.
+        for ((unit, frame), body) in units.iter().zip(&frames).zip(&mut bodies) {
+            body.change_addresses(|bits| {
                 let offset = *bits & ((1 << MARK_BITS) - 1);
-                match *bits & (0xff << MARK_BITS) {
-                    // Negative numbers and floats have higher bits too.
-                    _ if *bits >> (MARK_BITS + 8) != 0 => {}
-                    STATE_MARK if is_address(data.result, &function.values) => *bits = state_base + offset,
-                    FRAME_MARK if is_address(data.result, &function.values) => {
-                        *bits = send_base + frame + offset;
-                    }
-                    SEND_MARK if is_address(data.result, &function.values) => *bits = send_base + offset,
-                    SIZE_MARK if is_address(data.result, &function.values) => *bits = u64::from(unit.frame),
-                    _ => {}
-                }
-            }
+                *bits = match *bits - offset {
+                    STATE_MARK => state_base + offset,
+                    FRAME_MARK => send_base + frame + offset,
+                    SEND_MARK => send_base + offset,
+                    SIZE_MARK => u64::from(unit.frame),
+                    _ => *bits,
+                };
+            });
         }
         let shell = self.shell(units, state);
-        Ok(Lowered { fir: self.module, shell })
+        Ok(Packed { fir: self.module, bodies, shell })
     }
 
     /// Offset of each unit's frame behind the send area, and the end of the last.
@@ -463,9 +484,4 @@ impl<'p, 's> Shared<'p, 's> {
         }
         (frames, end)
     }
-}
-
-/// Tells whether a constant is an address, so that its high bits are a mark.
-fn is_address(result: Option<fir::ValueId>, values: &[fir::Value]) -> bool {
-    result.and_then(|value| values.get(value.index())).is_some_and(|value| value.ty == FirType::Ptr)
 }

@@ -11,10 +11,9 @@
 
 use super::BackendError;
 use super::moves::Place;
-use super::plan::{NONE, Plan, index32};
+use super::plan::{NONE, Plan, index32, refill};
 use crate::fir::{BlockId, Dominators, FuncId, Function, ValueId};
 use alloc::collections::BinaryHeap;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
 
@@ -33,7 +32,8 @@ enum Holder {
     Constant(u32),
 }
 
-/// Where each value lives.
+/// Where each value lives. Like a [`Plan`] it serves function after function.
+#[derive(Debug, Default)]
 pub(super) struct Allocation {
     places: Vec<Option<Place>>,
     /// Per loop constant its register.
@@ -46,38 +46,52 @@ pub(super) struct Allocation {
     framed: Vec<bool>,
     /// Place of the block that makes the frame.
     pub(super) frame_home: usize,
+    /// A register that a block parameter should best be in.
+    preferred: Vec<u8>,
+    spilled: Vec<u32>,
+    /// Blocks that need the frame.
+    users: Vec<BlockId>,
+    dominators: Dominators,
 }
 
 struct Scan<'a> {
     plan: &'a Plan,
-    places: Vec<Option<Place>>,
-    constants: Vec<Option<u8>>,
+    places: &'a mut [Option<Place>],
+    constants: &'a mut [Option<u8>],
     /// Registers free at the moment; the others are busy to the end of their holder.
     free: u64,
     holders: [Holder; 64],
     ends: [u32; 64],
     /// The least of `ends` over busy registers: nothing becomes free before it.
     soonest: u32,
-    /// A register that a block parameter should best be in.
-    preferred: Vec<u8>,
-    spilled: Vec<u32>,
+    preferred: &'a mut [u8],
+    spilled: &'a mut Vec<u32>,
     used: u64,
 }
 
 impl Allocation {
     /// Allocates all values of a planned function.
-    pub(super) fn new(function: &Function, plan: &Plan, id: FuncId) -> Result<Self, BackendError> {
+    pub(super) fn refresh(
+        &mut self,
+        function: &Function,
+        plan: &Plan,
+        id: FuncId,
+    ) -> Result<(), BackendError> {
         let values = function.values.len();
+        refill(&mut self.places, values, None);
+        refill(&mut self.constants, plan.loop_constants.len(), None);
+        refill(&mut self.preferred, values, u8::MAX);
+        self.spilled.clear();
         let mut scan = Scan {
             plan,
-            places: vec![None; values],
-            constants: vec![None; plan.loop_constants.len()],
+            places: &mut self.places,
+            constants: &mut self.constants,
             free: USABLE,
             holders: [Holder::Nothing; 64],
             ends: [0; 64],
             soonest: u32::MAX,
-            preferred: vec![u8::MAX; values],
-            spilled: Vec::new(),
+            preferred: &mut self.preferred,
+            spilled: &mut self.spilled,
             used: 0,
         };
         let mut constants = plan.homes.iter().copied().peekable();
@@ -105,18 +119,12 @@ impl Allocation {
             }
         }
         let saved_used = (scan.used & SAVED) >> 8;
-        let saved = u8::try_from(64 - saved_used.leading_zeros()).unwrap_or(8);
-        let mut allocation = Self {
-            places: scan.places,
-            constants: scan.constants,
-            saved,
-            slots: 0,
-            framed: Vec::new(),
-            frame_home: 0,
-        };
-        allocation.assign_slots(plan, scan.spilled, id)?;
-        allocation.find_frame(function, plan);
-        Ok(allocation)
+        self.saved = u8::try_from(64 - saved_used.leading_zeros()).unwrap_or(8);
+        self.framed.clear();
+        self.frame_home = 0;
+        self.assign_slots(plan, id)?;
+        self.find_frame(function, plan);
+        Ok(())
     }
 
     /// Tells whether the frame is there when the block at `place` is done.
@@ -131,16 +139,13 @@ impl Allocation {
             return;
         }
         let order = &plan.cfg.order;
-        self.framed = vec![true; order.len()];
+        refill(&mut self.framed, order.len(), true);
         if order.len() == 1 {
             return;
         }
-        let needs_frame = |value: ValueId| match self.places[value.index()] {
-            Some(Place::Register(register)) => SAVED & (1 << register) != 0,
-            Some(Place::Slot(_)) => true,
-            None => false,
-        };
-        let mut users = Vec::new();
+        let mut users = core::mem::take(&mut self.users);
+        let needs_frame = |value: ValueId| self.needs_frame(value);
+        users.clear();
         for (place, &id) in order.iter().enumerate() {
             let block = &function.blocks[id.index()];
             let mut results = block.insts.iter().filter_map(|inst| function.insts[inst.index()].result);
@@ -153,33 +158,48 @@ impl Allocation {
                 users.push(id);
             }
         }
-        let Some(&first) = users.first() else { return };
-        if first == order[0] {
-            return;
+        if let Some(home) = self.find_home(function, plan, &users) {
+            let Self { framed, dominators, .. } = self;
+            framed.clear();
+            framed.extend(order.iter().map(|&id| dominators.dominates(home, id)));
+            self.frame_home = plan.cfg.position(home).unwrap_or(0);
         }
-        let dominators = Dominators::new(&plan.cfg);
-        let mut home = first;
+        self.users = users;
+    }
+
+    /// The block that makes the frame for these users, if it is not the entry.
+    fn find_home(&mut self, function: &Function, plan: &Plan, users: &[BlockId]) -> Option<BlockId> {
+        let mut home = *users.first()?;
+        if home == *plan.cfg.order.first()? {
+            return None;
+        }
+        self.dominators.refresh(&plan.cfg);
+        let dominators = &self.dominators;
         loop {
-            let Some(place) = plan.cfg.position(home) else { return };
+            let place = plan.cfg.position(home)?;
             if place == 0 {
-                return;
+                return None;
             }
             let block = &function.blocks[home.index()];
             let edge_moves =
-                !plan.has_own_moves(home) && block.params.iter().any(|&param| needs_frame(param));
+                !plan.has_own_moves(home) && block.params.iter().any(|&param| self.needs_frame(param));
             if !plan.is_in_loop(place)
                 && !edge_moves
                 && users.iter().all(|&user| dominators.dominates(home, user))
-                && is_closed(function, plan, &dominators, home)
+                && is_closed(function, plan, dominators, home)
             {
-                self.framed = order.iter().map(|&id| dominators.dominates(home, id)).collect();
-                self.frame_home = place;
-                return;
+                return Some(home);
             }
-            match dominators.immediate(home) {
-                Some(above) => home = above,
-                None => return,
-            }
+            home = dominators.immediate(home)?;
+        }
+    }
+
+    /// Tells whether a value is in the frame, or in a register that is saved there.
+    fn needs_frame(&self, value: ValueId) -> bool {
+        match self.places[value.index()] {
+            Some(Place::Register(register)) => SAVED & (1 << register) != 0,
+            Some(Place::Slot(_)) => true,
+            None => false,
         }
     }
 
@@ -194,12 +214,13 @@ impl Allocation {
     }
 
     /// Gives spilled values slots behind the saved registers, shared by values apart.
-    fn assign_slots(&mut self, plan: &Plan, mut spilled: Vec<u32>, id: FuncId) -> Result<(), BackendError> {
+    fn assign_slots(&mut self, plan: &Plan, id: FuncId) -> Result<(), BackendError> {
+        let spilled = &mut self.spilled;
         spilled.sort_unstable_by_key(|&value| (plan.start[value as usize], value));
         let mut free: Vec<u32> = Vec::new();
         let mut busy: BinaryHeap<Reverse<(u32, u32)>> = BinaryHeap::new();
         let mut count = 0u32;
-        for value in spilled {
+        for &value in spilled.iter() {
             let at = value as usize;
             while let Some(&Reverse((end, slot))) = busy.peek()
                 && end < plan.start[at]

@@ -15,11 +15,14 @@ mod moves;
 mod plan;
 mod select;
 
+use crate::fir::pack::LARGE;
 use crate::fir::passes::lower_switches;
-use crate::fir::{FuncId, Module, Type};
+use crate::fir::{Cfg, FuncId, Module, Type};
 use alloc::collections::BTreeMap;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 use flux_isa::builder::{BuildError, CodeBuilder};
 use flux_isa::{Entry, Function, Line, Signature};
 
@@ -107,43 +110,121 @@ impl Signatures {
 /// # Errors
 /// A limit of the instruction set that the module passes; see [`BackendError`].
 pub fn generate(module: &mut Module) -> Result<Code, BackendError> {
-    generate_with(module, |_| {})
+    let mut generator = Generator::new(&module.functions)?;
+    for (index, function) in module.functions.iter_mut().enumerate() {
+        generator.add(FuncId::new(index), function, None)?;
+    }
+    generator.finish(module.functions.iter().map(|function| function.name.clone()))
 }
 
-/// As [`generate`], with `prepare` for each function right before it.
-///
-/// # Errors
-/// As [`generate`].
-pub fn generate_with(
-    module: &mut Module,
-    mut prepare: impl FnMut(&mut crate::fir::Function),
-) -> Result<Code, BackendError> {
-    let mut builder = CodeBuilder::new();
-    let mut signatures = Signatures::default();
-    let mut output = Code::default();
-    for index in 0..module.functions.len() {
-        let id = FuncId::new(index);
-        prepare(&mut module.functions[index]);
-        lower_switches(&mut module.functions[index]);
-        let function = &module.functions[index];
-        let signature = signatures.number(id, function.signature.params.len(), function.signature.result)?;
-        let plan = plan::Plan::new(function).ok_or(BackendError::Malformed(id))?;
-        let allocation = allocate::Allocation::new(function, &plan, id)?;
-        let offset = builder.offset();
-        let split =
-            select::select(module, id, &plan, &allocation, &mut builder, &mut signatures, &mut output)?;
-        let function = &mut module.functions[index];
-        for (block, slot) in split {
+/// Where the code of one function is in the lists of a [`Generator`].
+#[derive(Clone, Debug, Default)]
+struct Part {
+    code: Range<usize>,
+    /// Words that hold code offsets.
+    targets: Range<usize>,
+    entries: Range<usize>,
+    lines: Range<usize>,
+    signature: u16,
+}
+
+/// Makes code function by function, in any order.
+#[derive(Default)]
+pub(crate) struct Generator {
+    /// Result types of the module's functions.
+    results: Vec<Type>,
+    parts: Vec<Part>,
+    signatures: Signatures,
+    /// Of all functions so far; offsets count from the start of each function.
+    code: Vec<u32>,
+    targets: Vec<u32>,
+    entries: Vec<Entry>,
+    lines: Vec<Line>,
+    builder: CodeBuilder,
+    plan: plan::Plan,
+    allocation: allocate::Allocation,
+    lists: select::Lists,
+}
+
+impl Generator {
+    /// For a module with these functions, of which only the types are looked at.
+    pub(crate) fn new(functions: &[crate::fir::Function]) -> Result<Self, BackendError> {
+        let mut generator = Self::default();
+        for (index, function) in functions.iter().enumerate() {
+            let (params, result) = (function.signature.params.len(), function.signature.result);
+            let signature = generator.signatures.number(FuncId::new(index), params, result)?;
+            generator.parts.push(Part { signature, ..Part::default() });
+            generator.results.push(result);
+        }
+        Ok(generator)
+    }
+
+    /// Makes the code of a function, whose graph may be known; see [`generate`] for what becomes of
+    /// the function.
+    pub(crate) fn add(
+        &mut self,
+        id: FuncId,
+        function: &mut crate::fir::Function,
+        graph: Option<&mut Cfg>,
+    ) -> Result<(), BackendError> {
+        let graph = if lower_switches(function) { None } else { graph };
+        self.plan.refresh(function, graph).ok_or(BackendError::Malformed(id))?;
+        self.allocation.refresh(function, &self.plan, id)?;
+        let before = [self.code.len(), self.targets.len(), self.entries.len(), self.lines.len()];
+        let output = select::Output {
+            builder: &mut self.builder,
+            signatures: &mut self.signatures,
+            entries: &mut self.entries,
+            lines: &mut self.lines,
+        };
+        select::select(function, id, &self.results, &self.plan, &self.allocation, output, &mut self.lists)?;
+        self.builder.drain_into(&mut self.code, &mut self.targets)?;
+        let part = self.parts.get_mut(id.index()).ok_or(BackendError::Malformed(id))?;
+        let [code, targets, entries, lines] = before;
+        *part = Part {
+            code: code..self.code.len(),
+            targets: targets..self.targets.len(),
+            entries: entries..self.entries.len(),
+            lines: lines..self.lines.len(),
+            signature: part.signature,
+        };
+        for &(block, slot) in &self.lists.split {
             function.split_edge(block, slot);
         }
-        output.functions.push(Function {
-            name: function.name.clone(),
-            offset,
-            length: builder.offset() - offset,
-            signature,
-        });
+        if function.values.len() > LARGE {
+            self.plan = plan::Plan::default();
+            self.allocation = allocate::Allocation::default();
+            self.lists = select::Lists::default();
+        }
+        Ok(())
     }
-    output.signatures = signatures.list;
-    output.code = builder.finish()?;
-    Ok(output)
+
+    /// The code of all functions in the order of their numbers; `names` are their names.
+    pub(crate) fn finish(self, names: impl Iterator<Item = String>) -> Result<Code, BackendError> {
+        if u32::try_from(self.code.len()).is_err() {
+            return Err(BuildError::TooLong.into());
+        }
+        let mut output = Code {
+            code: Vec::with_capacity(self.code.len()),
+            functions: Vec::with_capacity(self.parts.len()),
+            signatures: self.signatures.list,
+            entries: Vec::with_capacity(self.entries.len()),
+            lines: Vec::with_capacity(self.lines.len()),
+        };
+        for (part, name) in self.parts.into_iter().zip(names) {
+            let start = output.code.len();
+            let offset = plan::index32(start);
+            let length = plan::index32(part.code.len());
+            output.code.extend_from_slice(&self.code[part.code]);
+            for &at in &self.targets[part.targets] {
+                output.code[start + at as usize] += offset;
+            }
+            let entries = self.entries[part.entries].iter();
+            output.entries.extend(entries.map(|entry| Entry { offset: offset + entry.offset, ..*entry }));
+            let lines = self.lines[part.lines].iter();
+            output.lines.extend(lines.map(|line| Line { offset: offset + line.offset, ..*line }));
+            output.functions.push(Function { name, offset, length, signature: part.signature });
+        }
+        Ok(output)
+    }
 }

@@ -31,23 +31,19 @@ pub(super) struct Move {
 /// Turns `moves`, which happen at once and write different places, into a sequence with
 /// the same effect. `scratch` may be overwritten and stands in no move.
 pub(super) fn sequence(moves: &[Move], scratch: u8, mut emit: impl FnMut(Place, Source)) {
-    let mut pending: Vec<Move> = Vec::with_capacity(moves.len());
-    let mut constants: Vec<Move> = Vec::new();
-    for &step in moves {
-        match step.from {
-            Source::Place(place) if place == step.to => {}
-            Source::Place(_) => pending.push(step),
-            Source::Constant(_) => constants.push(step),
+    let is_pending = |step: &Move| matches!(step.from, Source::Place(place) if place != step.to);
+    let mut waiting = moves.iter().filter(|step| is_pending(step));
+    match (waiting.next(), waiting.next()) {
+        (None, _) => {}
+        // The common case needs no bookkeeping.
+        (Some(step), None) => emit(step.to, step.from),
+        _ => {
+            let mut pending: Vec<Move> = moves.iter().copied().filter(is_pending).collect();
+            sequence_places(&mut pending, scratch, &mut emit);
         }
     }
-    if pending.len() == 1 {
-        // The common case needs no bookkeeping.
-        emit(pending[0].to, pending[0].from);
-    } else if !pending.is_empty() {
-        sequence_places(&mut pending, scratch, &mut emit);
-    }
     // Nothing reads a constant's target any more.
-    for step in constants {
+    for step in moves.iter().filter(|step| matches!(step.from, Source::Constant(_))) {
         emit(step.to, step.from);
     }
 }

@@ -13,9 +13,8 @@
 //!    in reverse postorder a definition comes before all its uses.
 //! 3. All steps take near-linear time, whatever the graph.
 
-use crate::fir::{BlockId, Cfg, Effect, Function, Inst, Terminator, ValueDef, ValueId};
+use crate::fir::{BlockId, Cfg, Dominators, Effect, Function, Inst, Terminator, ValueDef, ValueId};
 use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 
 mod operand;
@@ -47,7 +46,9 @@ pub(super) struct LoopConstant {
     pub(super) weight: u32,
 }
 
-/// See the module.
+/// See the module. One `Plan` serves function after function with [`Plan::refresh`], so that its
+/// memory is asked for once.
+#[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) cfg: Cfg,
     /// Per place the position where the block starts.
@@ -57,6 +58,8 @@ pub(super) struct Plan {
     /// Per value its interval; `end` is 0 if it is never needed in a place of its own.
     pub(super) start: Vec<u32>,
     pub(super) end: Vec<u32>,
+    /// Per value how many instructions and terminators use its word.
+    uses: Vec<u32>,
     /// Per value how often it is used, loops counted eight times.
     pub(super) weight: Vec<u32>,
     /// Per value a block parameter that it is passed to.
@@ -79,42 +82,53 @@ pub(super) struct Plan {
     room: Vec<u32>,
     /// Numbers of loop constants in the order of the places that load them.
     pub(super) homes: Vec<u32>,
+    pub(super) dominators: Dominators,
+    /// What the search for regions needs.
+    search: region::Search,
+}
+
+/// Sets a list to `count` times `item`.
+pub(super) fn refill<T: Copy>(list: &mut Vec<T>, count: usize, item: T) {
+    list.clear();
+    list.resize(count, item);
 }
 
 impl Plan {
-    /// Plans a verified function; `None` if it has no body.
-    pub(super) fn new(function: &Function) -> Option<Self> {
+    /// Plans a verified function; `None` if it has no body. A graph that is known is taken.
+    pub(super) fn refresh(&mut self, function: &Function, graph: Option<&mut Cfg>) -> Option<()> {
         function.blocks.first()?;
-        let cfg = Cfg::new(function);
-        let values = function.values.len();
-        let mut plan = Self {
-            block_start: Vec::with_capacity(cfg.order.len()),
-            root: (0..index32(values)).collect(),
-            start: vec![0; values],
-            end: vec![0; values],
-            weight: vec![0; values],
-            passed_to: vec![NONE; values],
-            wanted: vec![NO_REGISTER; values],
-            bits_used: vec![0; values],
-            fused: vec![false; values],
-            calls: Vec::new(),
-            regions: Vec::new(),
-            innermost: vec![NONE; cfg.order.len()],
-            hoist: Vec::new(),
-            loop_constants: Vec::new(),
-            constant_numbers: BTreeMap::new(),
-            room: vec![0; cfg.order.len()],
-            homes: Vec::new(),
-            cfg,
-        };
-        let uses = plan.number(function);
-        plan.find_regions(function);
-        plan.find_hoist_regions(function);
-        plan.find_intervals(function, &uses);
-        let mut homes: Vec<u32> = (0..index32(plan.loop_constants.len())).collect();
-        homes.sort_by_key(|&number| plan.loop_constants[number as usize].home);
-        plan.homes = homes;
-        Some(plan)
+        match graph {
+            Some(graph) => core::mem::swap(&mut self.cfg, graph),
+            None => self.cfg.refresh(function),
+        }
+        let (values, places) = (function.values.len(), self.cfg.order.len());
+        self.block_start.clear();
+        self.root.clear();
+        self.root.extend(0..index32(values));
+        refill(&mut self.start, values, 0);
+        refill(&mut self.end, values, 0);
+        refill(&mut self.uses, values, 0);
+        refill(&mut self.weight, values, 0);
+        refill(&mut self.passed_to, values, NONE);
+        refill(&mut self.wanted, values, NO_REGISTER);
+        refill(&mut self.bits_used, values, 0);
+        refill(&mut self.fused, values, false);
+        self.calls.clear();
+        self.regions.clear();
+        refill(&mut self.innermost, places, NONE);
+        refill(&mut self.hoist, places, NONE);
+        self.loop_constants.clear();
+        self.constant_numbers.clear();
+        refill(&mut self.room, places, 0);
+        self.number(function);
+        self.find_regions(function);
+        self.find_hoist_regions(function);
+        self.find_intervals(function);
+        self.homes.clear();
+        self.homes.extend(0..index32(self.loop_constants.len()));
+        let constants = &self.loop_constants;
+        self.homes.sort_by_key(|&number| constants[number as usize].home);
+        Some(())
     }
 
     /// The value whose word `value` is.
@@ -173,8 +187,7 @@ impl Plan {
     }
 
     /// Positions, roots and counts of uses.
-    fn number(&mut self, function: &Function) -> Vec<u32> {
-        let mut uses = vec![0u32; function.values.len()];
+    fn number(&mut self, function: &Function) {
         let mut position = 0u32;
         for place in 0..self.cfg.order.len() {
             let block = &function.blocks[self.cfg.order[place].index()];
@@ -187,7 +200,7 @@ impl Plan {
                 let data = &function.insts[inst.index()];
                 data.inst.for_each_operand(&function.pool, |value| {
                     let root = self.root[value.index()] as usize;
-                    uses[root] = uses[root].saturating_add(1);
+                    self.uses[root] = self.uses[root].saturating_add(1);
                 });
                 if let Some(result) = data.result {
                     self.start[result.index()] = position + 1;
@@ -205,11 +218,10 @@ impl Plan {
             position += 2;
             block.terminator.for_each_operand(&function.pool, |value| {
                 let root = self.root[value.index()] as usize;
-                uses[root] = uses[root].saturating_add(1);
+                self.uses[root] = self.uses[root].saturating_add(1);
             });
             position += 2;
         }
-        uses
     }
 
     /// Position of the terminator of the block at `place`.
@@ -218,11 +230,11 @@ impl Plan {
         self.block_start[place] + 2 * (index32(insts) + 1)
     }
 
-    fn find_intervals(&mut self, function: &Function, uses: &[u32]) {
+    fn find_intervals(&mut self, function: &Function) {
         for place in (0..self.cfg.order.len()).rev() {
             let block = &function.blocks[self.cfg.order[place].index()];
             let mut position = self.terminator_position(function, place);
-            self.terminator_uses(function, place, position, uses);
+            self.terminator_uses(function, place, position);
             for &inst in block.insts.iter().rev() {
                 position -= 2;
                 let data = &function.insts[inst.index()];
@@ -244,7 +256,7 @@ impl Plan {
         self.is_fused(result) || (inst.effect() == Effect::None && self.end[result.index()] == 0)
     }
 
-    fn terminator_uses(&mut self, function: &Function, place: usize, position: u32, uses: &[u32]) {
+    fn terminator_uses(&mut self, function: &Function, place: usize, position: u32) {
         let id = self.cfg.order[place];
         let block = &function.blocks[id.index()];
         for call in block.terminator.successors() {
@@ -260,7 +272,7 @@ impl Plan {
         match &block.terminator {
             Terminator::Branch { condition, .. } => {
                 let root = self.root(*condition);
-                if uses[root.index()] == 1
+                if self.uses[root.index()] == 1
                     && let ValueDef::Inst(inst) = function.values[root.index()].def
                     && let Inst::IntCompare(_, [a, b]) = function.insts[inst.index()].inst
                     && self.start[root.index()] > self.block_start[place]

@@ -8,12 +8,13 @@
 
 use super::allocate::{Allocation, SAVED};
 use super::moves::{Move, Place, Source, sequence};
-use super::plan::{Plan, absolute, constant_bits, fits_i32, immediate_operand, is_call};
-use super::{BackendError, Code, Signatures};
-use crate::fir::{
-    AccessFacts, BlockCall, BlockId, FloatKind, FuncId, Function, Inst, IntCompare, IntKind, Module, ValueId,
+use super::plan::{
+    NONE, Plan, absolute, constant_bits, fits_i32, immediate_operand, index32, is_call, refill,
 };
-use alloc::vec;
+use super::{BackendError, Signatures};
+use crate::fir::{
+    AccessFacts, BlockCall, BlockId, FloatKind, FuncId, Function, Inst, IntCompare, IntKind, Type, ValueId,
+};
 use alloc::vec::Vec;
 use flux_abi::opcode::Opcode;
 use flux_abi::select::{Access, Convert};
@@ -55,55 +56,78 @@ struct Stub {
     line: u32,
 }
 
-struct Selector<'a> {
-    module: &'a Module,
-    function: &'a Function,
-    id: FuncId,
-    plan: &'a Plan,
-    allocation: &'a Allocation,
-    builder: &'a mut CodeBuilder,
-    signatures: &'a mut Signatures,
-    lines: &'a mut Vec<Line>,
+/// Lists of a selection; they serve function after function.
+#[derive(Default)]
+pub(super) struct Lists {
+    /// Per place the label of its block.
     labels: Vec<Label>,
     pieces: Vec<Piece>,
     /// Control goes from a piece to a label.
     edges: Vec<(usize, Label)>,
     stubs: Vec<Stub>,
     /// Edges that got code of their own: block and number of the successor.
-    split: Vec<(BlockId, usize)>,
+    pub(super) split: Vec<(BlockId, usize)>,
+    /// Moves of one edge or call.
+    moves: Vec<Move>,
+    /// Per label the piece that begins there.
+    piece_at: Vec<u32>,
+    /// Per piece the registers that are written on every way to it.
+    masks: Vec<u64>,
+}
+
+struct Selector<'a> {
+    function: &'a Function,
+    id: FuncId,
+    /// Result types of the module's functions.
+    results: &'a [Type],
+    plan: &'a Plan,
+    allocation: &'a Allocation,
+    builder: &'a mut CodeBuilder,
+    signatures: &'a mut Signatures,
+    lines: &'a mut Vec<Line>,
+    lists: &'a mut Lists,
     place: usize,
     line: u32,
     last_line: u32,
     error: Option<BackendError>,
 }
 
-/// Emits the code of one function with its entry records and lines. Returns the edges, by
-/// block and number of the successor, that got a block of their own.
+/// What selection adds to.
+pub(super) struct Output<'a> {
+    pub(super) builder: &'a mut CodeBuilder,
+    pub(super) signatures: &'a mut Signatures,
+    pub(super) entries: &'a mut Vec<Entry>,
+    pub(super) lines: &'a mut Vec<Line>,
+}
+
+/// Emits the code of one function with its entry records and lines. The edges, by block and
+/// number of the successor, that got a block of their own are in `lists.split` then.
 pub(super) fn select(
-    module: &Module,
+    function: &Function,
     id: FuncId,
+    results: &[Type],
     plan: &Plan,
     allocation: &Allocation,
-    builder: &mut CodeBuilder,
-    signatures: &mut Signatures,
-    output: &mut Code,
-) -> Result<Vec<(BlockId, usize)>, BackendError> {
-    let function = module.function(id).ok_or(BackendError::Malformed(id))?;
-    let labels = plan.cfg.order.iter().map(|_| builder.label()).collect();
+    output: Output<'_>,
+    lists: &mut Lists,
+) -> Result<(), BackendError> {
+    let Output { builder, signatures, entries, lines } = output;
+    lists.labels.clear();
+    lists.labels.extend(plan.cfg.order.iter().map(|_| builder.label()));
+    lists.pieces.clear();
+    lists.edges.clear();
+    lists.stubs.clear();
+    lists.split.clear();
     let mut selector = Selector {
-        module,
         function,
         id,
+        results,
         plan,
         allocation,
         builder,
         signatures,
-        lines: &mut output.lines,
-        labels,
-        pieces: Vec::with_capacity(plan.cfg.order.len()),
-        edges: Vec::new(),
-        stubs: Vec::new(),
-        split: Vec::new(),
+        lines,
+        lists,
         place: 0,
         line: function.line,
         last_line: 0,
@@ -112,18 +136,19 @@ pub(super) fn select(
     for place in 0..plan.cfg.order.len() {
         selector.block(place);
     }
-    for stub in core::mem::take(&mut selector.stubs) {
-        selector.stub(&stub);
-    }
+    let stubs = core::mem::take(&mut selector.lists.stubs);
+    stubs.iter().for_each(|stub| selector.stub(stub));
+    selector.lists.stubs = stubs;
     if let Some(error) = selector.error {
         return Err(error);
     }
-    let masks = selector.written_masks();
-    for (piece, mask) in selector.pieces.iter().zip(masks) {
+    selector.find_masks();
+    let Lists { pieces, masks, .. } = selector.lists;
+    for (piece, &mask) in pieces.iter().zip(&*masks) {
         let offset = selector.builder.offset_of(piece.label).unwrap_or(0);
-        output.entries.push(Entry { offset, stack: piece.depth, handlers: 0, written: mask });
+        entries.push(Entry { offset, stack: piece.depth, handlers: 0, written: mask });
     }
-    Ok(selector.split)
+    Ok(())
 }
 
 fn reg(number: u8) -> Argument {
@@ -146,7 +171,7 @@ impl Selector<'_> {
 
     fn begin_piece(&mut self, label: Label, depth: u16, gas: u32) {
         self.builder.bind(label);
-        self.pieces.push(Piece { label, written: 0, has_call: false, depth });
+        self.lists.pieces.push(Piece { label, written: 0, has_call: false, depth });
         self.emit(Opcode::GasCheck, &[val(gas)]);
     }
 
@@ -172,13 +197,13 @@ impl Selector<'_> {
     }
 
     fn mark_written(&mut self, register: u8) {
-        if let Some(piece) = self.pieces.last_mut() {
+        if let Some(piece) = self.lists.pieces.last_mut() {
             piece.written |= 1 << register;
         }
     }
 
     fn mark_call(&mut self) {
-        if let Some(piece) = self.pieces.last_mut() {
+        if let Some(piece) = self.lists.pieces.last_mut() {
             piece.has_call = true;
             piece.written &= SAVED;
         }
@@ -266,48 +291,61 @@ impl Selector<'_> {
     }
 
     fn move_all(&mut self, moves: &[Move]) {
-        let mut steps = Vec::with_capacity(moves.len());
-        sequence(moves, SCRATCH, |to, from| steps.push((to, from)));
-        for (to, from) in steps {
-            match (to, from) {
-                (Place::Register(rd), Source::Place(Place::Register(ra))) => {
-                    self.emit_to(Opcode::Mov, rd, &[reg(ra)]);
-                }
-                (Place::Register(rd), Source::Place(Place::Slot(slot))) => {
-                    self.emit_to(Opcode::SlotGet, rd, &[val(slot)]);
-                }
-                (Place::Register(rd), Source::Constant(bits)) => self.load_constant(rd, bits),
-                (Place::Slot(slot), Source::Place(Place::Register(ra))) => {
-                    self.emit(Opcode::SlotSet, &[reg(ra), val(slot)]);
-                }
-                (Place::Slot(slot), Source::Place(Place::Slot(from))) => {
-                    self.emit_to(Opcode::SlotGet, FIRST_OPERAND, &[val(from)]);
-                    self.emit(Opcode::SlotSet, &[reg(FIRST_OPERAND), val(slot)]);
-                }
-                (Place::Slot(slot), Source::Constant(bits)) => {
-                    let ra = self.constant_in(bits, FIRST_OPERAND);
-                    self.emit(Opcode::SlotSet, &[reg(ra), val(slot)]);
-                }
+        sequence(moves, SCRATCH, |to, from| self.move_one(to, from));
+    }
+
+    fn move_one(&mut self, to: Place, from: Source) {
+        match (to, from) {
+            (Place::Register(rd), Source::Place(Place::Register(ra))) => {
+                self.emit_to(Opcode::Mov, rd, &[reg(ra)]);
+            }
+            (Place::Register(rd), Source::Place(Place::Slot(slot))) => {
+                self.emit_to(Opcode::SlotGet, rd, &[val(slot)]);
+            }
+            (Place::Register(rd), Source::Constant(bits)) => self.load_constant(rd, bits),
+            (Place::Slot(slot), Source::Place(Place::Register(ra))) => {
+                self.emit(Opcode::SlotSet, &[reg(ra), val(slot)]);
+            }
+            (Place::Slot(slot), Source::Place(Place::Slot(from))) => {
+                self.emit_to(Opcode::SlotGet, FIRST_OPERAND, &[val(from)]);
+                self.emit(Opcode::SlotSet, &[reg(FIRST_OPERAND), val(slot)]);
+            }
+            (Place::Slot(slot), Source::Constant(bits)) => {
+                let ra = self.constant_in(bits, FIRST_OPERAND);
+                self.emit(Opcode::SlotSet, &[reg(ra), val(slot)]);
             }
         }
     }
 
-    /// The moves of an edge that change something and that its target does not make.
-    fn edge_moves(&self, call: BlockCall) -> Vec<Move> {
-        if self.plan.has_own_moves(call.block) { Vec::new() } else { self.moves_for(call) }
+    /// Tells whether an edge has moves that its target does not make.
+    fn has_edge_moves(&self, call: BlockCall) -> bool {
+        !self.plan.has_own_moves(call.block) && self.moves_for(call).next().is_some()
     }
 
-    fn moves_for(&self, call: BlockCall) -> Vec<Move> {
-        let target = &self.function.blocks[call.block.index()];
-        let mut moves = Vec::new();
-        for (&arg, &param) in self.function.list(call.args).iter().zip(&target.params) {
-            let Some(to) = self.allocation.place(self.plan, param) else { continue };
+    /// Makes the moves of an edge, but those that its target makes.
+    fn make_edge_moves(&mut self, call: BlockCall) {
+        if !self.plan.has_own_moves(call.block) {
+            self.make_moves(call);
+        }
+    }
+
+    /// Makes all moves of an edge.
+    fn make_moves(&mut self, call: BlockCall) {
+        let mut moves = core::mem::take(&mut self.lists.moves);
+        moves.clear();
+        moves.extend(self.moves_for(call));
+        self.move_all(&moves);
+        self.lists.moves = moves;
+    }
+
+    /// The moves of an edge that change something.
+    fn moves_for(&self, call: BlockCall) -> impl Iterator<Item = Move> + '_ {
+        let params = &self.function.blocks[call.block.index()].params;
+        self.function.list(call.args).iter().zip(params).filter_map(|(&arg, &param)| {
+            let to = self.allocation.place(self.plan, param)?;
             let from = self.source(arg);
-            if from != Source::Place(to) {
-                moves.push(Move { to, from });
-            }
-        }
-        moves
+            (from != Source::Place(to)).then_some(Move { to, from })
+        })
     }
 
     fn inst(&mut self, inst: &Inst, result: Option<ValueId>) {
@@ -456,26 +494,31 @@ impl Selector<'_> {
         }
     }
 
-    /// Per piece the registers that are written on every way to it.
-    fn written_masks(&self) -> Vec<u64> {
+    /// Finds for each piece the registers that are written on every way to it.
+    fn find_masks(&mut self) {
+        let Lists { pieces, edges, piece_at, masks, .. } = &mut *self.lists;
         let arguments = self.function.signature.params.len().min(4);
-        let mut masks = vec![u64::MAX; self.pieces.len()];
+        refill(masks, pieces.len(), u64::MAX);
         if let Some(first) = masks.first_mut() {
             *first = SAVED | (((1 << arguments) - 1) << RESULT);
         }
-        let mut numbers: alloc::collections::BTreeMap<Label, usize> = alloc::collections::BTreeMap::new();
-        for (number, piece) in self.pieces.iter().enumerate() {
-            numbers.insert(piece.label, number);
+        piece_at.clear();
+        for (number, piece) in pieces.iter().enumerate() {
+            let label = piece.label.number() as usize;
+            if piece_at.len() <= label {
+                piece_at.resize(label + 1, NONE);
+            }
+            piece_at[label] = index32(number);
         }
-        let edges: Vec<(usize, usize)> =
-            self.edges.iter().filter_map(|(from, to)| numbers.get(to).map(|&to| (*from, to))).collect();
         // Each round but the last clears a bit somewhere; a reducible function takes as
         // many rounds as its loops nest.
         let mut changed = true;
         while changed {
             changed = false;
-            for &(from, to) in &edges {
-                let piece = &self.pieces[from];
+            for &(from, to) in &*edges {
+                let Some(to) = piece_at.get(to.number() as usize).filter(|&&to| to != NONE) else { continue };
+                let to = *to as usize;
+                let piece = &pieces[from];
                 let kept = if piece.has_call { masks[from] & SAVED } else { masks[from] };
                 let after = masks[to] & (kept | piece.written) & !VOLATILE & GENERAL;
                 if after != masks[to] {
@@ -484,10 +527,9 @@ impl Selector<'_> {
                 }
             }
         }
-        for mask in &mut masks {
+        for mask in masks {
             *mask &= GENERAL;
         }
-        masks
     }
 }
 

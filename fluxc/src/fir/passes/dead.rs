@@ -12,8 +12,8 @@ const ROUNDS: usize = 8;
 /// that only feed themselves. Marks from what has an effect; linear.
 pub fn remove_dead(function: &mut Function, work: &mut Workspace) {
     drop_unreachable(function, work);
-    let Workspace { cfg, marks: live, stack: work, .. } = work;
-    cfg.refresh(function);
+    work.know_graph(function);
+    let Workspace { cfg, marks: live, stack: work, flags, values, .. } = work;
     live.clear();
     live.resize(function.values.len(), false);
     work.clear();
@@ -72,7 +72,7 @@ pub fn remove_dead(function: &mut Function, work: &mut Workspace) {
             keep
         });
     }
-    remove_params(function, |value| !live[value.index()]);
+    remove_params(function, flags, values, |value| !live[value.index()]);
 }
 
 /// What comes in for a block parameter.
@@ -91,8 +91,8 @@ pub fn remove_trivial_params(function: &mut Function, work: &mut Workspace) {
     if function.blocks.iter().skip(1).all(|block| block.params.is_empty()) {
         return;
     }
-    let Workspace { cfg, replacements, marks: removed, arguments: only, .. } = work;
-    cfg.refresh(function);
+    work.know_graph(function);
+    let Workspace { cfg, replacements, marks: removed, arguments: only, flags, values, .. } = work;
     replacements.reset(function.values.len());
     removed.clear();
     removed.resize(function.values.len(), false);
@@ -154,18 +154,25 @@ pub fn remove_trivial_params(function: &mut Function, work: &mut Workspace) {
     }
     if any {
         replacements.apply(function);
-        remove_params(function, |value| removed[value.index()]);
+        remove_params(function, flags, values, |value| removed[value.index()]);
     }
 }
 
-/// Removes block parameters and their arguments.
-fn remove_params(function: &mut Function, is_removed: impl Fn(ValueId) -> bool) {
-    let has_removed: Vec<bool> = function
-        .blocks
-        .iter()
-        .enumerate()
-        .map(|(n, block)| n != 0 && block.params.iter().any(|&param| is_removed(param)))
-        .collect();
+/// Removes block parameters and their arguments. `has_removed` and `args` lend their memory.
+fn remove_params(
+    function: &mut Function,
+    has_removed: &mut Vec<bool>,
+    args: &mut Vec<ValueId>,
+    is_removed: impl Fn(ValueId) -> bool,
+) {
+    has_removed.clear();
+    has_removed.extend(
+        function
+            .blocks
+            .iter()
+            .enumerate()
+            .map(|(n, block)| n != 0 && block.params.iter().any(|&param| is_removed(param))),
+    );
     if !has_removed.contains(&true) {
         return;
     }
@@ -176,15 +183,11 @@ fn remove_params(function: &mut Function, is_removed: impl Fn(ValueId) -> bool) 
             slot += 1;
             let target = call.block.index();
             if has_removed[target] {
-                let args: Vec<ValueId> = call
-                    .args
-                    .of(&function.pool)
-                    .iter()
-                    .zip(&function.blocks[target].params)
-                    .filter(|&(_, &param)| !is_removed(param))
-                    .map(|(&arg, _)| arg)
-                    .collect();
-                call.args = function.make_list(&args);
+                let old = call.args.of(&function.pool).iter();
+                let kept = old.zip(&function.blocks[target].params).filter(|&(_, &param)| !is_removed(param));
+                args.clear();
+                args.extend(kept.map(|(&arg, _)| arg));
+                call.args = function.make_list(args);
             }
         }
         function.blocks[n].terminator = terminator;

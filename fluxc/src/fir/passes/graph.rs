@@ -1,6 +1,6 @@
 //! Cleans the control flow graph: unreachable blocks, blocks that only jump on, chains.
 
-use super::Workspace;
+use super::{Known, Workspace};
 use crate::fir::{Block, BlockCall, BlockId, Function, Terminator, ValueDef};
 use alloc::vec::Vec;
 
@@ -11,19 +11,24 @@ const HOPS: usize = 16;
 /// block with its successor where each is the other's only one.
 pub fn clean_graph(function: &mut Function, work: &mut Workspace) {
     drop_unreachable(function, work);
-    let mut changed = thread_jumps(function);
+    let mut changed = thread_jumps(function, &mut work.jumps);
     changed |= copy_returns(function);
     if changed {
+        work.forget_graph();
         drop_unreachable(function, work);
     }
     if join_chains(function, work) {
+        work.forget_graph();
         drop_unreachable(function, work);
     }
 }
 
 /// Removes blocks that the entry does not reach.
 pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
-    let Workspace { marks: reached, stack, numbers: new_id, .. } = work;
+    if work.known >= Known::Graph && work.cfg.order.len() == function.blocks.len() {
+        return;
+    }
+    let Workspace { known, marks: reached, stack, numbers: new_id, builder, .. } = work;
     reached.clear();
     reached.resize(function.blocks.len(), false);
     stack.clear();
@@ -44,6 +49,7 @@ pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
     if count == function.blocks.len() {
         return;
     }
+    *known = Known::Nothing;
     new_id.clear();
     let mut count = 0;
     for &is_reached in reached.iter() {
@@ -63,6 +69,7 @@ pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
                     values[result.index()].def = ValueDef::None;
                 }
             }
+            builder.spare().keep(core::mem::take(block));
             return false;
         }
         for (place, &param) in block.params.iter().enumerate() {
@@ -80,18 +87,12 @@ pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
 
 /// Leads edges to a block without instructions and parameters that only jumps to where it
 /// jumps.
-fn thread_jumps(function: &mut Function) -> bool {
-    let only_jumps: Vec<Option<BlockCall>> = function
-        .blocks
-        .iter()
-        .enumerate()
-        .map(|(n, block)| match block.terminator {
-            Terminator::Jump(call) if n != 0 && block.insts.is_empty() && block.params.is_empty() => {
-                Some(call)
-            }
-            _ => None,
-        })
-        .collect();
+fn thread_jumps(function: &mut Function, only_jumps: &mut Vec<Option<BlockCall>>) -> bool {
+    only_jumps.clear();
+    only_jumps.extend(function.blocks.iter().enumerate().map(|(n, block)| match block.terminator {
+        Terminator::Jump(call) if n != 0 && block.insts.is_empty() && block.params.is_empty() => Some(call),
+        _ => None,
+    }));
     let mut changed = false;
     for block in &mut function.blocks {
         let mut slot = 0;
@@ -142,7 +143,7 @@ fn copy_returns(function: &mut Function) -> bool {
 }
 
 fn join_chains(function: &mut Function, work: &mut Workspace) -> bool {
-    let Workspace { replacements, marks: is_first, stack: ways, .. } = work;
+    let Workspace { replacements, marks: is_first, stack: ways, builder, .. } = work;
     // Ways into each block; all blocks are reachable here.
     ways.clear();
     ways.resize(function.blocks.len(), 0);
@@ -174,19 +175,20 @@ fn join_chains(function: &mut Function, work: &mut Workspace) -> bool {
     for n in (0..function.blocks.len()).filter(|&n| is_first[n]) {
         let id = BlockId::new(n);
         while let Some(call) = next_of(&function.blocks[n], id) {
-            let next = core::mem::take(&mut function.blocks[call.block.index()]);
+            let mut next = core::mem::take(&mut function.blocks[call.block.index()]);
             for (&param, &arg) in next.params.iter().zip(call.args.of(&function.pool)) {
                 replacements.replace(param, arg);
                 function.values[param.index()].def = ValueDef::None;
             }
             let block = &mut function.blocks[n];
             if block.insts.is_empty() {
-                block.insts = next.insts;
+                core::mem::swap(&mut block.insts, &mut next.insts);
             } else {
                 block.insts.extend_from_slice(&next.insts);
             }
-            block.terminator = next.terminator;
+            block.terminator = core::mem::take(&mut next.terminator);
             block.line = next.line;
+            builder.spare().keep(next);
         }
     }
     replacements.apply(function);

@@ -1,12 +1,13 @@
 //! Inlines small functions, callees before their callers.
 
 use crate::fir::{
-    Block, BlockCall, BlockId, FuncId, Function, Inst, InstData, InstId, Module, Terminator, Value, ValueDef,
+    Block, BlockCall, BlockId, FuncId, Function, Inst, InstData, InstId, Terminator, Value, ValueDef,
     ValueId, ValueList,
 };
 use alloc::vec;
 use alloc::vec::Vec;
 use flux_abi::limits::{BLOCKS, FIR_INSTRUCTIONS, INLINE_GROWTH};
+use hashbrown::HashMap;
 
 /// Most instructions of a function that is inlined.
 const CALLEE: usize = 24;
@@ -15,112 +16,142 @@ const CALLEE_BLOCKS: usize = 8;
 /// A function may always grow to this many instructions and blocks.
 const FLOOR: usize = 64;
 
-/// Inlines calls of small functions that call nothing, and runs `after` on each function
-/// once its calls are inlined. A function grows at most by the factor of the limits table, the
-/// module by at most `room` instructions and blocks.
-pub fn inline_calls(module: &mut Module, mut room: usize, mut after: impl FnMut(&mut Function)) {
-    for id in callees_first(module) {
-        let Some(slot) = module.functions.get_mut(id.index()) else { continue };
-        let mut function = core::mem::take(slot);
-        if inline_into(module, id, &mut function, &mut room) {
-            after(&mut function);
-        }
-        module.define(id, function);
-    }
-}
-
 /// Functions in an order in which, but for recursion, callees come before callers.
-fn callees_first(module: &Module) -> Vec<FuncId> {
-    let count = module.functions.len();
-    let mut callees: Vec<Vec<FuncId>> = vec![Vec::new(); count];
-    for (n, function) in module.functions.iter().enumerate() {
-        for data in &function.insts {
-            if let Inst::Call { func, .. } = data.inst
-                && func.index() < count
-            {
-                callees[n].push(func);
-            }
-        }
-    }
-    let mut order = Vec::with_capacity(count);
-    let mut seen = vec![false; count];
-    let mut stack: Vec<(usize, usize)> = Vec::new();
-    for root in 0..count {
-        if core::mem::replace(&mut seen[root], true) {
-            continue;
-        }
-        stack.push((root, 0));
-        while let Some((at, next)) = stack.last_mut() {
-            match callees[*at].get(*next) {
-                Some(callee) => {
-                    *next += 1;
-                    if !core::mem::replace(&mut seen[callee.index()], true) {
-                        stack.push((callee.index(), 0));
-                    }
-                }
-                None => {
-                    order.push(FuncId::new(*at));
-                    stack.pop();
-                }
-            }
-        }
-    }
-    order
+#[derive(Debug)]
+pub(crate) struct CallOrder {
+    ids: Vec<FuncId>,
+    /// Per function whether anything calls it.
+    called: Vec<bool>,
 }
 
-/// Tells whether a function is small and calls nothing.
-fn is_small_leaf(function: &Function) -> bool {
-    function.blocks.len() <= CALLEE_BLOCKS
-        && !function.blocks.is_empty()
-        && function.instruction_count() <= CALLEE
-        && function.blocks.iter().all(|block| {
-            block.insts.iter().all(|inst| {
-                !matches!(function.insts[inst.index()].inst, Inst::Call { .. } | Inst::CallIndirect { .. })
-            })
-        })
-}
-
-fn inline_into(module: &Module, id: FuncId, function: &mut Function, room: &mut usize) -> bool {
-    let size = function.instruction_count();
-    let limit = size.saturating_mul(INLINE_GROWTH).clamp(FLOOR, FIR_INSTRUCTIONS / 2);
-    let mut left = limit.saturating_sub(size).min(*room);
-    let before = left;
-    let mut blocks_left = BLOCKS.saturating_sub(function.blocks.len());
-    let mut places = Vec::new();
-    for n in 0..function.blocks.len() {
-        for (place, inst) in function.blocks[n].insts.iter().enumerate() {
-            let Inst::Call { func, .. } = function.insts[inst.index()].inst else { continue };
-            let Some(callee) = inlinable(module, id, function, func) else { continue };
-            // The call's block is divided too.
-            let blocks = callee.blocks.len() + 1;
-            let cost = callee.instruction_count() + blocks;
-            if cost <= left && blocks <= blocks_left {
-                left -= cost;
-                blocks_left -= blocks;
-                places.push((place, func));
-            }
+impl CallOrder {
+    /// The order of functions whose instructions `visit_all` visits.
+    pub(crate) fn new<F>(functions: &[F], visit_all: impl Fn(&F, &mut dyn FnMut(&Inst))) -> Self {
+        let count = functions.len();
+        let mut called = vec![false; count];
+        // Callees of all functions, and where those of each begin.
+        let mut callees: Vec<FuncId> = Vec::new();
+        let mut starts = Vec::with_capacity(count + 1);
+        for function in functions {
+            starts.push(callees.len());
+            visit_all(function, &mut |inst| {
+                if let Inst::Call { func, .. } = *inst
+                    && let Some(called) = called.get_mut(func.index())
+                {
+                    *called = true;
+                    callees.push(func);
+                }
+            });
         }
-        // From the last to the first, so that no instruction moves twice.
-        for (place, func) in places.drain(..).rev() {
-            let Some(callee) = module.function(func) else { continue };
-            let Inst::Call { args, .. } = function.insts[function.blocks[n].insts[place].index()].inst else {
+        starts.push(callees.len());
+        let mut ids = Vec::with_capacity(count);
+        let mut seen = vec![false; count];
+        let mut stack: Vec<(usize, usize)> = Vec::new();
+        for root in 0..count {
+            if core::mem::replace(&mut seen[root], true) {
                 continue;
-            };
-            inline_one(function, callee, BlockId::new(n), place, args);
+            }
+            stack.push((root, starts[root]));
+            while let Some((at, next)) = stack.last_mut() {
+                if *next == starts[*at + 1] {
+                    ids.push(FuncId::new(*at));
+                    stack.pop();
+                    continue;
+                }
+                let callee = callees[*next].index();
+                *next += 1;
+                if !core::mem::replace(&mut seen[callee], true) {
+                    stack.push((callee, starts[callee]));
+                }
+            }
         }
+        Self { ids, called }
     }
-    *room -= before - left;
-    left < before
+
+    /// The functions.
+    pub(crate) fn ids(&self) -> &[FuncId] {
+        &self.ids
+    }
+
+    /// Tells whether anything calls a function.
+    pub(crate) fn is_called(&self, id: FuncId) -> bool {
+        self.called.get(id.index()).copied().unwrap_or(false)
+    }
 }
 
-fn inlinable<'m>(
-    module: &'m Module,
-    caller: FuncId,
-    function: &Function,
-    callee: FuncId,
-) -> Option<&'m Function> {
-    let body = module.function(callee).filter(|_| caller != callee)?;
-    (body.source == function.source && is_small_leaf(body)).then_some(body)
+/// A function that is small and calls nothing.
+#[derive(Debug)]
+struct Leaf {
+    function: Function,
+    /// What a copy adds: instructions and blocks, the second half of the call's block included.
+    cost: usize,
+    blocks: usize,
+}
+
+/// The functions that may be inlined, and what inlining needs.
+#[derive(Debug, Default)]
+pub(super) struct Inliner {
+    leaves: HashMap<FuncId, Leaf>,
+    /// Calls of one block: their places in it.
+    places: Vec<(usize, FuncId)>,
+}
+
+impl Inliner {
+    /// Keeps a copy of an optimised function if it is small and calls nothing.
+    pub(super) fn offer(&mut self, id: FuncId, function: &Function) {
+        let is_call = |inst: &Inst| matches!(inst, Inst::Call { .. } | Inst::CallIndirect { .. });
+        if function.blocks.is_empty() || function.blocks.len() > CALLEE_BLOCKS {
+            return;
+        }
+        let size = function.instruction_count();
+        let mut insts = function.blocks.iter().flat_map(|block| &block.insts);
+        if size > CALLEE || insts.any(|inst| is_call(&function.insts[inst.index()].inst)) {
+            return;
+        }
+        let mut function = function.clone();
+        // What it has been before is of no use to its callers.
+        function.compact();
+        let blocks = function.blocks.len() + 1;
+        self.leaves.insert(id, Leaf { function, cost: size + blocks, blocks });
+    }
+
+    /// Inlines calls of small functions that call nothing; tells whether there was one. A function
+    /// grows at most by the factor of the limits table, and by `room` instructions and blocks, of
+    /// which what it takes is taken.
+    pub(super) fn inline_calls(&mut self, id: FuncId, function: &mut Function, room: &mut usize) -> bool {
+        if self.leaves.is_empty() {
+            return false;
+        }
+        let size = function.instruction_count();
+        let limit = size.saturating_mul(INLINE_GROWTH).clamp(FLOOR, FIR_INSTRUCTIONS / 2);
+        let mut left = limit.saturating_sub(size).min(*room);
+        let before = left;
+        let mut blocks_left = BLOCKS.saturating_sub(function.blocks.len());
+        let Self { leaves, places } = self;
+        for n in 0..function.blocks.len() {
+            for (place, inst) in function.blocks[n].insts.iter().enumerate() {
+                let Inst::Call { func, .. } = function.insts[inst.index()].inst else { continue };
+                let Some(leaf) = leaves.get(&func) else { continue };
+                let is_fit = func != id && leaf.function.source == function.source;
+                if is_fit && leaf.cost <= left && leaf.blocks <= blocks_left {
+                    left -= leaf.cost;
+                    blocks_left -= leaf.blocks;
+                    places.push((place, func));
+                }
+            }
+            // From the last to the first, so that no instruction moves twice.
+            for (place, func) in places.drain(..).rev() {
+                let Some(leaf) = leaves.get(&func) else { continue };
+                let Inst::Call { args, .. } = function.insts[function.blocks[n].insts[place].index()].inst
+                else {
+                    continue;
+                };
+                inline_one(function, &leaf.function, BlockId::new(n), place, args);
+            }
+        }
+        *room -= before - left;
+        left < before
+    }
 }
 
 /// Puts the callee's blocks in place of the call at `place` of `block`.

@@ -5,12 +5,12 @@
 //! the head that others use then have two definitions, so the function is built anew with
 //! these values as variables of the [`FunctionBuilder`].
 
-use super::Workspace;
+use super::{Known, Workspace};
+use crate::fir::pack::LARGE;
 use crate::fir::{
-    BlockCall, BlockId, Cfg, Function, FunctionBuilder, Inst, Terminator, Type, ValueId, ValueList, Variable,
+    BlockId, BuilderMemory, Cfg, Function, FunctionBuilder, Inst, Terminator, Type, ValueId, ValueList,
+    Variable,
 };
-use alloc::collections::BTreeMap;
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// Most instructions of a head that is copied.
@@ -20,111 +20,162 @@ const LENGTH: usize = 64;
 /// Most ways back to a head that is copied.
 const WAYS: usize = 2;
 
+/// What a rotation keeps in memory.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Heads with the blocks that jump back to them.
+    ways: Vec<(BlockId, BlockId)>,
+    /// Per block the head that it jumps back to, which is copied to its end.
+    heads: Vec<Option<BlockId>>,
+    is_head: Vec<bool>,
+    /// Per old value its new value, where it has only one.
+    map: Vec<Option<ValueId>>,
+    /// Per old value its new value in the copy of a head that is being made.
+    local: Vec<Option<ValueId>>,
+    /// The values that have one.
+    copied: Vec<ValueId>,
+    /// Per old value the block that defines it.
+    home: Vec<BlockId>,
+    variables: Vec<Option<Variable>>,
+    blocks: Vec<BlockId>,
+    /// Per old block how many of its predecessors are still to come.
+    missing: Vec<u32>,
+    /// Operands of one list.
+    values: Vec<ValueId>,
+}
+
 /// Rotates the loops of a function; tells whether it changed. `clean_graph` ran before.
 pub fn rotate_loops(function: &mut Function, work: &mut Workspace) -> bool {
-    let cfg = &mut work.cfg;
-    cfg.refresh(function);
-    let heads = find_heads(function, cfg);
-    if heads.is_empty() {
+    work.know_graph(function);
+    let Workspace { known, cfg, rotation: memory, builder, .. } = work;
+    if !memory.find_heads(function, cfg) {
         return false;
     }
-    let memory = core::mem::take(&mut work.old);
-    match Rotation::new(function, cfg, heads, memory).rebuild() {
+    memory.reset(function);
+    let new = FunctionBuilder::in_memory(function, core::mem::take(builder));
+    let result = (Rotation { old: function, cfg, memory, builder: new }).rebuild(builder);
+    if function.values.len() > LARGE {
+        *memory = Memory::default();
+        *builder = BuilderMemory::default();
+    }
+    match result {
         Some(new) => {
-            work.old = core::mem::replace(function, new);
+            *known = Known::Nothing;
+            builder.recycle(core::mem::replace(function, new));
             true
         }
         None => false,
     }
 }
 
-/// Blocks that jump back, with the heads that they jump to.
-fn find_heads(function: &Function, cfg: &Cfg) -> BTreeMap<BlockId, BlockId> {
-    let mut ways: BTreeMap<BlockId, Vec<BlockId>> = BTreeMap::new();
-    for (place, &id) in cfg.order.iter().enumerate() {
-        let Terminator::Jump(call) = function.blocks[id.index()].terminator else { continue };
-        let head = &function.blocks[call.block.index()];
-        let Terminator::Branch { then, otherwise, .. } = &head.terminator else { continue };
-        let position = |block| cfg.position(block).unwrap_or(0);
-        let goes_back = position(call.block) < place;
-        // One way stays in the loop, the other leaves it.
-        let inside = |block| (position(call.block) + 1..=place).contains(&position(block));
-        let is_short = place - position(call.block).min(place) <= LENGTH;
-        if goes_back && is_short && head.insts.len() <= HEAD && inside(then.block) != inside(otherwise.block)
-        {
-            ways.entry(call.block).or_default().push(id);
+fn refill<T: Copy>(list: &mut Vec<T>, count: usize, item: T) {
+    list.clear();
+    list.resize(count, item);
+}
+
+impl Memory {
+    /// Finds blocks that jump back, with the heads that they jump to; tells whether there are any.
+    fn find_heads(&mut self, function: &Function, cfg: &Cfg) -> bool {
+        self.ways.clear();
+        for (place, &id) in cfg.order.iter().enumerate() {
+            let Terminator::Jump(call) = function.blocks[id.index()].terminator else { continue };
+            let position = |block| cfg.position(block).unwrap_or(0);
+            if position(call.block) >= place || place - position(call.block) > LENGTH {
+                continue;
+            }
+            let head = &function.blocks[call.block.index()];
+            let Terminator::Branch { then, otherwise, .. } = &head.terminator else { continue };
+            // One way stays in the loop, the other leaves it.
+            let inside = |block| (position(call.block) + 1..=place).contains(&position(block));
+            if head.insts.len() <= HEAD && inside(then.block) != inside(otherwise.block) {
+                self.ways.push((call.block, id));
+            }
         }
+        if self.ways.is_empty() {
+            return false;
+        }
+        self.ways.sort_unstable();
+        refill(&mut self.heads, function.blocks.len(), None);
+        let mut any = false;
+        for ways in self.ways.chunk_by(|a, b| a.0 == b.0).filter(|ways| ways.len() <= WAYS) {
+            for &(head, from) in ways {
+                self.heads[from.index()] = Some(head);
+                any = true;
+            }
+        }
+        any
     }
-    ways.retain(|_, from| from.len() <= WAYS);
-    ways.into_iter().flat_map(|(head, from)| from.into_iter().map(move |from| (from, head))).collect()
+
+    fn reset(&mut self, function: &Function) {
+        let (blocks, values) = (function.blocks.len(), function.values.len());
+        refill(&mut self.is_head, blocks, false);
+        for head in self.heads.iter().flatten() {
+            self.is_head[head.index()] = true;
+        }
+        refill(&mut self.map, values, None);
+        refill(&mut self.local, values, None);
+        self.copied.clear();
+        refill(&mut self.home, values, BlockId::new(0));
+        refill(&mut self.variables, values, None);
+        refill(&mut self.blocks, blocks, BlockId::new(0));
+        refill(&mut self.missing, blocks, 0);
+    }
+}
+
+/// Whose instructions are being copied.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Copying {
+    /// The block's own.
+    Own,
+    /// Those of a head, once more.
+    Head,
 }
 
 struct Rotation<'a> {
     old: &'a Function,
     cfg: &'a Cfg,
-    heads: BTreeMap<BlockId, BlockId>,
+    memory: &'a mut Memory,
     builder: FunctionBuilder,
-    /// Per old value its new value, where it has only one.
-    map: Vec<Option<ValueId>>,
-    variables: Vec<Option<Variable>>,
-    blocks: Vec<BlockId>,
 }
 
 impl<'a> Rotation<'a> {
-    fn new(old: &'a Function, cfg: &'a Cfg, heads: BTreeMap<BlockId, BlockId>, memory: Function) -> Self {
-        let mut builder = FunctionBuilder::in_memory_of(old, memory);
+    fn rebuild(mut self, memory: &mut BuilderMemory) -> Option<Function> {
         // Values of a head that are used far away need a parameter at every join on the way.
         // Where these become too many the function stays as it is.
-        builder.limit_values(4 * old.values.len() + 256);
-        Self {
-            old,
-            cfg,
-            heads,
-            builder,
-            map: vec![None; old.values.len()],
-            variables: vec![None; old.values.len()],
-            blocks: vec![BlockId::new(0); old.blocks.len()],
-        }
-    }
-
-    fn rebuild(mut self) -> Option<Function> {
+        self.builder.limit_values(4 * self.old.values.len() + 256);
         self.declare_variables();
         self.create_blocks();
-        let mut missing = self.count_predecessors();
-        for place in 0..self.cfg.order.len() {
-            let id = self.cfg.order[place];
-            self.builder.switch_to(self.blocks[id.index()]);
+        self.count_predecessors();
+        for &id in &self.cfg.order {
+            self.builder.switch_to(self.memory.blocks[id.index()]);
             self.fill(id);
-            for target in self.targets(id) {
-                missing[target.index()] -= 1;
-                if missing[target.index()] == 0 {
-                    self.builder.seal_block(self.blocks[target.index()]);
+            self.terminator(id).for_each_successor(|call| {
+                let target = call.block.index();
+                self.memory.missing[target] -= 1;
+                if self.memory.missing[target] == 0 {
+                    self.builder.seal_block(self.memory.blocks[target]);
                 }
-            }
+            });
         }
-        self.builder.finish().ok()
+        self.builder.finish_into(memory).ok()
     }
 
     /// Values of copied heads that other blocks use become variables.
     fn declare_variables(&mut self) {
-        let mut is_head = vec![false; self.old.blocks.len()];
-        for head in self.heads.values() {
-            is_head[head.index()] = true;
-        }
-        let mut home = vec![BlockId::new(0); self.old.values.len()];
-        for (n, block) in self.old.blocks.iter().enumerate() {
-            let results = block.insts.iter().filter_map(|inst| self.old.insts[inst.index()].result);
+        let old = self.old;
+        let Memory { home, is_head, variables, .. } = &mut *self.memory;
+        for (n, block) in old.blocks.iter().enumerate() {
+            let results = block.insts.iter().filter_map(|inst| old.insts[inst.index()].result);
             for value in block.params.iter().copied().chain(results) {
                 home[value.index()] = BlockId::new(n);
             }
         }
-        let old = self.old;
         for &id in &self.cfg.order {
             let block = &old.blocks[id.index()];
             let mut visit = |value: ValueId| {
                 let at = home[value.index()];
-                if at != id && is_head[at.index()] && self.variables[value.index()].is_none() {
-                    self.variables[value.index()] = Some(self.builder.declare(old.value_type(value)));
+                if at != id && is_head[at.index()] && variables[value.index()].is_none() {
+                    variables[value.index()] = Some(self.builder.declare(old.value_type(value)));
                 }
             };
             for &inst in &block.insts {
@@ -139,69 +190,79 @@ impl<'a> Rotation<'a> {
             let params = &self.old.blocks[id.index()].params;
             if id.index() == 0 {
                 for (n, param) in params.iter().enumerate() {
-                    self.map[param.index()] = Some(self.builder.param(n));
+                    self.memory.map[param.index()] = Some(self.builder.param(n));
                 }
                 continue;
             }
             let block = self.builder.create_block();
-            self.blocks[id.index()] = block;
+            self.memory.blocks[id.index()] = block;
             for &param in params {
-                self.map[param.index()] = Some(self.builder.add_param(block, self.old.value_type(param)));
+                let new = self.builder.add_param(block, self.old.value_type(param));
+                self.memory.map[param.index()] = Some(new);
             }
         }
     }
 
-    /// Where control goes from the new form of a block.
-    fn targets(&self, id: BlockId) -> Vec<BlockId> {
-        let from = self.heads.get(&id).copied().unwrap_or(id);
-        self.old.blocks[from.index()].terminator.successors().map(|call| call.block).collect()
+    /// How the new form of a block ends.
+    fn terminator(&self, id: BlockId) -> &'a Terminator {
+        let from = self.memory.heads[id.index()].unwrap_or(id);
+        &self.old.blocks[from.index()].terminator
     }
 
-    fn count_predecessors(&self) -> Vec<usize> {
-        let mut count = vec![0; self.old.blocks.len()];
+    fn count_predecessors(&mut self) {
         for &id in &self.cfg.order {
-            for target in self.targets(id) {
-                count[target.index()] += 1;
-            }
+            self.terminator(id).for_each_successor(|call| self.memory.missing[call.block.index()] += 1);
         }
-        count
     }
 
     fn fill(&mut self, id: BlockId) {
         let old = self.old;
         let block = &old.blocks[id.index()];
         for &param in &block.params {
-            if let (Some(variable), Some(value)) = (self.variables[param.index()], self.map[param.index()]) {
+            if let (Some(variable), Some(value)) =
+                (self.memory.variables[param.index()], self.memory.map[param.index()])
+            {
                 self.builder.assign(variable, value);
             }
         }
-        self.copy_insts(id, &mut None);
-        let Some(&head) = self.heads.get(&id) else {
-            self.copy_terminator(id, &None);
+        self.copy_insts(id, Copying::Own);
+        let Some(head) = self.memory.heads[id.index()] else {
+            self.copy_terminator(id);
             return;
         };
         let Terminator::Jump(call) = block.terminator else { return };
-        let args: Vec<ValueId> = old.list(call.args).iter().map(|&arg| self.operand(arg, &None)).collect();
-        let mut local = BTreeMap::new();
+        let mut args = core::mem::take(&mut self.memory.values);
+        args.clear();
+        args.extend(old.list(call.args).iter().map(|&arg| self.operand(arg)));
         for (&param, &value) in old.blocks[head.index()].params.iter().zip(&args) {
-            local.insert(param, value);
+            self.set_local(param, value);
         }
-        let mut local = Some(local);
-        self.copy_insts(head, &mut local);
-        for (&value, &new) in local.iter().flatten() {
-            if let Some(variable) = self.variables[value.index()] {
+        self.memory.values = args;
+        self.copy_insts(head, Copying::Head);
+        for n in 0..self.memory.copied.len() {
+            let value = self.memory.copied[n].index();
+            if let (Some(variable), Some(new)) = (self.memory.variables[value], self.memory.local[value]) {
                 self.builder.assign(variable, new);
             }
         }
-        self.copy_terminator(head, &local);
+        self.copy_terminator(head);
+        for value in self.memory.copied.drain(..) {
+            self.memory.local[value.index()] = None;
+        }
     }
 
-    /// What an old operand is at this place; `local` holds what a copied head defined.
-    fn operand(&mut self, value: ValueId, local: &Option<BTreeMap<ValueId, ValueId>>) -> ValueId {
-        if let Some(&value) = local.as_ref().and_then(|local| local.get(&value)) {
+    fn set_local(&mut self, value: ValueId, new: ValueId) {
+        self.memory.local[value.index()] = Some(new);
+        self.memory.copied.push(value);
+    }
+
+    /// What an old operand is at this place.
+    fn operand(&mut self, value: ValueId) -> ValueId {
+        let at = value.index();
+        if let Some(value) = self.memory.local[at] {
             return value;
         }
-        match (self.variables[value.index()], self.map[value.index()]) {
+        match (self.memory.variables[at], self.memory.map[at]) {
             (Some(variable), _) => self.builder.read(variable),
             (None, Some(value)) => value,
             // Only in a module that does not verify.
@@ -209,60 +270,51 @@ impl<'a> Rotation<'a> {
         }
     }
 
-    fn list(&mut self, list: ValueList, local: &Option<BTreeMap<ValueId, ValueId>>) -> Vec<ValueId> {
-        let old = self.old;
-        old.list(list).iter().map(|&value| self.operand(value, local)).collect()
+    /// A list of operands in the new function.
+    fn list(&mut self, list: ValueList) -> ValueList {
+        let mut values = core::mem::take(&mut self.memory.values);
+        values.clear();
+        values.extend(self.old.list(list).iter().map(|&value| self.operand(value)));
+        let new = self.builder.function.make_list(&values);
+        self.memory.values = values;
+        new
     }
 
-    fn copy_insts(&mut self, id: BlockId, local: &mut Option<BTreeMap<ValueId, ValueId>>) {
+    fn copy_insts(&mut self, id: BlockId, copying: Copying) {
         let old = self.old;
         for &inst in &old.blocks[id.index()].insts {
             let data = &old.insts[inst.index()];
             let mut inst: Inst = data.inst;
-            inst.map_scalar_operands(|value| *value = self.operand(*value, local));
-            if let Some(list) = inst.operand_list() {
-                let values = self.list(list, local);
-                let new = self.builder.function.make_list(&values);
-                if let Some(slot) = inst.operand_list_mut() {
-                    *slot = new;
-                }
+            inst.map_scalar_operands(|value| *value = self.operand(*value));
+            if let Some(list) = inst.operand_list_mut() {
+                *list = self.list(*list);
             }
             self.builder.set_line(data.line);
             let ty = data.result.map_or(Type::Void, |value| old.value_type(value));
             let result = self.builder.push(inst, ty);
-            if let (Some(value), Some(new)) = (data.result, result) {
-                match local {
-                    Some(local) => {
-                        local.insert(value, new);
-                    }
-                    None => {
-                        self.map[value.index()] = Some(new);
-                        if let Some(variable) = self.variables[value.index()] {
-                            self.builder.assign(variable, new);
-                        }
-                    }
-                }
+            let (Some(value), Some(new)) = (data.result, result) else { continue };
+            if copying == Copying::Head {
+                self.set_local(value, new);
+                continue;
+            }
+            self.memory.map[value.index()] = Some(new);
+            if let Some(variable) = self.memory.variables[value.index()] {
+                self.builder.assign(variable, new);
             }
         }
     }
 
-    fn copy_terminator(&mut self, id: BlockId, local: &Option<BTreeMap<ValueId, ValueId>>) {
-        let old = self.old;
-        let block = &old.blocks[id.index()];
+    fn copy_terminator(&mut self, id: BlockId) {
+        let block = &self.old.blocks[id.index()];
         let mut terminator = block.terminator.clone();
         if let Some(value) = terminator.own_operand_mut() {
-            *value = self.operand(*value, local);
+            *value = self.operand(*value);
         }
-        let mut calls: Vec<BlockCall> = Vec::new();
-        for call in block.terminator.successors() {
-            let values = self.list(call.args, local);
-            let args = self.builder.function.make_list(&values);
-            calls.push(BlockCall { block: self.blocks[call.block.index()], args });
-        }
-        for (slot, call) in calls.into_iter().enumerate() {
-            if let Some(target) = terminator.successor_mut(slot) {
-                *target = call;
-            }
+        let mut slot = 0;
+        while let Some(call) = terminator.successor_mut(slot) {
+            call.block = self.memory.blocks[call.block.index()];
+            call.args = self.list(call.args);
+            slot += 1;
         }
         self.builder.set_line(block.line);
         self.builder.end_with(terminator);

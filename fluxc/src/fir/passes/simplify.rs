@@ -4,7 +4,7 @@
 //! Value numbering keeps one candidate for each hash; a candidate counts only if its block
 //! dominates the place. A lost candidate costs an optimisation, never correctness.
 
-use super::{Replacements, Workspace};
+use super::{Known, Replacements, Workspace};
 use crate::fir::arith::compute;
 use crate::fir::verify::is_constant;
 use crate::fir::{
@@ -25,17 +25,25 @@ enum Rewrite {
 
 /// See the module.
 pub fn simplify(function: &mut Function, work: &mut Workspace) {
-    let Workspace { cfg, dominators, replacements, candidates, .. } = work;
-    cfg.refresh(function);
-    dominators.refresh(cfg);
+    work.know_dominators(function);
+    let Workspace { known, cfg, dominators, replacements, candidates, .. } = work;
     replacements.reset(function.values.len());
     candidates.clear();
     candidates.resize(function.insts.len().next_power_of_two().max(16), None);
-    let mut pass = Simplifier { replacements, candidates, function, dominators };
+    let mut pass = Simplifier { replacements, candidates, function, dominators, edges_changed: false };
     for &block in &cfg.order {
         pass.block(block);
     }
-    pass.replacements.apply(pass.function);
+    // A definition is visited before its uses: only lists, of which those of jumps back come too
+    // early, and unreachable blocks have old operands.
+    if cfg.order.len() == pass.function.blocks.len() {
+        pass.replacements.apply_to_lists(pass.function);
+    } else {
+        pass.replacements.apply(pass.function);
+    }
+    if pass.edges_changed {
+        *known = Known::Nothing;
+    }
 }
 
 struct Simplifier<'a> {
@@ -43,6 +51,8 @@ struct Simplifier<'a> {
     replacements: &'a mut Replacements,
     dominators: &'a Dominators,
     candidates: &'a mut [Option<(InstId, BlockId)>],
+    /// Whether a terminator has other edges than before, or in another order.
+    edges_changed: bool,
 }
 
 impl Simplifier<'_> {
@@ -54,7 +64,7 @@ impl Simplifier<'_> {
         if let Some(value) = terminator.own_operand_mut() {
             *value = self.replacements.find(*value);
         }
-        self.fold_terminator(&mut terminator);
+        self.edges_changed |= self.fold_terminator(&mut terminator);
         self.function.blocks[id.index()].terminator = terminator;
     }
 
@@ -270,17 +280,19 @@ impl Simplifier<'_> {
         }
     }
 
-    fn fold_terminator(&self, terminator: &mut Terminator) {
+    /// Tells whether its edges changed.
+    fn fold_terminator(&self, terminator: &mut Terminator) -> bool {
+        let mut changed = false;
         match terminator {
             Terminator::Branch { condition, then, otherwise } => {
                 while let Some(&Inst::BoolNot(inner)) = self.definition(*condition) {
                     *condition = inner;
                     core::mem::swap(then, otherwise);
+                    changed = true;
                 }
-                match self.constant(*condition) {
-                    Some(0) => *terminator = Terminator::Jump(*otherwise),
-                    Some(_) => *terminator = Terminator::Jump(*then),
-                    None => {}
+                if let Some(bits) = self.constant(*condition) {
+                    *terminator = Terminator::Jump(if bits == 0 { *otherwise } else { *then });
+                    changed = true;
                 }
             }
             Terminator::Switch { value, cases, default } => {
@@ -289,10 +301,12 @@ impl Simplifier<'_> {
                     let target =
                         cases.iter().find(|case| case.value == word).map_or(*default, |case| case.target);
                     *terminator = Terminator::Jump(target);
+                    changed = true;
                 }
             }
             _ => {}
         }
+        changed
     }
 }
 

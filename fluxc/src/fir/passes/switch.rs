@@ -9,18 +9,21 @@ use alloc::vec::Vec;
 /// Up to this many cases are compared one after the other.
 const LINEAR: usize = 4;
 
-/// Replaces each `switch` by a search tree of branches.
-pub fn lower_switches(function: &mut Function) {
+/// Replaces each `switch` by a search tree of branches; tells whether there was one.
+pub fn lower_switches(function: &mut Function) -> bool {
+    let mut any = false;
     for n in 0..function.blocks.len() {
         if !matches!(function.blocks[n].terminator, Terminator::Switch { .. }) {
             continue;
         }
         let terminator = core::mem::take(&mut function.blocks[n].terminator);
         if let Terminator::Switch { value, mut cases, default } = terminator {
+            any = true;
             cases.sort_unstable_by_key(|case| case.value);
             lower(function, BlockId::new(n), value, &cases, default);
         }
     }
+    any
 }
 
 fn lower(function: &mut Function, block: BlockId, value: ValueId, cases: &[Case], default: BlockCall) {

@@ -1,8 +1,7 @@
 //! Loops as ranges of positions.
 
-use super::{NONE, Plan, index32};
-use crate::fir::{Dominators, Function};
-use alloc::vec;
+use super::{NONE, Plan, index32, refill};
+use crate::fir::Function;
 use alloc::vec::Vec;
 
 /// A range of blocks that contains a way back to its start.
@@ -24,23 +23,46 @@ pub(super) struct Region {
     pub(super) has_call: bool,
 }
 
+/// Memory of the search for regions.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    /// Per place the last one that jumps back to it.
+    last: Vec<u32>,
+    outer: Vec<(u32, u32)>,
+    open: Vec<u32>,
+    /// Per region the place of its home.
+    homes: Vec<u32>,
+}
+
 impl Plan {
     pub(super) fn find_regions(&mut self, function: &Function) {
+        let mut search = core::mem::take(&mut self.search);
+        self.search_regions(function, &mut search);
+        self.search = search;
+    }
+
+    fn search_regions(&mut self, function: &Function, search: &mut Search) {
         let places = self.cfg.order.len();
-        let mut last = vec![NONE; places];
+        let Search { last, outer, open, .. } = search;
+        refill(last, places, NONE);
+        let mut any = false;
         for place in 0..places {
             let block = &function.blocks[self.cfg.order[place].index()];
-            for call in block.terminator.successors() {
+            block.terminator.for_each_successor(|call| {
                 if let Some(target) = self.cfg.position(call.block)
                     && target <= place
                 {
                     // Places ascend, so the last write is the greatest.
                     last[target] = index32(place);
+                    any = true;
                 }
-            }
+            });
+        }
+        if !any {
+            return;
         }
         // From the back: a region takes in those that it overlaps.
-        let mut outer: Vec<(u32, u32)> = Vec::new();
+        outer.clear();
         for first in (0..places).rev() {
             if last[first] == NONE {
                 continue;
@@ -55,7 +77,7 @@ impl Plan {
             last[first] = end;
             outer.push((index32(first), end));
         }
-        let mut open: Vec<u32> = Vec::new();
+        open.clear();
         for (place, &end) in last.iter().enumerate() {
             while let Some(&top) = open.last()
                 && self.regions[top as usize].last < index32(place)
@@ -111,15 +133,16 @@ impl Plan {
     /// Finds for each place the widest region without a call, if a constant can be loaded
     /// in front of it.
     pub(super) fn find_hoist_regions(&mut self, function: &Function) {
-        self.hoist = vec![NONE; self.cfg.order.len()];
         if self.regions.is_empty() {
             return;
         }
-        let dominators = Dominators::new(&self.cfg);
-        let mut homes = vec![NONE; self.regions.len()];
+        self.dominators.refresh(&self.cfg);
+        let mut homes = core::mem::take(&mut self.search.homes);
+        refill(&mut homes, self.regions.len(), NONE);
         for (number, region) in self.regions.iter().enumerate() {
             let header = self.cfg.order[region.first as usize];
-            let Some(home) = dominators.immediate(header).and_then(|block| self.cfg.position(block)) else {
+            let Some(home) = self.dominators.immediate(header).and_then(|block| self.cfg.position(block))
+            else {
                 continue;
             };
             let start = self.terminator_position(function, home);
@@ -133,8 +156,9 @@ impl Plan {
                 self.hoist[place] = region;
             }
         }
-        for (region, home) in self.regions.iter_mut().zip(homes) {
+        for (region, &home) in self.regions.iter_mut().zip(&homes) {
             region.home = home;
         }
+        self.search.homes = homes;
     }
 }

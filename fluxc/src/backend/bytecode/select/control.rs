@@ -5,7 +5,6 @@ use crate::backend::bytecode::BackendError;
 use crate::backend::bytecode::moves::{Move, Place, Source};
 use crate::backend::bytecode::plan::{condition_of, constant_bits, fits_i32};
 use crate::fir::{BlockCall, BlockId, Inst, IntCompare, Terminator, Type, ValueDef, ValueId};
-use alloc::vec::Vec;
 use flux_abi::opcode::Opcode;
 use flux_abi::register::SYSCALL_NUMBER;
 use flux_abi::trap::TrapKind;
@@ -19,7 +18,7 @@ impl Selector<'_> {
         self.line = block.insts.first().map_or(block.line, |inst| self.function.insts[inst.index()].line);
         let has_frame = self.allocation.is_framed(place) && place != self.allocation.frame_home;
         let depth = if has_frame { self.frame_depth() } else { 0 };
-        self.begin_piece(self.labels[place], depth, self.function.gas(id));
+        self.begin_piece(self.lists.labels[place], depth, self.function.gas(id));
         if place == self.allocation.frame_home {
             self.make_frame();
         }
@@ -46,8 +45,7 @@ impl Selector<'_> {
         self.line = stub.line;
         let depth = self.depth_behind();
         self.begin_piece(stub.label, depth, edge_gas(stub.call));
-        let moves = self.edge_moves(stub.call);
-        self.move_all(&moves);
+        self.make_edge_moves(stub.call);
         let label = self.label_of(stub.call);
         self.jump_to(label);
     }
@@ -60,8 +58,7 @@ impl Selector<'_> {
         let [from] = self.plan.cfg.predecessors(id) else { return };
         let mut calls = self.function.blocks[from.index()].terminator.successors();
         if let Some(call) = calls.find(|call| call.block == id) {
-            let moves = self.moves_for(call);
-            self.move_all(&moves);
+            self.make_moves(call);
         }
     }
 
@@ -78,7 +75,8 @@ impl Selector<'_> {
     pub(super) fn entry_moves(&mut self) {
         let params = &self.function.blocks[0].params;
         let count = params.len();
-        let mut moves = Vec::new();
+        let mut moves = core::mem::take(&mut self.lists.moves);
+        moves.clear();
         for (n, &param) in params.iter().enumerate() {
             let Some(to) = self.allocation.place(self.plan, param) else { continue };
             let from = match u8::try_from(n) {
@@ -90,6 +88,7 @@ impl Selector<'_> {
             }
         }
         self.move_all(&moves);
+        self.lists.moves = moves;
     }
 
     pub(super) fn epilogue(&mut self) {
@@ -117,23 +116,23 @@ impl Selector<'_> {
 
     pub(super) fn label_of(&self, call: BlockCall) -> Label {
         let place = self.plan.cfg.position(call.block).unwrap_or(0);
-        self.labels[place]
+        self.lists.labels[place]
     }
 
     /// The label to branch to for the `slot`-th edge of this block; a stub if it needs moves.
     pub(super) fn edge_label(&mut self, call: BlockCall, slot: usize) -> Label {
-        if self.edge_moves(call).is_empty() {
+        if !self.has_edge_moves(call) {
             return self.label_of(call);
         }
         let label = self.builder.label();
-        self.stubs.push(Stub { label, from: self.place, call, line: self.line });
-        self.split.push((self.plan.block(self.place), slot));
+        self.lists.stubs.push(Stub { label, from: self.place, call, line: self.line });
+        self.lists.split.push((self.plan.block(self.place), slot));
         label
     }
 
     pub(super) fn add_edge(&mut self, label: Label) {
-        let from = self.pieces.len().saturating_sub(1);
-        self.edges.push((from, label));
+        let from = self.lists.pieces.len().saturating_sub(1);
+        self.lists.edges.push((from, label));
     }
 
     pub(super) fn jump_to(&mut self, label: Label) {
@@ -143,8 +142,7 @@ impl Selector<'_> {
 
     /// Goes on at an edge's target: falls through if it comes next.
     pub(super) fn go(&mut self, call: BlockCall) {
-        let moves = self.edge_moves(call);
-        self.move_all(&moves);
+        self.make_edge_moves(call);
         let label = self.label_of(call);
         if self.is_next(call) {
             self.add_edge(label);
@@ -163,16 +161,16 @@ impl Selector<'_> {
             Terminator::Branch { condition, then, otherwise } => {
                 // What needs moves or comes next is behind the branch, the other its target.
                 let then_here =
-                    self.is_next(*then) || (!self.is_next(*otherwise) && !self.edge_moves(*then).is_empty());
+                    self.is_next(*then) || (!self.is_next(*otherwise) && self.has_edge_moves(*then));
                 let (away, here) = if then_here { (*otherwise, *then) } else { (*then, *otherwise) };
                 let label = self.edge_label(away, usize::from(then_here));
                 self.branch_if(*condition, !then_here, label);
-                if !self.is_next(here) || !self.edge_moves(here).is_empty() {
+                if !self.is_next(here) || self.has_edge_moves(here) {
                     let behind = self.builder.label();
                     self.add_edge(behind);
                     let depth = self.depth_behind();
                     self.begin_piece(behind, depth, edge_gas(here));
-                    self.split.push((self.plan.block(self.place), usize::from(!then_here)));
+                    self.lists.split.push((self.plan.block(self.place), usize::from(!then_here)));
                 }
                 self.go(here);
             }
@@ -264,7 +262,8 @@ impl Selector<'_> {
                 }
             }
         }
-        let mut moves = Vec::with_capacity(5);
+        let mut moves = core::mem::take(&mut self.lists.moves);
+        moves.clear();
         for (&arg, register) in args.iter().zip(RESULT..RESULT + 4) {
             moves.push(Move { to: Place::Register(register), from: self.source(arg) });
         }
@@ -285,7 +284,7 @@ impl Selector<'_> {
             Inst::Call { func, .. } => {
                 self.move_all(&moves);
                 self.emit(Opcode::Call, &[val(i64::try_from(func.index()).unwrap_or(i64::MAX))]);
-                self.module.function(func).is_some_and(|callee| callee.signature.result != Type::Void)
+                self.results.get(func.index()).is_some_and(|&result| result != Type::Void)
             }
             Inst::Host { imm, .. } => {
                 self.move_all(&moves);
@@ -295,6 +294,7 @@ impl Selector<'_> {
             }
             _ => false,
         };
+        self.lists.moves = moves;
         self.mark_call();
         if has_result {
             self.mark_written(RESULT);

@@ -2,10 +2,10 @@
 
 use super::{OPERANDS, Selector, ZERO, reg, val};
 use crate::fir::{Intrinsic, ValueId};
-use alloc::vec::Vec;
 use flux_abi::opcode::{Opcode, Operand};
 use flux_abi::register::LAST_STATUS;
 use flux_abi::select::{AllocKind, Clock};
+use flux_isa::instruction::MAX_OPERANDS;
 
 impl Selector<'_> {
     pub(super) fn intrinsic(&mut self, op: Intrinsic, imm: u32, args: &[ValueId], rd: u8) {
@@ -36,25 +36,26 @@ impl Selector<'_> {
 
     pub(super) fn host(&mut self, op: Opcode, imm: u32, args: &[ValueId], rd: u8) {
         let mut inputs = args.iter().zip(OPERANDS);
-        let mut arguments = Vec::with_capacity(5);
+        let operands = op.info().operands;
+        let mut arguments = [val(imm); MAX_OPERANDS];
         let mut writes = false;
-        for operand in op.info().operands {
+        for (argument, operand) in arguments.iter_mut().zip(operands) {
             match operand {
                 Operand::Rd => {
                     writes = true;
-                    arguments.push(reg(rd));
+                    *argument = reg(rd);
                 }
                 Operand::Ra | Operand::Rb | Operand::Rc => {
                     let register = match inputs.next() {
                         Some((&value, scratch)) => self.read(value, scratch),
                         None => ZERO,
                     };
-                    arguments.push(reg(register));
+                    *argument = reg(register);
                 }
-                _ => arguments.push(val(imm)),
+                _ => {}
             }
         }
-        self.emit(op, &arguments);
+        self.emit(op, &arguments[..operands.len()]);
         if writes {
             self.mark_written(rd);
         }
