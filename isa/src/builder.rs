@@ -152,12 +152,10 @@ impl CodeBuilder {
                 }
             }
         }
-        match Instruction::checked(opcode, values.get(..arguments.len()).unwrap_or(&values)) {
-            Ok(instruction) => instruction.encode_into(&mut self.code),
-            Err((position, error)) => {
-                let position = position.saturating_add(1);
-                self.fail(BuildError::Operand { at, opcode, position, error });
-            }
+        let values = values.get(..arguments.len()).unwrap_or(&values);
+        if let Err((position, error)) = Instruction::append(opcode, values, &mut self.code) {
+            let position = position.saturating_add(1);
+            self.fail(BuildError::Operand { at, opcode, position, error });
         }
         if let Some(label) = used {
             // By the layout rule a code offset is the last word of its instruction.

@@ -274,6 +274,12 @@ fn check(operand: Operand, value: i64, before: i64) -> Result<(), OperandError> 
     }
 }
 
+/// The low half of a word.
+fn low(bits: u64) -> u32 {
+    let [b0, b1, b2, b3, ..] = bits.to_le_bytes();
+    u32::from_le_bytes([b0, b1, b2, b3])
+}
+
 impl Instruction {
     /// The instruction of `opcode` with these operand values in the order of its row.
     ///
@@ -301,6 +307,54 @@ impl Instruction {
             before = value;
         }
         Ok(Self { opcode, operands })
+    }
+
+    /// Appends the words of `opcode` with these operand values: [`Instruction::checked`] and
+    /// [`Instruction::encode_into`] in one, for code that is made instruction by instruction.
+    ///
+    /// # Errors
+    /// As [`Instruction::checked`]; then nothing is appended.
+    pub fn append(opcode: Opcode, values: &[i64], code: &mut Vec<u32>) -> Result<(), (usize, OperandError)> {
+        let rows = opcode.info().operands;
+        if values.len() != rows.len() {
+            let error = OperandError::Count { given: values.len(), wanted: rows.len() };
+            return Err((values.len().min(rows.len()), error));
+        }
+        // The words that begin with the opcode's byte, and the full words behind them.
+        let (mut bytes, mut next_bit) = (u64::from(opcode as u8), 8u32);
+        let mut words = [0u32; MAX_WORDS];
+        let mut free = words.iter_mut();
+        let mut before = 0;
+        for (position, (&row, &value)) in rows.iter().zip(values).enumerate() {
+            let bits = value.cast_unsigned();
+            // Most operands are registers that are read.
+            let is_plain = matches!(row, Operand::Ra | Operand::Rb | Operand::Rc) && bits < 64;
+            if !is_plain {
+                check(row, value, before).map_err(|error| (position, error))?;
+            }
+            before = value;
+            match row.size() {
+                OperandSize::Byte => {
+                    bytes |= bits.wrapping_shl(next_bit);
+                    next_bit = next_bit.saturating_add(8);
+                }
+                OperandSize::Half => bytes |= (bits & 0xffff).wrapping_shl(16),
+                size => {
+                    let count = if size == OperandSize::Double { 2 } else { 1 };
+                    for (slot, word) in free.by_ref().take(count).zip([low(bits), low(bits.wrapping_shr(32))])
+                    {
+                        *slot = word;
+                    }
+                }
+            }
+        }
+        let full = MAX_WORDS.saturating_sub(free.len());
+        code.push(low(bytes));
+        if next_bit > 32 {
+            code.push(low(bytes.wrapping_shr(32)));
+        }
+        words.iter().take(full).for_each(|&word| code.push(word));
+        Ok(())
     }
 
     /// Its opcode.

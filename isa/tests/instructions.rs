@@ -21,6 +21,9 @@ fn every_instruction_decodes_to_itself() {
         for _ in 0..200 {
             let values = values(&mut random, row.opcode, 60_000);
             let code = encoded(row.opcode, &values);
+            let mut appended = Vec::new();
+            Instruction::append(row.opcode, &values, &mut appended).unwrap();
+            assert_eq!(appended, code, "{}", row.name);
             let (instruction, words) = Instruction::decode(&code, 0).unwrap();
             assert_eq!((words, instruction.opcode()), (code.len(), row.opcode));
             assert_eq!(words, row.words());
@@ -145,6 +148,18 @@ fn code_that_ends_inside_an_instruction_is_refused() {
 }
 
 proptest! {
+    #[test]
+    fn what_cannot_be_appended_is_what_is_no_instruction(
+        values in prop::collection::vec(prop_oneof![-2i64..70, any::<i64>()], 0..7),
+        op in 0..232usize,
+    ) {
+        let opcode = OPCODES[op].opcode;
+        let mut code = Vec::new();
+        let appended = Instruction::append(opcode, &values, &mut code);
+        prop_assert_eq!(appended, Instruction::checked(opcode, &values).map(|_| ()));
+        prop_assert_eq!(code.is_empty(), appended.is_err());
+    }
+
     #[test]
     fn words_that_decode_are_the_encoding_of_the_result(mut code in prop::collection::vec(any::<u32>(), 1..5), op in 0..232usize) {
         code[0] = code[0] & !0xFF | u32::from(OPCODES[op].opcode as u8);
