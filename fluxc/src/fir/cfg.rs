@@ -170,6 +170,21 @@ struct Work {
     path: Vec<u32>,
 }
 
+/// Up to this many blocks the simple algorithm is the faster one.
+const SMALL: usize = 64;
+
+/// The closest place that dominates both, where each place's parent stands before it.
+fn meet(parents: &[u32; SMALL], mut a: u32, mut b: u32) -> u32 {
+    while a != b {
+        if a > b {
+            a = parents[a as usize];
+        } else {
+            b = parents[b as usize];
+        }
+    }
+    a
+}
+
 impl Dominators {
     /// Computes the tree of a function with this graph.
     #[must_use]
@@ -181,13 +196,23 @@ impl Dominators {
 
     /// Forgets what it knew and computes the tree of a function with this graph.
     pub fn refresh(&mut self, cfg: &Cfg) {
+        if cfg.order.len() <= SMALL {
+            self.refresh_small(cfg);
+        } else {
+            self.refresh_large(cfg);
+        }
+    }
+
+    fn reset(&mut self, cfg: &Cfg) {
         let blocks = cfg.position.len();
         refill(&mut self.parent, blocks, NONE);
         refill(&mut self.first, blocks, NONE);
         refill(&mut self.last, blocks, 0);
-        if cfg.order.is_empty() {
-            return;
-        }
+    }
+
+    /// By Lengauer and Tarjan; there is a block.
+    fn refresh_large(&mut self, cfg: &Cfg) {
+        self.reset(cfg);
         self.work.walk_depth_first(cfg);
         let Work { vertices, number, path, .. } = &mut self.work;
         for at in (1..vertices.len()).rev() {
@@ -215,6 +240,48 @@ impl Dominators {
             }
         }
         self.number_tree();
+    }
+
+    /// By Cooper, Harvey and Kennedy, "A Simple, Fast Dominance Algorithm" (2001), for at most
+    /// [`SMALL`] blocks, which are places in the order here.
+    fn refresh_small(&mut self, cfg: &Cfg) {
+        self.reset(cfg);
+        let count = cfg.order.len();
+        let mut parents = [NONE; SMALL];
+        let mut sizes = [1u32; SMALL];
+        if let Some(entry) = parents.first_mut() {
+            *entry = 0;
+        }
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for place in 1..count {
+                let mut parent = NONE;
+                for from in cfg.predecessors(cfg.order[place]) {
+                    let from = cfg.position[from.index()];
+                    if parents[from as usize] == NONE {
+                        continue;
+                    }
+                    parent = if parent == NONE { from } else { meet(&parents, parent, from) };
+                }
+                changed |= core::mem::replace(&mut parents[place], parent) != parent;
+            }
+        }
+        for place in (1..count).rev() {
+            sizes[parents[place] as usize] += sizes[place];
+        }
+        // Each block gets its number and as many after it as it has descendants.
+        let mut next = [0u32; SMALL];
+        for place in 0..count {
+            let parent = parents[place] as usize;
+            let first = next[parent];
+            next[parent] += sizes[place];
+            next[place] = first + 1;
+            let block = cfg.order[place].index();
+            self.parent[block] = index32(cfg.order[parent].index());
+            self.first[block] = first;
+            self.last[block] = first + sizes[place] - 1;
+        }
     }
 
     fn number_tree(&mut self) {
@@ -381,7 +448,9 @@ mod tests {
         ) {
             let function = graph(&edges);
             let cfg = Cfg::new(&function);
-            let dominators = Dominators::new(&cfg);
+            let mut both = [Dominators::default(), Dominators::default()];
+            both[0].refresh_small(&cfg);
+            both[1].refresh_large(&cfg);
             let reachable = reachable_without(&edges, None);
             for (n, &is_reachable) in reachable.iter().enumerate() {
                 prop_assert_eq!(cfg.position(BlockId::new(n)).is_some(), is_reachable);
@@ -389,11 +458,13 @@ mod tests {
             for above in (0..edges.len()).filter(|&n| reachable[n]) {
                 let around = reachable_without(&edges, Some(above));
                 for below in (0..edges.len()).filter(|&n| reachable[n]) {
-                    let found = dominators.dominates(BlockId::new(above), BlockId::new(below));
-                    prop_assert_eq!(found, !around[below], "{} over {} in {:?}", above, below, edges);
+                    for dominators in &both {
+                        let found = dominators.dominates(BlockId::new(above), BlockId::new(below));
+                        prop_assert_eq!(found, !around[below], "{} over {} in {:?}", above, below, edges);
+                    }
                 }
             }
-            for &id in &cfg.order {
+            for (&id, dominators) in cfg.order.iter().flat_map(|id| both.iter().map(move |tree| (id, tree))) {
                 if let Some(parent) = dominators.immediate(id) {
                     prop_assert!(parent != id && dominators.dominates(parent, id));
                     let others = cfg.order.iter().filter(|&&other| other != id && dominators.dominates(other, id));
