@@ -129,11 +129,34 @@ impl<'s> Lexer<'s> {
         self.at = self.at.saturating_add(bytes).min(self.end);
     }
 
+    /// Goes on over bytes of a kind.
+    #[inline]
+    fn skip_while(&mut self, is_kind: impl Fn(u8) -> bool) {
+        let text = self.bytes.get(..self.end).unwrap_or(self.bytes);
+        let mut at = self.at;
+        while let Some(&byte) = text.get(at)
+            && is_kind(byte)
+        {
+            at = at.saturating_add(1);
+        }
+        self.at = at;
+    }
+
+    /// Tells whether a brace comes next on this line; `None` if it takes a token to know.
+    pub(super) fn brace_follows(&self) -> Option<bool> {
+        let mut ahead = *self;
+        ahead.skip_while(|byte| matches!(byte, b' ' | b'\t'));
+        match ahead.byte(0) {
+            Some(0x80.. | b'/') => None,
+            byte => Some(byte == Some(b'{')),
+        }
+    }
+
     fn skip_space(&mut self) -> bool {
         let mut line_ended = false;
         loop {
+            self.skip_while(|byte| matches!(byte, b' ' | b'\t'));
             match self.byte(0) {
-                Some(b' ' | b'\t') => self.skip(1),
                 Some(b'\n' | b'\r') => {
                     line_ended = true;
                     self.skip(1);
@@ -236,8 +259,8 @@ impl<'s> Lexer<'s> {
 
     fn word(&mut self) {
         loop {
+            self.skip_while(|byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_'));
             match self.byte(0) {
-                Some(b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_') => self.skip(1),
                 Some(0x80..) => match self.rest().chars().next() {
                     Some(ch) if ch.is_alphanumeric() => self.skip(ch.len_utf8()),
                     _ => return,

@@ -79,8 +79,10 @@ impl<'s> Parser<'s, '_> {
 
     /// `Name {` on one line.
     fn struct_follows(&self) -> bool {
-        let next = self.peek();
-        next.kind == Tok::LBrace && !next.first_on_line
+        self.lexer.brace_follows().unwrap_or_else(|| {
+            let next = self.peek();
+            next.kind == Tok::LBrace && !next.first_on_line
+        })
     }
 
     fn struct_literal(&mut self) -> Parsed<Expr<'s>> {
