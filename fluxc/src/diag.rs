@@ -300,6 +300,11 @@ impl Sink {
         false
     }
 
+    /// Makes room in an empty list for as many items as probably come.
+    pub(crate) fn reserve<T>(&mut self, list: &mut Vec<T>, count: usize) {
+        self.memory.reserve(list, count);
+    }
+
     /// Gives back what a list that is complete has too much.
     pub(crate) fn fit<T>(&mut self, list: &mut Vec<T>) {
         self.memory.fit(list);

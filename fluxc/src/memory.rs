@@ -90,6 +90,13 @@ impl Memory {
         true
     }
 
+    /// Makes room for `count` items in an empty list. Without it they come one by one.
+    pub(crate) fn reserve<T>(&mut self, list: &mut Vec<T>, count: usize) {
+        if list.capacity() == 0 && self.charge(size::<T>(count)) {
+            list.reserve_exact(count);
+        }
+    }
+
     /// Gives back what a complete list has too much. A large one stays where it is: it would be
     /// there twice while it moves.
     pub(crate) fn fit<T>(&mut self, list: &mut Vec<T>) {

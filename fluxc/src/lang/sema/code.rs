@@ -66,6 +66,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn block(&mut self, code: &CodeBlock<'s>, want: Want) -> Block {
         let scope = self.names.enter();
         let mut block = Block::default();
+        self.sink.reserve(&mut block.stmts, code.stmts.len());
         let (last, front) = match (want, code.stmts.split_last()) {
             (Want::Value(hint), Some((last, front))) => (Some((last, hint)), front),
             _ => (None, code.stmts.as_slice()),

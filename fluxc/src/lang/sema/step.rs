@@ -70,6 +70,7 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn steps(&mut self, block: &ast::Block<'s>) -> Block {
         let mut stmts = Vec::new();
+        self.sink.reserve(&mut stmts, block.steps.len());
         for step in &block.steps {
             if self.sink.is_spent() {
                 break;

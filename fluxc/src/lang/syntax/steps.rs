@@ -74,6 +74,7 @@ impl<'s> StepReader<'s, '_, '_> {
     /// The items of a list; returns where the siblings go on, since the last item may take some.
     fn list(&mut self, list: u32, style: ListStyle, after: Siblings, steps: &mut Vec<Step<'s>>) -> u32 {
         let mut go_on = after.from;
+        self.sink.reserve(steps, self.blocks.children(list).count());
         for (index, item) in self.blocks.children(list) {
             let mut extra = Siblings { from: after.from, to: after.from };
             let last = item.next >= after.from;
