@@ -7,7 +7,7 @@
 //! # Invariant
 //! Unpacking gives the function that was packed.
 
-use super::{Block, Function, Inst, InstData, InstId, Terminator, Value, ValueId};
+use super::{Block, FuncId, Function, Inst, InstData, InstId, Terminator, Type, Value, ValueId};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -30,11 +30,18 @@ pub(crate) struct Body {
     words: Box<[u32]>,
     /// Length of the pool.
     pool: usize,
+    /// Functions that it calls, as often as it does.
+    calls: Box<[FuncId]>,
 }
 
 impl Body {
     /// Packs a function; takes its terminators.
     pub(crate) fn pack(function: &mut Function) -> Self {
+        let calls = function.insts.iter().filter_map(|data| match data.inst {
+            Inst::Call { func, .. } => Some(func),
+            _ => None,
+        });
+        let calls = calls.collect();
         let listed: usize = function.blocks.iter().map(|block| block.params.len() + block.insts.len()).sum();
         let mut words = Vec::with_capacity(function.pool.len() + listed);
         words.extend(function.pool.iter().map(|value| value.0));
@@ -55,13 +62,25 @@ impl Body {
             values: packed(&mut function.values),
             words: words.into_boxed_slice(),
             pool: function.pool.len(),
+            calls,
         }
     }
 
-    /// Gives the body to `function` in place of the one that it has.
-    pub(crate) fn unpack(self, function: &mut Function, spare: &mut SpareBlocks) {
+    /// Gives the body to `function` in place of the one that it has. `address` says what becomes of
+    /// an address that is a constant.
+    pub(crate) fn unpack(
+        self,
+        function: &mut Function,
+        spare: &mut SpareBlocks,
+        address: impl Fn(u64) -> u64,
+    ) {
         spare.keep_all(&mut function.blocks);
         unpack_list(self.insts, &mut function.insts);
+        for data in &mut function.insts {
+            if let Inst::Const { ty: Type::Ptr, bits } = &mut data.inst {
+                *bits = address(*bits);
+            }
+        }
         unpack_list(self.values, &mut function.values);
         function.pool.clear();
         let (pool, mut rest) = self.words.split_at_checked(self.pool).unwrap_or((&[], &[]));
@@ -87,20 +106,12 @@ impl Body {
             + size_of_val(&*self.insts)
             + size_of_val(&*self.values)
             + size_of_val(&*self.words)
+            + size_of_val(&*self.calls)
     }
 
-    /// Instructions, in no order.
-    pub(crate) fn insts(&self) -> impl Iterator<Item = &Inst> {
-        self.insts.iter().map(|data| &data.inst)
-    }
-
-    /// Lets `change` replace the bits of each address that is a constant.
-    pub(crate) fn change_addresses(&mut self, mut change: impl FnMut(&mut u64)) {
-        for data in &mut self.insts {
-            if let Inst::Const { ty: super::Type::Ptr, bits } = &mut data.inst {
-                change(bits);
-            }
-        }
+    /// Functions that it calls, as often as it does.
+    pub(crate) fn calls(&self) -> &[FuncId] {
+        &self.calls
     }
 }
 
@@ -184,7 +195,7 @@ mod tests {
         let body = Body::pack(&mut other);
         let mut spare = SpareBlocks::default();
         for _ in 0..2 {
-            body.clone().unpack(&mut other, &mut spare);
+            body.clone().unpack(&mut other, &mut spare, |bits| bits);
             assert_eq!(&other, function);
         }
     }

@@ -88,8 +88,10 @@ pub struct Lowered {
 pub(crate) struct Packed {
     /// Constants, and functions without bodies.
     pub(crate) fir: fir::Module,
-    /// The bodies of the functions.
+    /// The bodies of the functions; [`Packed::addresses`] says what addresses in them are.
     pub(crate) bodies: Vec<Body>,
+    /// What was not known while functions were lowered.
+    pub(crate) addresses: Addresses,
     /// As in [`Lowered`].
     pub(crate) shell: flux_isa::Module,
 }
@@ -103,15 +105,16 @@ impl Packed {
         let fields: usize =
             fields.map(|field| size_of::<StateField>() + field.name.len() + field.desc.len()).sum();
         let spare = self.fir.functions.capacity() - self.fir.functions.len();
-        functions + bodies + spare * size_of::<fir::Function>() + self.fir.data.capacity() + fields
+        let frames = size_of_val(self.addresses.frames.as_slice());
+        functions + bodies + frames + spare * size_of::<fir::Function>() + self.fir.data.capacity() + fields
     }
 
     /// All functions with their bodies at once.
     pub(crate) fn unpack(self) -> Lowered {
-        let Self { mut fir, bodies, shell } = self;
+        let Self { mut fir, bodies, addresses, shell } = self;
         let mut spare = SpareBlocks::default();
-        for (function, body) in fir.functions.iter_mut().zip(bodies) {
-            body.unpack(function, &mut spare);
+        for ((number, function), body) in fir.functions.iter_mut().enumerate().zip(bodies) {
+            body.unpack(function, &mut spare, addresses.of(number));
         }
         Lowered { fir, shell }
     }
@@ -126,6 +129,33 @@ const SEND_MARK: u64 = 3 << 40;
 /// Size of the frame of the function at hand, until it is known; written as an address.
 const SIZE_MARK: u64 = 4 << 40;
 const MARK_BITS: u32 = 40;
+
+/// What the addresses are that were not known while functions were lowered.
+#[derive(Clone, Debug)]
+pub(crate) struct Addresses {
+    state: u64,
+    send: u64,
+    /// Per function where its frame is behind the send area, and how large.
+    frames: Vec<(u64, u32)>,
+}
+
+impl Addresses {
+    /// What an address in the function with this number is.
+    pub(crate) fn of(&self, function: usize) -> impl Fn(u64) -> u64 + use<> {
+        let (state, send) = (self.state, self.send);
+        let (frame, size) = self.frames.get(function).copied().unwrap_or_default();
+        move |bits| {
+            let offset = bits & ((1 << MARK_BITS) - 1);
+            match bits - offset {
+                STATE_MARK => state + offset,
+                FRAME_MARK => send + frame + offset,
+                SEND_MARK => send + offset,
+                SIZE_MARK => u64::from(size),
+                _ => bits,
+            }
+        }
+    }
+}
 
 /// What one module shares among its functions.
 struct Shared<'p, 's> {
@@ -396,7 +426,7 @@ impl<'p, 's> Shared<'p, 's> {
     fn finish(
         mut self,
         units: &[Unit<'p, 's>],
-        mut bodies: Vec<Body>,
+        bodies: Vec<Body>,
         callers_first: &[FnId],
         mut state: StateLayout,
     ) -> Result<Packed, LowerError> {
@@ -414,20 +444,10 @@ impl<'p, 's> Shared<'p, 's> {
         };
         state.scratch = scratch;
         // Units are in the order of the functions that they became.
-        for ((unit, frame), body) in units.iter().zip(&frames).zip(&mut bodies) {
-            body.change_addresses(|bits| {
-                let offset = *bits & ((1 << MARK_BITS) - 1);
-                *bits = match *bits - offset {
-                    STATE_MARK => state_base + offset,
-                    FRAME_MARK => send_base + frame + offset,
-                    SEND_MARK => send_base + offset,
-                    SIZE_MARK => u64::from(unit.frame),
-                    _ => *bits,
-                };
-            });
-        }
+        let frames = frames.into_iter().zip(units).map(|(frame, unit)| (frame, unit.frame)).collect();
+        let addresses = Addresses { state: state_base, send: send_base, frames };
         let shell = self.shell(units, state);
-        Ok(Packed { fir: self.module, bodies, shell })
+        Ok(Packed { fir: self.module, bodies, addresses, shell })
     }
 
     /// Offset of each unit's frame behind the send area, and the end of the last.

@@ -10,7 +10,7 @@ const ROUNDS: usize = 8;
 
 /// Removes instructions without effect whose results nothing needs, and block parameters
 /// that only feed themselves. Marks from what has an effect; linear.
-pub fn remove_dead(function: &mut Function, work: &mut Workspace) {
+pub(super) fn remove_dead(function: &mut Function, work: &mut Workspace) {
     drop_unreachable(function, work);
     work.know_graph(function);
     let Workspace { cfg, marks: live, stack: work, flags, values, .. } = work;
@@ -87,7 +87,7 @@ pub(super) enum Argument {
 }
 
 /// Replaces block parameters that can only have one value by that value.
-pub fn remove_trivial_params(function: &mut Function, work: &mut Workspace) {
+pub(super) fn remove_trivial_params(function: &mut Function, work: &mut Workspace) {
     if function.blocks.iter().skip(1).all(|block| block.params.is_empty()) {
         return;
     }

@@ -29,7 +29,7 @@ pub(super) struct Memory {
 
 /// Renames values at the block where the part with calls begins, if there is such a block.
 /// Run it last: a later pass would undo it.
-pub fn separate_calls(function: &mut Function, work: &mut Workspace) {
+pub(super) fn separate_calls(function: &mut Function, work: &mut Workspace) {
     if function.blocks.len() < 2 || !function.blocks.iter().any(|block| has_call(function, block)) {
         return;
     }

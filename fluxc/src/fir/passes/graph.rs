@@ -9,7 +9,7 @@ const HOPS: usize = 16;
 
 /// Removes unreachable blocks, leads edges past blocks that only jump on, and joins a
 /// block with its successor where each is the other's only one.
-pub fn clean_graph(function: &mut Function, work: &mut Workspace) {
+pub(super) fn clean_graph(function: &mut Function, work: &mut Workspace) {
     drop_unreachable(function, work);
     let mut changed = thread_jumps(function, &mut work.jumps);
     changed |= copy_returns(function);

@@ -25,8 +25,8 @@ pub(crate) struct CallOrder {
 }
 
 impl CallOrder {
-    /// The order of functions whose instructions `visit_all` visits.
-    pub(crate) fn new<F>(functions: &[F], visit_all: impl Fn(&F, &mut dyn FnMut(&Inst))) -> Self {
+    /// The order of functions of which `visit_calls` visits what they call.
+    pub(crate) fn new<F>(functions: &[F], visit_calls: impl Fn(&F, &mut dyn FnMut(FuncId))) -> Self {
         let count = functions.len();
         let mut called = vec![false; count];
         // Callees of all functions, and where those of each begin.
@@ -34,10 +34,8 @@ impl CallOrder {
         let mut starts = Vec::with_capacity(count + 1);
         for function in functions {
             starts.push(callees.len());
-            visit_all(function, &mut |inst| {
-                if let Inst::Call { func, .. } = *inst
-                    && let Some(called) = called.get_mut(func.index())
-                {
+            visit_calls(function, &mut |func| {
+                if let Some(called) = called.get_mut(func.index()) {
                     *called = true;
                     callees.push(func);
                 }

@@ -16,7 +16,9 @@ pub use switch::lower_switches;
 
 use super::compact::Renumbered;
 use super::pack::SpareBlocks;
-use super::{BlockCall, BlockId, BuilderMemory, Cfg, Dominators, FuncId, Function, InstId, Module, ValueId};
+use super::{
+    BlockCall, BlockId, BuilderMemory, Cfg, Dominators, FuncId, Function, Inst, InstId, Module, ValueId,
+};
 use alloc::vec::Vec;
 use dead::{remove_dead, remove_trivial_params};
 use frame::separate_calls;
@@ -47,7 +49,11 @@ pub fn optimize(module: &mut Module, level: Level) {
 /// As [`optimize`]; inlining adds at most `room` instructions and blocks to the whole module.
 pub fn optimize_within(module: &mut Module, level: Level, room: usize) {
     let order = CallOrder::new(&module.functions, |function, visit| {
-        function.insts.iter().for_each(|data| visit(&data.inst));
+        for data in &function.insts {
+            if let Inst::Call { func, .. } = data.inst {
+                visit(func);
+            }
+        }
     });
     let mut optimizer = Optimizer::new(&order, level, room);
     let work = &mut Workspace::default();

@@ -45,7 +45,7 @@ pub(super) struct Memory {
 }
 
 /// Rotates the loops of a function; tells whether it changed. `clean_graph` ran before.
-pub fn rotate_loops(function: &mut Function, work: &mut Workspace) -> bool {
+pub(super) fn rotate_loops(function: &mut Function, work: &mut Workspace) -> bool {
     work.know_graph(function);
     let Workspace { known, cfg, rotation: memory, builder, .. } = work;
     if !memory.find_heads(function, cfg) {

@@ -24,7 +24,7 @@ enum Rewrite {
 }
 
 /// See the module.
-pub fn simplify(function: &mut Function, work: &mut Workspace) {
+pub(super) fn simplify(function: &mut Function, work: &mut Workspace) {
     work.know_dominators(function);
     let Workspace { known, cfg, dominators, replacements, candidates, .. } = work;
     replacements.reset(function.values.len());
