@@ -10,17 +10,19 @@
 //! 3. Over a limit the builder stops growing and [`FunctionBuilder::finish`] fails.
 
 use super::inst::{BlockCall, Case, Inst, Terminator};
-use super::pack::{LARGE, SpareBlocks};
 use super::types::Type;
-use super::{Block, BlockId, Function, InstData, InstId, Value, ValueDef, ValueId, ValueList, limits};
+use super::{Block, BlockId, Function, InstData, InstId, Value, ValueDef, ValueId, limits};
 use alloc::vec::Vec;
 use core::fmt;
 use flux_abi::opcode::Opcode;
 use flux_abi::trap::TrapKind;
-use hashbrown::HashMap;
+use memory::{BlockState, Chain, END, Edge};
 
+mod memory;
 mod ops;
+mod variables;
 
+pub(crate) use memory::BuilderMemory;
 pub use ops::Truth;
 
 /// An assignable variable of the function being built.
@@ -72,121 +74,6 @@ impl fmt::Display for BuildError {
 }
 
 impl core::error::Error for BuildError {}
-
-/// The end of a list.
-const END: u32 = u32::MAX;
-
-/// A list of edges or parameters, which are linked in the order in which they were added.
-#[derive(Clone, Copy, Debug)]
-struct Chain {
-    first: u32,
-    last: u32,
-    count: u32,
-}
-
-impl Chain {
-    const EMPTY: Self = Self { first: END, last: END, count: 0 };
-
-    /// Appends; gives the one that stood last so far, which is to lead to the new one.
-    fn append(&mut self, number: u32) -> u32 {
-        if self.count == 0 {
-            self.first = number;
-        }
-        self.count += 1;
-        core::mem::replace(&mut self.last, number)
-    }
-}
-
-#[derive(Debug)]
-struct BlockState {
-    sealed: bool,
-    filled: bool,
-    /// Edges that lead here.
-    predecessors: Chain,
-    /// Parameters for variables, behind the explicit ones.
-    params: Chain,
-}
-
-#[derive(Debug)]
-struct Edge {
-    from: BlockId,
-    /// Which successor of `from`.
-    slot: u32,
-    /// The next edge to the same block.
-    next: u32,
-}
-
-/// A block parameter that a variable needed.
-#[derive(Debug)]
-struct VariableParam {
-    block: BlockId,
-    variable: Variable,
-    /// The next one of the same block.
-    next: u32,
-    /// Where its values for the edges begin in `incoming`; [`END`] until they are found.
-    incoming: u32,
-}
-
-/// Memory of a builder, which may serve one function after the other.
-#[derive(Debug, Default)]
-pub(crate) struct BuilderMemory {
-    /// Lists of a function that is needed no more.
-    function: Function,
-    spare: SpareBlocks,
-    variables: Vec<Type>,
-    /// Per variable its latest definition; older ones of other blocks are in `older`.
-    latest: Vec<Option<(BlockId, ValueId)>>,
-    older: HashMap<(Variable, BlockId), ValueId>,
-    states: Vec<BlockState>,
-    edges: Vec<Edge>,
-    params: Vec<VariableParam>,
-    /// Values for variable parameters, edge by edge.
-    incoming: Vec<ValueId>,
-    /// Variable parameters whose incoming values are to be found.
-    work: Vec<u32>,
-    /// Zeros of variables that nothing defines; they go to the front of the entry.
-    zeros: Vec<InstId>,
-}
-
-impl BuilderMemory {
-    /// Takes back the lists of a function that was built with this memory.
-    pub(crate) fn recycle(&mut self, mut function: Function) {
-        if function.values.capacity() > LARGE {
-            *self = Self::default();
-            return;
-        }
-        self.spare.keep_all(&mut function.blocks);
-        self.function = function;
-    }
-
-    /// Blocks whose memory can be used again.
-    pub(crate) fn spare(&mut self) -> &mut SpareBlocks {
-        &mut self.spare
-    }
-
-    fn clear(&mut self) {
-        self.spare.keep_all(&mut self.function.blocks);
-        self.function.insts.clear();
-        self.function.values.clear();
-        self.function.pool.clear();
-        self.variables.clear();
-        self.latest.clear();
-        if self.older.capacity() > KEPT {
-            // Emptying a map takes as long as it is large.
-            self.older = HashMap::new();
-        }
-        self.older.clear();
-        self.states.clear();
-        self.edges.clear();
-        self.params.clear();
-        self.incoming.clear();
-        self.work.clear();
-        self.zeros.clear();
-    }
-}
-
-/// Most entries of a map that is kept for the next function.
-const KEPT: usize = 1_024;
 
 /// Builds one function.
 pub struct FunctionBuilder {
@@ -454,41 +341,6 @@ impl FunctionBuilder {
         result.map(|()| self.function)
     }
 
-    /// Gives jumps the values for the variables of their targets.
-    fn give_variables(&mut self) -> Result<(), BuildError> {
-        let memory = &mut self.memory;
-        for state in &memory.states {
-            if state.params.count == 0 {
-                continue;
-            }
-            let (mut at, mut place) = (state.predecessors.first, 0);
-            while let Some(edge) = memory.edges.get(at as usize) {
-                let block = self.function.blocks.get_mut(edge.from.index()).ok_or(BuildError::Unknown)?;
-                if let Some(call) = block.terminator.successor_mut(edge.slot as usize) {
-                    let pool = &mut self.function.pool;
-                    let explicit = call.args;
-                    let start = pool.len();
-                    let from = explicit.start as usize;
-                    pool.extend_from_within(from..from + explicit.len());
-                    let mut next = state.params.first;
-                    while let Some(param) = memory.params.get(next as usize) {
-                        let value = memory.incoming.get(param.incoming as usize + place);
-                        pool.push(value.copied().unwrap_or(ValueId::new(0)));
-                        next = param.next;
-                    }
-                    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-                    call.args = ValueList { start: number(start), len: number(pool.len() - start) };
-                }
-                at = edge.next;
-                place += 1;
-            }
-        }
-        if let Some(entry) = self.function.blocks.first_mut() {
-            entry.insts.splice(0..0, memory.zeros.drain(..));
-        }
-        Ok(())
-    }
-
     fn fail(&mut self, error: BuildError) {
         self.error.get_or_insert(error);
     }
@@ -601,112 +453,6 @@ impl FunctionBuilder {
         }
         if let Some(state) = self.memory.states.get_mut(from.index()) {
             state.filled = true;
-        }
-    }
-
-    fn write_variable(&mut self, variable: Variable, block: BlockId, value: ValueId) {
-        let Some(latest) = self.memory.latest.get_mut(variable.0 as usize) else {
-            self.fail(BuildError::Unknown);
-            return;
-        };
-        if let Some((old, value)) = latest.replace((block, value))
-            && old != block
-        {
-            self.memory.older.insert((variable, old), value);
-        }
-    }
-
-    fn defined_in(&self, variable: Variable, block: BlockId) -> Option<ValueId> {
-        match self.memory.latest.get(variable.0 as usize) {
-            Some(&Some((at, value))) if at == block => Some(value),
-            Some(&Some(_)) => self.memory.older.get(&(variable, block)).copied(),
-            _ => None,
-        }
-    }
-
-    /// The variable's value at the end of `block` as far as it is built. New block
-    /// parameters are queued in `work`.
-    fn find_variable(&mut self, variable: Variable, block: BlockId) -> ValueId {
-        let mut at = block;
-        let value = loop {
-            if let Some(value) = self.defined_in(variable, at) {
-                if at == block {
-                    return value;
-                }
-                break value;
-            }
-            let Some(state) = self.memory.states.get(at.index()) else {
-                break ValueId::new(0);
-            };
-            match (state.sealed, state.predecessors.count) {
-                (true, 0) => break self.zero(variable),
-                (true, 1) => match self.memory.edges.get(state.predecessors.first as usize) {
-                    Some(edge) => at = edge.from,
-                    None => break ValueId::new(0),
-                },
-                _ => {
-                    let value = self.add_variable_param(variable, at);
-                    self.write_variable(variable, at, value);
-                    break value;
-                }
-            }
-        };
-        if at != block {
-            self.write_variable(variable, block, value);
-        }
-        value
-    }
-
-    fn add_variable_param(&mut self, variable: Variable, block: BlockId) -> ValueId {
-        let ty = self.memory.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
-        let value = self.push_param(block, ty);
-        if let Some(state) = self.memory.states.get_mut(block.index()) {
-            let number = u32::try_from(self.memory.params.len()).unwrap_or(END);
-            let before = state.params.append(number);
-            if let Some(before) = self.memory.params.get_mut(before as usize) {
-                before.next = number;
-            }
-            self.memory.params.push(VariableParam { block, variable, next: END, incoming: END });
-            if state.sealed {
-                self.memory.work.push(number);
-            }
-        }
-        value
-    }
-
-    fn zero(&mut self, variable: Variable) -> ValueId {
-        let ty = self.memory.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
-        let Some(id) = self.push_detached(Inst::Const { ty, bits: 0 }, ty) else {
-            return ValueId::new(0);
-        };
-        self.memory.zeros.push(id);
-        let value = self.function.insts.get(id.index()).and_then(|data| data.result);
-        value.unwrap_or(ValueId::new(0))
-    }
-
-    fn fill_params(&mut self) {
-        while let Some(number) = self.memory.work.pop() {
-            if self.error.is_some() {
-                self.memory.work.clear();
-                return;
-            }
-            let Some(param) = self.memory.params.get_mut(number as usize) else { continue };
-            let variable = param.variable;
-            let Some(state) = self.memory.states.get(param.block.index()) else { continue };
-            // The block is sealed: it has all its edges.
-            let start = self.memory.incoming.len();
-            param.incoming = u32::try_from(start).unwrap_or(END);
-            let end = start + state.predecessors.count as usize;
-            let mut edge = state.predecessors.first;
-            self.memory.incoming.resize(end, ValueId::new(0));
-            for place in start..end {
-                let Some(&Edge { from, next, .. }) = self.memory.edges.get(edge as usize) else { break };
-                let value = self.find_variable(variable, from);
-                if let Some(slot) = self.memory.incoming.get_mut(place) {
-                    *slot = value;
-                }
-                edge = next;
-            }
         }
     }
 }
