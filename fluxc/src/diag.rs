@@ -406,7 +406,6 @@ pub mod codes {
         NOT_UTF8 = Error 4, "not UTF-8", "Documents are UTF-8 text. Save the file in that encoding.";
         BINARY_FILE = Error 5, "binary file", "The file holds NUL bytes, so it is not a text document.";
         EMPTY_DOCUMENT = Error 6, "empty document", "The document holds nothing to compile: no section of the language and no code.";
-        TOO_MANY_AGENTS = Error 7, "too many declarations", "A document may hold 65,535 functions and agents together.";
         TOO_MUCH_MEMORY = Error 8, "too much for the compiler's memory", "The compiler may use 64 bytes for each byte of the document and 16 MiB, so that no document takes the memory of a running system.";
         // E01: frontmatter and keys
         FRONTMATTER_SYNTAX = Error 101, "frontmatter not understood", "Frontmatter holds `key: value` lines and simple lists between two lines `---`.";

@@ -112,16 +112,18 @@ pub(super) fn lines<'s>(
 fn paragraph<'s>(source: &'s str, content: Span, found: &mut KeyLines<'s>, sink: &mut Sink) {
     let text = content.text(source);
     // A paragraph without any key is documentation.
-    if !text.lines().any(|line| key_value(line, 0).is_some()) {
+    if !text.split(['\n', '\r']).any(|line| key_value(line, 0).is_some()) {
         return;
     }
     let mut start = content.start;
-    for row in text.split_inclusive('\n') {
+    for row in text.split_inclusive(['\n', '\r']) {
         let line = row.trim_end();
         match key_value(line, start) {
             Some(key) => {
                 sink.keep(&mut found.keys, key, content);
             }
+            // What is left of a line ending of two characters.
+            None if line.is_empty() => {}
             None => {
                 let line = line.trim_start();
                 let span = part(line, row, start).span;

@@ -35,6 +35,7 @@ mod strings;
 mod types;
 
 pub use nearest::{distance, nearest};
+pub use section::{Known, Outline, Role, outline};
 
 use crate::diag::Sink;
 use crate::md;

@@ -30,6 +30,83 @@ struct Part {
     agent: usize,
 }
 
+/// What the content of a section is read as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Role {
+    /// Documentation, with fences that may declare; so are `## Types` and `## agent: x`.
+    Prose,
+    /// `key: value` lines.
+    Keys,
+    /// `- name: type = value` entries.
+    Entries,
+    /// Steps.
+    Steps,
+    /// A function whose first fence is its body.
+    Function,
+}
+
+/// One section: a heading and the outermost blocks under it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Outline {
+    /// How its content is read.
+    pub role: Role,
+    /// The heading; empty for what stands before the first one.
+    pub heading: Span,
+    /// Whether the language knows the heading.
+    pub known: Known,
+    /// Code in the heading: what follows `On`, `On topic`, `fn:`.
+    pub signature: Option<Span>,
+    /// Index of the first block under the heading.
+    pub from: u32,
+    /// Index after the last one.
+    pub to: u32,
+}
+
+/// Whether a heading opens a section of the language.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Known {
+    /// It does.
+    Section,
+    /// It is documentation.
+    Prose,
+}
+
+/// The blocks of a document and the sections that its headings cut them into, for tools that work
+/// on the text: layout, outlines.
+#[must_use]
+pub fn outline(source: &str, sink: &mut Sink) -> (Blocks, Vec<Outline>) {
+    let blocks = md::read(source, sink);
+    let mut reader = Reader { source, blocks, sink, document: Document::default(), agents: Vec::new() };
+    reader.new_agent(None, None);
+    let parts = reader.parts();
+    let sections = parts.iter().map(|part| part.outline()).collect();
+    (core::mem::take(&mut reader.blocks), sections)
+}
+
+impl Part {
+    fn outline(&self) -> Outline {
+        let (role, signature) = match self.kind {
+            Kind::Compile
+            | Kind::Agent
+            | Kind::Supervise
+            | Kind::Tile(_)
+            | Kind::Region(_)
+            | Kind::Import(_)
+            | Kind::Export(_) => (Role::Keys, None),
+            Kind::Config | Kind::State => (Role::Entries, None),
+            Kind::Init | Kind::Loop | Kind::Every(_) | Kind::Test(_) | Kind::Migrate(..) => {
+                (Role::Steps, None)
+            }
+            Kind::On(rest) | Kind::Topic(rest) => (Role::Steps, Some(rest)),
+            Kind::Fn(rest) => (Role::Function, Some(rest)),
+            Kind::Prose | Kind::Types | Kind::SubAgent(_) => (Role::Prose, None),
+        };
+        let known = if self.kind == Kind::Prose { Known::Prose } else { Known::Section };
+        let (from, to) = (self.body.from, self.body.to);
+        Outline { role, heading: self.heading, known, signature, from, to }
+    }
+}
+
 /// An agent while its sections are read.
 struct Building<'s> {
     doc: AgentDoc<'s>,

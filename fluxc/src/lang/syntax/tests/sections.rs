@@ -298,3 +298,13 @@ fn windows_line_endings_and_a_byte_order_mark_change_nothing() {
     assert_eq!(steps(&unix), steps(&windows));
     assert_eq!(windows.title.unwrap().span, Span::new(5, 30));
 }
+
+#[test]
+fn key_lines_end_at_every_kind_of_line_ending() {
+    for ending in ["\n", "\r\n", "\r"] {
+        let source = "## Agent\nname: a\npriority: 7\n## Loop\n1. YIELD\n".replace('\n', ending);
+        let document = clean(&source);
+        let priority = document.agents[0].keys.priority.as_ref();
+        assert_eq!(priority.map(|priority| priority.value), Some(7), "{ending:?}");
+    }
+}
