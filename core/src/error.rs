@@ -17,7 +17,7 @@ pub enum Error {
         advice: String,
     },
     /// A file could not be written.
-    #[error("can't write {}: {why}", path.display())]
+    #[error("can't write {}: {why}; check the folder, its permissions and the space left", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -41,7 +41,7 @@ pub enum Error {
         why: String,
     },
     /// The configuration file holds something that can't be used.
-    #[error("{}: {why}", path.display())]
+    #[error("{}: {}; mend the file, or name another one with --config FILE", path.display(), why.trim_end())]
     Config {
         /// The file.
         path: PathBuf,
@@ -55,6 +55,14 @@ pub enum Error {
         option: String,
         /// What is wrong with it, and what would be right.
         why: String,
+    },
+    /// A layout would change what a document means.
+    #[error(
+        "{name}: the layout would change what the document means, so it is left as it is; this is a fault of flux fmt, please report it with the document"
+    )]
+    Layout {
+        /// The document.
+        name: String,
     },
     /// The kernel refused to start or to go on.
     #[error("{0}")]
@@ -76,6 +84,7 @@ impl Error {
             Self::Config { .. } => "F0005",
             Self::Option { .. } => "F0006",
             Self::Boot(_) => "F0007",
+            Self::Layout { .. } => "F0009",
             Self::NotSupported(_) => "F0099",
         }
     }

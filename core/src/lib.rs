@@ -5,6 +5,8 @@ pub mod assembly;
 pub mod compile;
 pub mod config;
 pub mod error;
+pub mod explain;
+pub mod layout;
 pub mod module;
 pub mod qemu;
 pub mod report;

@@ -36,6 +36,21 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     })
 }
 
+/// Replaces a file that is there as [`write`] does; links to it and its permissions stay.
+///
+/// # Errors
+/// [`Error::Write`].
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let fail = |error: std::io::Error| Error::Write { path: path.to_owned(), why: error.to_string() };
+    let real = std::fs::canonicalize(path).map_err(fail)?;
+    let permissions = std::fs::metadata(&real).map_err(fail)?.permissions();
+    if permissions.readonly() {
+        return Err(Error::Write { path: path.to_owned(), why: "it may only be read".into() });
+    }
+    write(&real, bytes)?;
+    std::fs::set_permissions(&real, permissions).map_err(fail)
+}
+
 /// The identity of a module as 64 hexadecimal digits.
 #[must_use]
 pub fn identity(module: &Module) -> String {

@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use flux_abi::limits;
+pub use flux_abi::limits::DOCUMENT_BYTES;
 
 use crate::error::Error;
 
@@ -35,7 +36,7 @@ impl Source {
     /// # Errors
     /// [`Error::Read`] when the path can't be read, is a folder, or the file is too large.
     pub fn document(path: &Path) -> Result<Self, Error> {
-        Self::read(path, limits::DOCUMENT_BYTES, "a document may hold 16 MiB; split it")
+        Self::read(path, DOCUMENT_BYTES, "a document may hold 16 MiB; split it")
     }
 
     /// Reads a `.fluxbc` module, an assembly file or a FIR file of at most 64 MiB.

@@ -1,0 +1,14 @@
+//! The pages, one file for each group of codes.
+
+mod agents;
+mod code;
+mod file;
+mod names;
+mod sections;
+mod steps;
+
+use super::Page;
+
+/// Every page, by code.
+pub(super) const GROUPS: &[&[Page]] =
+    &[file::PAGES, sections::PAGES, steps::PAGES, code::PAGES, names::PAGES, agents::PAGES, agents::WARNINGS];

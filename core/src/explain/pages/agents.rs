@@ -1,0 +1,99 @@
+//! E06, warnings and notes: agents and what they send.
+
+use flux_fluxc::diag::codes;
+
+use crate::explain::{Example, Page};
+
+pub(super) const PAGES: &[Page] = &[
+    Page {
+        code: codes::MISSING_CAPABILITY,
+        mend: "Add it to `capabilities:` in `## Agent`; the message gives the line.",
+        example: Example::Text("## Agent\nname: a\n\n## Loop\n1. Read level from ADC channel 1\n"),
+        mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read level from ADC channel 1\n",
+    },
+    Page {
+        code: codes::UNKNOWN_CAPABILITY,
+        mend: "They are IO_READ, IO_WRITE, COMMUNICATE, NETWORK, MEMORY, SPAWN, COMPILE, HARDWARE, FILESYSTEM, DEBUG \
+               and SUPERVISOR.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: IO_RAED\n\n## Loop\n1. Read level from ADC channel 1\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read level from ADC channel 1\n",
+    },
+    Page {
+        code: codes::DEVICE_ARGUMENT,
+        mend: "Give the number of the device as a literal in its range; read from what gives values, and write to what \
+               takes them.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read t from I2C sensor (addr 0x90)\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read t from I2C sensor (addr 0x48)\n",
+    },
+];
+
+pub(super) const WARNINGS: &[Page] = &[
+    Page {
+        code: codes::PROSE_LOOKS_LIKE_SECTION,
+        mend: "Write `##` if it is a section of the first agent; otherwise choose other words.",
+        example: Example::Text("## Loop\n1. YIELD\n\n### State\n"),
+        mended: "## Loop\n1. YIELD\n\n## State\n- n: int = 0\n",
+    },
+    Page {
+        code: codes::PROSE_HEADING_NEAR_SECTION,
+        mend: "Correct the heading; if it is documentation, choose other words.",
+        example: Example::Text("## Loop\n1. YIELD\n\n## Stat\n- n: int = 0\n"),
+        mended: "## Loop\n1. YIELD\n\n## State\n- n: int = 0\n",
+    },
+    Page {
+        code: codes::FRONTMATTER_KEY,
+        mend: "Correct the key if it was meant for FLUX.",
+        example: Example::Text("---\nagnt: pump\n---\n\n## Loop\n1. YIELD\n"),
+        mended: "---\nagent: pump\n---\n\n## Loop\n1. YIELD\n",
+    },
+    Page {
+        code: codes::PARAMETER_NEAR_NAME,
+        mend: "Correct the name; if it is a parameter, list it in `## Config`.",
+        example: Example::Text(
+            "## State\n- pressure: f64 = 1\n\n## Loop\n1. If presure > 1.5: Log \"high\"\n",
+        ),
+        mended: "## State\n- pressure: f64 = 1\n\n## Loop\n1. If pressure > 1.5: Log \"high\"\n",
+    },
+    Page {
+        code: codes::CAPABILITY_UNUSED,
+        mend: "Take it out of `capabilities:`.",
+        example: Example::Text("## Agent\nname: a\ncapabilities: IO_WRITE\n\n## Loop\n1. YIELD\n"),
+        mended: "## Agent\nname: a\n\n## Loop\n1. YIELD\n",
+    },
+    Page {
+        code: codes::TARGET_UNKNOWN,
+        mend: "Check the spelling, or name the document of that agent in the same command.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. TELL nobody: hello(1)\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. TELL b: hello(1)\n\n## agent: b\n\n### On hello(n: int)\n1. Log \"{n}\"\n",
+    },
+    Page {
+        code: codes::HANDLER_UNKNOWN,
+        mend: "Correct the name of the request, or write the section into the receiver.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. TELL b: hallo(1)\n\n## agent: b\n\n### On hello(n: int)\n1. Log \"{n}\"\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. TELL b: hello(1)\n\n## agent: b\n\n### On hello(n: int)\n1. Log \"{n}\"\n",
+    },
+    Page {
+        code: codes::TOPIC_UNHANDLED,
+        mend: "Write the section `## On topic \"…\"`, or do not subscribe.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: COMMUNICATE\nsubscribe: \"stop\"\n\n## Loop\n1. YIELD\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\nsubscribe: \"stop\"\n\n## Loop\n1. YIELD\n\n## On topic \"stop\"\n1. Stop\n",
+    },
+    Page {
+        code: codes::PREFIX_NAME,
+        mend: "Nothing needs to be done; write the name in full to have no note.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read temperature from ADC channel 1\n2. Log \"{temp}\"\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read temperature from ADC channel 1\n2. Log \"{temperature}\"\n",
+    },
+];

@@ -1,0 +1,44 @@
+//! Whether two texts mean the same: the same modules, or where they do not compile the same tree.
+
+use flux_fluxc::diag::Sink;
+use flux_fluxc::lang::syntax;
+use flux_fluxc::span::SourceId;
+use flux_fluxc::{Level, Options};
+use flux_isa::Module;
+
+/// Compares the meaning of two texts of one document.
+pub(super) fn meaning(before: &str, after: &str, name: &str) -> bool {
+    match (modules(before, name), modules(after, name)) {
+        (Some(before), Some(after)) => before == after,
+        (None, None) => tree(before) == tree(after),
+        _ => false,
+    }
+}
+
+/// The modules without the lines of their instructions; `None` if the document has errors.
+fn modules(text: &str, name: &str) -> Option<Vec<Module>> {
+    let options = Options { level: Level::None, ..Options::default() };
+    let compiled = flux_fluxc::compile(text.as_bytes(), name, &options);
+    if compiled.errors > 0 {
+        return None;
+    }
+    let without_lines = |module: Module| Module { lines: Vec::new(), ..module };
+    Some(compiled.modules.into_iter().map(without_lines).collect())
+}
+
+/// The syntax tree as text, without places.
+fn tree(text: &str) -> Option<String> {
+    let mut sink = Sink::new(SourceId(0));
+    let document = syntax::parse(text.as_bytes(), &mut sink)?;
+    let shown = format!(
+        "{:?}{:?}{:?}{:?}{:?}",
+        document.compile, document.agents, document.items, document.tests, document.exports
+    );
+    let mut out = String::with_capacity(shown.len());
+    for (number, part) in shown.split("Span { start: ").enumerate() {
+        // Two numbers and a brace, then what the tree says.
+        let rest = if number == 0 { part } else { part.split_once('}').map_or("", |(_, rest)| rest) };
+        out.extend(rest.split_whitespace());
+    }
+    Some(out)
+}
