@@ -4,6 +4,8 @@
 //! # ~/.config/flux/config.toml
 //! device_id = "bench-1"
 //! location = "lab"
+//! color = "never"
+//! seed = 7
 //!
 //! [devices]
 //! "i2c:0x48" = "tmp102"
@@ -11,6 +13,11 @@
 //! [parameters]
 //! threshold = "30"
 //! ```
+//!
+//! [`keys`] is the table of what may stand in it, [`file`] changes it.
+
+pub mod file;
+pub mod keys;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,6 +34,12 @@ pub struct Config {
     pub device_id: Option<String>,
     /// Place of this device, the built-in parameter `location`.
     pub location: Option<String>,
+    /// When to use colours: `auto`, `always`, `never`.
+    pub color: Option<String>,
+    /// Shape of the output: `table`, `json`, `ndjson`, `tsv`, `quiet`.
+    pub format: Option<String>,
+    /// Seed of every random choice.
+    pub seed: Option<u64>,
     /// Driver of each device address.
     #[serde(default)]
     pub devices: BTreeMap<String, String>,
@@ -60,7 +73,15 @@ impl Config {
             return Err(fail(format!("it holds {length} bytes; a configuration holds at most {LIMIT}")));
         }
         let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-        toml::from_str(&text).map_err(|error| fail(error.to_string()))
+        let config: Self = toml::from_str(&text).map_err(|error| fail(error.to_string()))?;
+        for (key, value) in [("color", &config.color), ("format", &config.format)] {
+            if let Some(value) = value {
+                keys::Named::find(key)
+                    .and_then(|named| named.check(value))
+                    .map_err(|error| fail(error.to_string()))?;
+            }
+        }
+        Ok(config)
     }
 
     /// Parameters in the order in which they hold: those given on the command line replace the file's.

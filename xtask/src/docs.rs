@@ -4,8 +4,9 @@ mod isa;
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use crate::error::Error;
+use crate::error::{Error, stdout_of};
 
 /// What to do with the pages.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -16,20 +17,44 @@ pub(crate) enum Mode {
     Check,
 }
 
-/// One derived page: its path from the root, and what makes its text.
-type Page = (&'static str, fn() -> String);
+/// What makes the text of a page.
+#[derive(Clone, Copy)]
+enum Maker {
+    /// A table that this program shares with the kernel.
+    Table(fn() -> String),
+    /// The `flux` command, which alone knows its options and explanations.
+    Flux(&'static [&'static str]),
+}
 
-/// Every derived page.
-const PAGES: &[Page] = &[("docs/ISA.md", isa::isa_markdown)];
+/// Every derived page: its path from the root, and what makes its text.
+const PAGES: &[(&str, Maker)] = &[
+    ("docs/ISA.md", Maker::Table(isa::isa_markdown)),
+    ("docs/ERRORS.md", Maker::Flux(&["explain", "--markdown"])),
+    ("docs/CLI-REFERENCE.md", Maker::Flux(&["man", "--markdown"])),
+];
+
+impl Maker {
+    fn text(self) -> Result<String, Error> {
+        match self {
+            Self::Table(make) => Ok(make()),
+            Self::Flux(arguments) => stdout_of(
+                Command::new("cargo")
+                    .args(["run", "--locked", "--quiet", "--package", "flux-cli", "--", "--color", "never"])
+                    .args(["--format", "table"])
+                    .args(arguments),
+            ),
+        }
+    }
+}
 
 /// Writes or checks every page.
 ///
 /// # Errors
-/// [`Error::Check`] that names the stale pages, or the file system's.
+/// [`Error::Check`] that names the stale pages, or that of the command or the file system.
 pub(crate) fn docs(mode: Mode) -> Result<(), Error> {
     let mut stale = Vec::new();
     for (path, make) in PAGES {
-        let text = make();
+        let text = make.text()?;
         if fs::read_to_string(path).is_ok_and(|old| old == text) {
             continue;
         }

@@ -1,6 +1,10 @@
 //! The command line: one definition from which parser, help and completions come.
 
+mod tools;
+
 use std::path::PathBuf;
+
+pub(crate) use tools::{CompletionsArguments, ConfigAction, ExplainArguments, FmtArguments, ManArguments};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -30,12 +34,13 @@ pub(crate) struct Global {
     /// Say more; up to three times
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
-    /// When to use colours
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN")]
-    pub(crate) color: When,
-    /// Shape of the output: tables are for people, the others for programs
-    #[arg(long, global = true, value_enum, default_value_t = Format::Table, value_name = "FORMAT")]
-    pub(crate) format: Format,
+    /// When to use colours [default: auto, or what the configuration says]
+    #[arg(long, global = true, value_enum, value_name = "WHEN")]
+    pub(crate) color: Option<When>,
+    /// Shape of the output, tables for people, the others for programs [default: table, or what the
+    /// configuration says]
+    #[arg(long, global = true, value_enum, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
 }
 
 /// When to use colours.
@@ -105,6 +110,17 @@ pub(crate) enum Command {
     },
     /// Boot the real kernel in QEMU with documents on board
     Boot(BootArguments),
+    /// Give documents their canonical layout; prose stays as it is
+    Fmt(FmtArguments),
+    /// Explain a diagnostic: what it means, an example, how to mend it
+    Explain(ExplainArguments),
+    /// Read and change the configuration file
+    #[command(subcommand, disable_help_subcommand = true)]
+    Config(ConfigAction),
+    /// Print the completions of a shell
+    Completions(CompletionsArguments),
+    /// Print or write the manual pages
+    Man(ManArguments),
 }
 
 /// What agents are given and how long they run.
@@ -120,9 +136,9 @@ pub(crate) struct RunOptions {
     /// Run for this long, in simulated time unless --realtime
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<i64>,
-    /// Seed of every random choice
-    #[arg(long, default_value_t = 1, value_name = "N")]
-    pub(crate) seed: u64,
+    /// Seed of every random choice [default: 1, or what the configuration says]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
     /// Gas an agent may use between two pauses [default: 50000000, or what the document says]
     #[arg(long, value_name = "N")]
     pub(crate) gas: Option<u64>,

@@ -7,14 +7,20 @@ mod boot;
 mod build;
 mod check;
 mod compile;
+mod config;
+mod explain;
+mod fmt;
 mod module;
+mod reference;
 mod run;
+mod shell;
 mod terminal;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use flux_core::assembly::Completion;
+use flux_core::config::Config;
 use flux_core::error::Error;
 
 use args::{Arguments, Command, Format};
@@ -30,7 +36,19 @@ pub(crate) enum Outcome {
 
 pub(crate) fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let terminal = Terminal::new(&arguments.global);
+    // What prints or mends the configuration must work with one that is at fault.
+    let needs_config =
+        !matches!(arguments.command, Command::Config(_) | Command::Completions(_) | Command::Man(_));
+    let config =
+        if needs_config { Config::load(arguments.global.config.as_deref()) } else { Ok(Config::default()) };
+    let config = match config {
+        Ok(config) => config,
+        Err(error) => {
+            report(&error, &Terminal::new(&arguments.global, &Config::default()));
+            return ExitCode::FAILURE;
+        }
+    };
+    let terminal = Terminal::new(&arguments.global, &config);
     match dispatch(arguments.command, &terminal) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::AtFault) => ExitCode::FAILURE,
@@ -54,6 +72,11 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
         Command::Disasm { file, output } => module::disassemble(&file, output.as_deref(), terminal),
         Command::Inspect { file } => module::inspect(&file, terminal),
         Command::Boot(arguments) => boot::boot(&arguments, terminal),
+        Command::Fmt(arguments) => fmt::fmt(&arguments, terminal),
+        Command::Explain(arguments) => explain::explain(&arguments, terminal),
+        Command::Config(action) => config::config(&action, terminal),
+        Command::Completions(arguments) => shell::completions(&arguments, terminal),
+        Command::Man(arguments) => shell::man(&arguments, terminal),
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn request(
         sim: options.sim.clone(),
         duration_ns: options.duration,
         clock,
-        seed: options.seed,
+        seed: options.seed.unwrap_or(terminal.seed),
         gas: options.gas,
         level: if terminal.verbose > 0 { LogLevel::Debug } else { LogLevel::Info },
         trace: false,

@@ -3,6 +3,8 @@
 use std::io::{IsTerminal, Write};
 
 use anstyle::{AnsiColor, Style};
+use clap::ValueEnum;
+use flux_core::config::Config;
 use flux_core::report;
 
 use super::args::{Format, Global, When};
@@ -14,6 +16,8 @@ pub(crate) struct Terminal {
     pub(crate) format: Format,
     /// How often `-v` was given.
     pub(crate) verbose: u8,
+    /// Seed where the command line gives none.
+    pub(crate) seed: u64,
     /// The configuration file, if named.
     pub(crate) config: Option<std::path::PathBuf>,
     out_colour: bool,
@@ -22,15 +26,18 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    pub(crate) fn new(global: &Global) -> Self {
-        let wanted = |is_terminal: bool| match global.color {
+    /// What the command line says goes before what the configuration says.
+    pub(crate) fn new(global: &Global, config: &Config) -> Self {
+        let color = global.color.or_else(|| chosen(config.color.as_deref())).unwrap_or(When::Auto);
+        let wanted = |is_terminal: bool| match color {
             When::Always => true,
             When::Never => false,
             When::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         };
         Self {
-            format: global.format,
+            format: global.format.or_else(|| chosen(config.format.as_deref())).unwrap_or(Format::Table),
             verbose: global.verbose,
+            seed: config.seed.unwrap_or(1),
             config: global.config.clone(),
             out_colour: wanted(std::io::stdout().is_terminal()),
             err_colour: wanted(std::io::stderr().is_terminal()),
@@ -68,6 +75,12 @@ impl Terminal {
         let _ = std::io::stderr().write_all(bytes);
     }
 
+    /// Writes one record of tab-separated values; tabs and line ends in them become spaces.
+    pub(crate) fn row(&self, fields: &[&str]) {
+        let clean: Vec<String> = fields.iter().map(|field| field.replace(['\t', '\n', '\r'], " ")).collect();
+        self.print(&format!("{}\n", clean.join("\t")));
+    }
+
     /// Writes a line of words about the work, unless output is for programs or `quiet`.
     pub(crate) fn say(&self, text: &str) {
         if matches!(self.format, Format::Table) {
@@ -97,11 +110,38 @@ impl Terminal {
     }
 }
 
+/// The choice that a word of the configuration names.
+fn chosen<T: ValueEnum>(word: Option<&str>) -> Option<T> {
+    T::from_str(word?, false).ok()
+}
+
 fn paint(text: &str, colour: AnsiColor, wanted: bool) -> String {
     if wanted {
         let style = Style::new().fg_color(Some(colour.into())).bold();
         format!("{style}{text}{style:#}")
     } else {
         text.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flux_core::config::keys::{KEYS, Kind};
+
+    #[test]
+    fn the_configuration_knows_the_words_of_the_command_line() {
+        let words = |values: Vec<Option<clap::builder::PossibleValue>>| -> Vec<String> {
+            values.into_iter().flatten().map(|value| value.get_name().to_owned()).collect()
+        };
+        let line = [
+            ("color", words(When::value_variants().iter().map(When::to_possible_value).collect())),
+            ("format", words(Format::value_variants().iter().map(Format::to_possible_value).collect())),
+        ];
+        for (name, expected) in line {
+            let key = KEYS.iter().find(|key| key.name == name).unwrap();
+            let Kind::Choice(words) = key.kind else { panic!("{name} is no choice") };
+            assert_eq!(words, expected);
+        }
     }
 }
