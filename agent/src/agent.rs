@@ -41,6 +41,7 @@ use crate::report::AgentReport;
 use crate::tables::Tables;
 use crate::task::{About, RunKind, Task, Wait};
 
+mod debug;
 mod ending;
 mod inspect;
 mod select;

@@ -25,6 +25,7 @@ use flux_kcore::time::{Span, Time};
 use crate::form::{Form, FormCache};
 use crate::marshal;
 use crate::report::{Counters, Metrics};
+use crate::runtime::debug::Stopped;
 use crate::tables::Tables;
 use crate::task::{Asked, Task};
 
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(crate) words: Vec<u64>,
     /// Numbers of the requests in the log.
     pub(crate) numbers: Numbers,
+    /// The agent that stopped last for a debugger.
+    pub(crate) stopped: Option<Stopped>,
     /// A run that has ended, for the next one that starts.
     pub(crate) spare: Option<Box<Task>>,
 }

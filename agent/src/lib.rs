@@ -28,6 +28,7 @@ pub mod report;
 mod runtime;
 pub mod tables;
 mod task;
+mod value;
 
 pub use image::Image;
-pub use runtime::Runtime;
+pub use runtime::{Runtime, debug};

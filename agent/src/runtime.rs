@@ -1,5 +1,7 @@
 //! The agents of one kernel, as the kernel calls them.
 
+pub mod debug;
+
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
@@ -44,6 +46,7 @@ impl Runtime {
                 buffer: Buffer::new(),
                 words: Vec::new(),
                 numbers: crate::context::Numbers::default(),
+                stopped: None,
                 spare: None,
             },
             agents: Vec::new(),

@@ -94,6 +94,11 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         &self.runtime
     }
 
+    /// The runtime, for a debugger.
+    pub const fn runtime_mut(&mut self) -> &mut R {
+        &mut self.runtime
+    }
+
     /// The time now.
     pub fn now(&self) -> Time {
         self.core.shard.now()

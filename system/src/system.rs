@@ -254,11 +254,17 @@ impl System {
     /// `present` is the time since boot by the machine's clock; simulated time takes no notice of
     /// it. The log goes to `sink` in the order of writing.
     pub fn advance(&mut self, present: Time, sink: &mut dyn LogSink) -> Next {
+        self.advance_slices(present, SLICES, sink)
+    }
+
+    /// As [`System::advance`], for at most so many slices: with 1 it comes back where an agent stopped
+    /// for a debugger.
+    pub fn advance_slices(&mut self, present: Time, slices: u32, sink: &mut dyn LogSink) -> Next {
         let until = match self.clock {
             ClockMode::Simulated => self.end,
             ClockMode::Real => present.min(self.end),
         };
-        let pause = self.kernel.run(until, SLICES);
+        let pause = self.kernel.run(until, slices);
         self.flush(sink);
         if self.kernel.living() == 0 {
             return Next::Over;

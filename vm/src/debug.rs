@@ -34,6 +34,20 @@ pub struct Profile {
     pub calls: Vec<u64>,
 }
 
+/// At which document lines an instance stops beside its breakpoints.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum LineSteps {
+    /// At none.
+    #[default]
+    Off,
+    /// Before each line that is another than the one before.
+    Into,
+    /// As `Into`, but not inside calls that make more than so many frames.
+    Over(usize),
+    /// Before the first line of each run.
+    Starts,
+}
+
 /// Whether something is recorded.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) enum Switch {
@@ -47,6 +61,9 @@ pub(crate) struct Debug {
     pub(crate) tracing: Switch,
     pub(crate) profiling: Switch,
     pub(crate) profile: Profile,
+    pub(crate) lines: LineSteps,
+    /// Line of the last instruction that had one, of the run at work.
+    line: Option<u32>,
     /// Sorted places.
     breakpoints: Vec<(u32, Pc)>,
     ring: Vec<TraceRecord>,
@@ -72,7 +89,10 @@ impl Debug {
 
     /// Tells whether instructions must be looked at one by one.
     pub(crate) fn is_active(&self) -> bool {
-        self.tracing == Switch::On || self.profiling == Switch::On || !self.breakpoints.is_empty()
+        self.tracing == Switch::On
+            || self.profiling == Switch::On
+            || self.lines != LineSteps::Off
+            || !self.breakpoints.is_empty()
     }
 
     pub(crate) fn record(&mut self, record: TraceRecord) {
@@ -81,6 +101,28 @@ impl Debug {
         } else if let Some(place) = self.ring.get_mut(self.oldest) {
             *place = record;
             self.oldest = (self.oldest + 1) % TRACE_RECORDS;
+        }
+    }
+
+    /// Another run goes on: what line the last one was at means nothing to it.
+    pub(crate) fn forget_line(&mut self) {
+        self.line = None;
+    }
+
+    /// Notes the line of the next instruction; tells whether the run stops before it.
+    pub(crate) fn stops_at(&mut self, line: u32, calls: usize) -> bool {
+        let before = self.line.replace(line);
+        let new = before != Some(line);
+        match self.lines {
+            LineSteps::Off => false,
+            LineSteps::Into => new,
+            LineSteps::Over(most) if calls > most => {
+                // The line of the caller is still the one that is being stepped over.
+                self.line = before;
+                false
+            }
+            LineSteps::Over(_) => new,
+            LineSteps::Starts => before.is_none(),
         }
     }
 

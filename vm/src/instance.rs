@@ -9,7 +9,7 @@ use flux_abi::limits::REGISTERS;
 use flux_abi::register::{FIRST_ARGUMENT, LAST_STATUS, REGISTER_ARGUMENTS};
 use flux_abi::trap::TrapKind;
 
-use crate::debug::{Debug, Profile, Switch, TraceRecord};
+use crate::debug::{Debug, LineSteps, Profile, Switch, TraceRecord};
 use crate::exit::{Exit, FunctionIndex, Gas, Pc, Place, Trap, VmError};
 use crate::host::{Host, HostOutcome};
 use crate::machine::Step;
@@ -183,6 +183,9 @@ impl Instance {
             core.fp = core.sp;
         }
         self.counters.runs += 1;
+        if let Some(debug) = &mut self.debug {
+            debug.forget_line();
+        }
         core.waiting = Waiting::No;
         self.show_views(core);
         if !Arc::ptr_eq(&self.program, &run.program) {
@@ -286,6 +289,11 @@ impl Instance {
     /// Removes a breakpoint; `false` if there was none.
     pub fn clear_breakpoint(&mut self, pc: Pc) -> bool {
         self.debug.as_mut().is_some_and(|debug| debug.clear_breakpoint(pc))
+    }
+
+    /// Says at which lines the instance stops beside its breakpoints, with [`Exit::Breakpoint`].
+    pub fn step_lines(&mut self, steps: LineSteps) {
+        self.debugging().lines = steps;
     }
 
     /// Records of the trace ring, oldest first.

@@ -45,7 +45,7 @@ mod run;
 pub mod testing;
 mod text;
 
-pub use debug::{Profile, TraceRecord};
+pub use debug::{LineSteps, Profile, TraceRecord};
 pub use exit::{Exit, FunctionIndex, Gas, LoadError, Pc, Place, Stop, Trap, VmError};
 pub use host::{Host, HostCall, HostOutcome, NoHost};
 pub use instance::{Config, Counters, Instance};

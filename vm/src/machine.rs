@@ -183,6 +183,17 @@ impl Instance {
             && core.passed != core.ip
         {
             core.passed = core.ip;
+            if let Some(line) = self.program.line_at(pc) {
+                debug.stops_at(line, core.frames.len());
+            }
+            return Some(Exit::Breakpoint(pc));
+        }
+        if first
+            && core.passed != core.ip
+            && let Some(line) = self.program.line_at(pc)
+            && debug.stops_at(line, core.frames.len())
+        {
+            core.passed = core.ip;
             return Some(Exit::Breakpoint(pc));
         }
         core.passed = u32::MAX;

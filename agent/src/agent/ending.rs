@@ -1,6 +1,7 @@
 //! What the end of a run, or of the agent, means.
 
 use super::*;
+use crate::runtime::debug::Stopped;
 use crate::task::Asked;
 
 /// Instructions that a trace shows of an agent that trapped.
@@ -17,6 +18,12 @@ impl Agent {
         use flux_vm::Exit as Left;
         if let Some(task) = &mut self.task {
             task.about.preempted = matches!(exit, Left::Preempted | Left::Breakpoint(_));
+        }
+        if let Left::Breakpoint(_) = exit
+            && let Some(task) = &self.task
+            && let Some(line) = self.instance.place(&task.run).line
+        {
+            shared.stopped = Some(Stopped { agent: self.context.id, line });
         }
         match exit {
             Left::Finished(value) => self.finished(sys, shared, value),

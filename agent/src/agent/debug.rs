@@ -1,0 +1,143 @@
+//! One agent under a debugger.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use flux_abi::register::{FIRST_GENERAL, LAST_GENERAL};
+use flux_isa::Line;
+use flux_isa::desc::Desc;
+use flux_vm::{LineSteps, Pc, VmError};
+
+use super::{Agent, Body};
+use crate::parameters::ParameterValue;
+use crate::runtime::debug::{AgentView, MemoryView, NamedValue, RunView, TraceView};
+use crate::task::Task;
+use crate::value;
+
+impl Agent {
+    pub(crate) fn step_lines(&mut self, steps: LineSteps) {
+        self.instance.step_lines(steps);
+    }
+
+    /// The first instruction of `line` in each function that has it.
+    fn places(&self, line: u32) -> Vec<Pc> {
+        let module = self.instance.program().module();
+        let of = |row: &&Line| row.line == line;
+        module
+            .functions
+            .iter()
+            .filter_map(|function| {
+                let (start, end) = (function.offset, function.offset.saturating_add(function.length));
+                let rows = module.lines.iter().filter(|row| (start..end).contains(&row.offset));
+                rows.filter(of).map(|row| Pc(row.offset)).min()
+            })
+            .collect()
+    }
+
+    pub(crate) fn break_at_line(&mut self, line: u32) -> Result<Option<u32>, VmError> {
+        let module = self.instance.program().module();
+        let Some(found) = module.lines.iter().map(|row| row.line).filter(|row| *row >= line).min() else {
+            return Ok(None);
+        };
+        for place in self.places(found) {
+            self.instance.set_breakpoint(place)?;
+        }
+        Ok(Some(found))
+    }
+
+    pub(crate) fn clear_line(&mut self, line: u32) -> bool {
+        let mut cleared = false;
+        for place in self.places(line) {
+            cleared |= self.instance.clear_breakpoint(place);
+        }
+        cleared
+    }
+
+    pub(crate) fn view(&self) -> AgentView {
+        let paused = match &self.body {
+            Body::Paused { task, .. } => Some(task),
+            _ => None,
+        };
+        let tasks = paused.into_iter().chain(&self.task);
+        let memory = self.instance.memory_ref();
+        let program = self.instance.program();
+        let module = program.module();
+        let constants = u64::try_from(module.constants.len()).unwrap_or(u64::MAX);
+        AgentView {
+            name: self.context.name.clone(),
+            document: self.context.document.clone(),
+            runs: tasks.map(|task| self.run_view(task)).collect(),
+            state: module
+                .state
+                .fields
+                .iter()
+                .map(|field| {
+                    let at = memory.writable_base().saturating_add(u64::from(field.offset));
+                    let text = Desc::parse(&field.desc).map(|desc| value::text(memory, &desc, at));
+                    NamedValue {
+                        name: field.name.clone(),
+                        desc: field.desc.clone(),
+                        text: text.unwrap_or_else(|error| error.to_string()),
+                    }
+                })
+                .collect(),
+            parameters: module
+                .parameters
+                .iter()
+                .zip(&self.image.parameters)
+                .map(|(parameter, value)| NamedValue {
+                    name: parameter.name.clone(),
+                    desc: parameter.desc.clone(),
+                    text: parameter_text(value),
+                })
+                .collect(),
+            memory: MemoryView {
+                constants,
+                state: u64::from(module.state.size),
+                heap: memory.heap_base(),
+                size: memory.size(),
+                charged: memory.charged(),
+                quota: memory.quota(),
+            },
+            gas: self.gas(),
+        }
+    }
+
+    fn run_view(&self, task: &Task) -> RunView {
+        let place = self.instance.place(&task.run);
+        let functions = &self.instance.program().module().functions;
+        let function = usize::try_from(place.function.0).ok().and_then(|at| functions.get(at));
+        RunView {
+            name: String::from(task.about.kind.name(&self.context.tables)),
+            function: function.map_or_else(String::new, |function| function.name.clone()),
+            line: place.line,
+            calls: task.run.call_depth(),
+            slots: task.run.stack_depth(),
+            registers: (FIRST_GENERAL..=LAST_GENERAL)
+                .map(|number| (number, task.run.register(number)))
+                .filter(|(_, word)| *word != 0)
+                .collect(),
+        }
+    }
+
+    pub(crate) fn trace_view(&self) -> Vec<TraceView> {
+        let program = self.instance.program();
+        let view = |record: &flux_vm::TraceRecord| TraceView {
+            line: program.line_at(record.pc),
+            pc: record.pc.0,
+            opcode: record.opcode.info().name,
+            gas: record.gas,
+        };
+        self.instance.trace().map(view).collect()
+    }
+}
+
+fn parameter_text(value: &ParameterValue) -> String {
+    match value {
+        ParameterValue::Bool(value) => value.to_string(),
+        ParameterValue::Int(value) => value.to_string(),
+        ParameterValue::Float(value) => value.to_string(),
+        ParameterValue::Duration(value) => value::duration(*value),
+        ParameterValue::Text(text) => alloc::format!("{text:?}"),
+    }
+}

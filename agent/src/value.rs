@@ -1,0 +1,112 @@
+//! Values in an agent's memory as text for people.
+
+use alloc::string::{String, ToString as _};
+use alloc::vec::Vec;
+
+use flux_isa::desc::{Desc, Layout};
+use flux_vm::{Memory, MemoryError};
+
+/// Most elements of an array that are shown.
+const MOST: u32 = 16;
+
+/// The value of a type that lies at `at`; types nest at most 32 deep.
+pub(crate) fn text(memory: &Memory, desc: &Desc, at: u64) -> String {
+    shown(memory, desc, at).unwrap_or_else(|_| String::from("outside memory"))
+}
+
+fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
+    Ok(match desc {
+        Desc::Bool => (memory.read_u8(at)? != 0).to_string(),
+        Desc::U8 => memory.read_u8(at)?.to_string(),
+        Desc::I8 => memory.read_u8(at)?.cast_signed().to_string(),
+        Desc::U16 => memory.read_u16(at)?.to_string(),
+        Desc::I16 => memory.read_u16(at)?.cast_signed().to_string(),
+        Desc::U32 => memory.read_u32(at)?.to_string(),
+        Desc::I32 => memory.read_u32(at)?.cast_signed().to_string(),
+        Desc::U64 => memory.read_u64(at)?.to_string(),
+        Desc::I64 => memory.read_u64(at)?.cast_signed().to_string(),
+        Desc::F32 => f32::from_bits(memory.read_u32(at)?).to_string(),
+        Desc::F64 => f64::from_bits(memory.read_u64(at)?).to_string(),
+        Desc::Duration => duration(memory.read_u64(at)?.cast_signed()),
+        Desc::Agent | Desc::Capability => alloc::format!("handle {:#x}", memory.read_u64(at)?),
+        Desc::Str => {
+            alloc::format!("{:?}", String::from_utf8_lossy(memory.str(u64::from(memory.read_u32(at)?))?))
+        }
+        Desc::Bytes => alloc::format!("{} bytes", memory.str(u64::from(memory.read_u32(at)?))?.len()),
+        Desc::Array(element) => {
+            let start = u64::from(memory.read_u32(at)?);
+            let count = if start == 0 { 0 } else { memory.read_u32(start)? };
+            elements(memory, element, count, start.saturating_add(8))?
+        }
+        Desc::Fixed(count, element) => elements(memory, element, *count, at)?,
+        Desc::Struct(fields) => alloc::format!("{{{}}}", sequence(memory, fields, at)?),
+        Desc::Optional(value) => match memory.read_u32(at)? {
+            0 => String::from("none"),
+            _ => shown(memory, value, at.saturating_add(payload(core::iter::once(value.as_ref()))))?,
+        },
+        Desc::Enum(variants) => {
+            let tag = memory.read_u32(at)?;
+            match usize::try_from(tag).ok().and_then(|tag| variants.get(tag)) {
+                Some(fields) if fields.is_empty() => alloc::format!("variant {tag}"),
+                Some(fields) => {
+                    let at = at.saturating_add(payload(variants.iter().flatten()));
+                    alloc::format!("variant {tag} ({})", sequence(memory, fields, at)?)
+                }
+                None => alloc::format!("no variant {tag}"),
+            }
+        }
+        Desc::Map(..) => String::from("a map"),
+    })
+}
+
+/// Offset of a payload behind its tag of 4 bytes.
+fn payload<'d>(fields: impl Iterator<Item = &'d Desc>) -> u64 {
+    let align = fields.filter_map(Desc::layout).map(|layout| layout.align).max();
+    u64::from(align.unwrap_or(1).max(4))
+}
+
+fn sequence(memory: &Memory, fields: &[Desc], at: u64) -> Result<String, MemoryError> {
+    let mut layout = Layout::EMPTY;
+    let mut out: Vec<String> = Vec::with_capacity(fields.len());
+    for field in fields {
+        let Some((offset, next)) = field.layout().and_then(|own| layout.append(own)) else { break };
+        layout = next;
+        out.push(shown(memory, field, at.saturating_add(u64::from(offset)))?);
+    }
+    Ok(out.join(", "))
+}
+
+fn elements(memory: &Memory, element: &Desc, count: u32, start: u64) -> Result<String, MemoryError> {
+    let size = element.layout().map_or(0, |layout| u64::from(layout.size));
+    let mut out: Vec<String> = Vec::new();
+    for index in 0..count.min(MOST) {
+        out.push(shown(memory, element, start.saturating_add(u64::from(index).saturating_mul(size)))?);
+    }
+    if count > MOST {
+        out.push(alloc::format!("… {count} in all"));
+    }
+    Ok(alloc::format!("[{}]", out.join(", ")))
+}
+
+/// A time in the largest unit that gives a whole number.
+pub(crate) fn duration(nanoseconds: i64) -> String {
+    const UNITS: [(i64, &str); 4] =
+        [(60_000_000_000, "min"), (1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us")];
+    let unit = UNITS.iter().find(|(unit, _)| nanoseconds != 0 && nanoseconds.checked_rem(*unit) == Some(0));
+    unit.and_then(|(unit, name)| Some(alloc::format!("{}{name}", nanoseconds.checked_div(*unit)?)))
+        .unwrap_or_else(|| alloc::format!("{nanoseconds}ns"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_shown_in_the_unit_that_fits() {
+        for (nanoseconds, text) in
+            [(0, "0ns"), (500_000_000, "500ms"), (90_000_000_000, "90s"), (-1_000, "-1us")]
+        {
+            assert_eq!(duration(nanoseconds), text);
+        }
+    }
+}
