@@ -1,4 +1,5 @@
 //! `flux explain`, `flux config`, `flux completions` and `flux man` as a person meets them.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod support;
 

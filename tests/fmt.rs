@@ -1,4 +1,5 @@
 //! `flux fmt` as a person meets it.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 mod support;
 

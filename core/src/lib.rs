@@ -4,10 +4,13 @@
 pub mod assembly;
 pub mod compile;
 pub mod config;
+pub mod debug;
 pub mod error;
 pub mod explain;
 pub mod layout;
 pub mod module;
+pub mod page;
+pub mod project;
 pub mod qemu;
 pub mod report;
 pub mod run;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use flux_abi::select::LogLevel;
 use flux_fluxc::diag::Diagnostic;
+use flux_fluxc::{Level, Options};
 use flux_hal::arch::native::{DeviceConfig, LinuxBus};
 use flux_hal::{DeviceBus, Hardware, SimBus};
 use flux_proto::archive::{Archive, Document, RunClock};
@@ -128,35 +129,8 @@ pub fn run(
     stop: &Receiver<()>,
     sink: &mut dyn LogSink,
 ) -> Result<Summary, RunError> {
-    let simulated = simulated(request)?;
-    let parameters = config.merged(&pairs("--set", &request.set, "threshold=30")?);
-    let host = flux_hal::arch::native::Machine::new();
-    let platform = Platform {
-        name: format!("hosted on {}", std::env::consts::OS),
-        simulated,
-        devices: match request.clock {
-            ClockMode::Real => Some(real_devices(config)?),
-            ClockMode::Simulated => None,
-        },
-        hardware: host.hardware().ok(),
-        compiler: Box::new(Compiler { inner: KernelCompiler::default(), gas: request.gas }),
-    };
-    let system_config = flux_system::Config {
-        documents: request
-            .documents
-            .iter()
-            .map(|source| (source.name.clone(), source.bytes.clone()))
-            .collect(),
-        parameters,
-        seed: request.seed,
-        duration_ns: request.duration_ns,
-        clock: request.clock,
-        level: request.level,
-        trace: request.trace,
-        ..flux_system::Config::default()
-    };
     let start = Instant::now();
-    let mut system = System::boot(platform, &system_config, sink).map_err(|error| explain(error, request))?;
+    let mut system = boot(request, config, Level::default(), sink)?;
     loop {
         let elapsed = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let wait = match system.advance(Time::from_ns(elapsed), sink) {
@@ -173,6 +147,49 @@ pub fn run(
         }
     }
     Ok(system.finish(sink))
+}
+
+/// Boots the hosted kernel with the documents of a request; nothing of their agents has run yet.
+///
+/// # Errors
+/// [`RunError`].
+pub fn boot(
+    request: &Request,
+    config: &Config,
+    level: Level,
+    sink: &mut dyn LogSink,
+) -> Result<System, RunError> {
+    let simulated = simulated(request)?;
+    let parameters = config.merged(&pairs("--set", &request.set, "threshold=30")?);
+    let host = flux_hal::arch::native::Machine::new();
+    let platform = Platform {
+        name: format!("hosted on {}", std::env::consts::OS),
+        simulated,
+        devices: match request.clock {
+            ClockMode::Real => Some(real_devices(config)?),
+            ClockMode::Simulated => None,
+        },
+        hardware: host.hardware().ok(),
+        compiler: Box::new(Compiler {
+            inner: KernelCompiler { options: Options { level, ..Options::default() } },
+            gas: request.gas,
+        }),
+    };
+    let system_config = flux_system::Config {
+        documents: request
+            .documents
+            .iter()
+            .map(|source| (source.name.clone(), source.bytes.clone()))
+            .collect(),
+        parameters,
+        seed: request.seed,
+        duration_ns: request.duration_ns,
+        clock: request.clock,
+        level: request.level,
+        trace: request.trace,
+        ..flux_system::Config::default()
+    };
+    System::boot(platform, &system_config, sink).map_err(|error| explain(error, request))
 }
 
 fn explain(error: BootError, request: &Request) -> RunError {

@@ -1,4 +1,5 @@
 //! The layout of every document of the repository: stable, and of the same meaning.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up fails")]
 
 use std::path::{Path, PathBuf};
 
@@ -17,11 +18,32 @@ fn documents(folder: &str) -> Vec<PathBuf> {
 }
 
 fn all() -> Vec<(PathBuf, String)> {
-    ["apps", "tests/golden/run", "tests/golden/reject", "fuzz/seeds/document"]
-        .iter()
-        .flat_map(|folder| documents(folder))
-        .filter_map(|path| Some((path.clone(), std::fs::read_to_string(&path).ok()?)))
-        .collect()
+    let files = ["apps", "tests/golden/run", "tests/golden/reject", "fuzz/seeds/document"]
+        .into_iter()
+        .flat_map(documents)
+        .filter_map(|path| Some((path.clone(), std::fs::read_to_string(&path).ok()?)));
+    let pages =
+        flux_core::explain::pages().map(|page| (page.code.to_string().into(), page.mended.to_owned()));
+    files.chain(pages).chain(reference()).collect()
+}
+
+/// The documents of the reference.
+fn reference() -> Vec<(PathBuf, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/LANGUAGE.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let blocks = text.split("````markdown\n").skip(1).filter_map(|rest| rest.split_once("````"));
+    blocks.enumerate().map(|(nth, (block, _))| (path.join(nth.to_string()), block.to_owned())).collect()
+}
+
+#[test]
+fn the_documents_of_the_reference_and_of_the_explanations_are_canonical() {
+    let pages =
+        flux_core::explain::pages().map(|page| (page.code.to_string().into(), page.mended.to_owned()));
+    for (path, text) in reference().into_iter().chain(pages) {
+        if let Ok(laid_out) = format(&text, "a") {
+            assert_eq!(laid_out, text, "{}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl File {
                 match table.as_table_mut() {
                     Some(table) => replace(table, entry, new),
                     None => {
-                        return Err(self.fault(format!("`{}` is no table of its own", named.key.name)));
+                        return Err(self.fault(&format!("`{}` is no table of its own", named.key.name)));
                     }
                 }
             }
@@ -164,13 +164,13 @@ impl File {
         self.write()
     }
 
-    fn fault(&self, why: String) -> Error {
+    fn fault(&self, why: &str) -> Error {
         Error::Config { path: self.path.clone(), why: format!("{why}; nothing was changed") }
     }
 
     fn write(&self) -> Result<(), Error> {
         let text = self.document.to_string();
-        toml::from_str::<Config>(&text).map_err(|error| self.fault(error.to_string()))?;
+        toml::from_str::<Config>(&text).map_err(|error| self.fault(&error.to_string()))?;
         if let Some(folder) = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder)
                 .map_err(|error| Error::Write { path: folder.to_owned(), why: error.to_string() })?;

@@ -4,7 +4,10 @@ mod tools;
 
 use std::path::PathBuf;
 
-pub(crate) use tools::{CompletionsArguments, ConfigAction, ExplainArguments, FmtArguments, ManArguments};
+pub(crate) use tools::{
+    CompletionsArguments, ConfigAction, DebugArguments, DocArguments, ExplainArguments, FmtArguments,
+    ManArguments, NewArguments,
+};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -110,8 +113,14 @@ pub(crate) enum Command {
     },
     /// Boot the real kernel in QEMU with documents on board
     Boot(BootArguments),
+    /// Make a project to begin with: a program, a README, a configuration
+    New(NewArguments),
     /// Give documents their canonical layout; prose stays as it is
     Fmt(FmtArguments),
+    /// Make an HTML page of a document with its compiled facts
+    Doc(DocArguments),
+    /// Run documents in simulated time under a debugger [default of --for: 1h]
+    Debug(DebugArguments),
     /// Explain a diagnostic: what it means, an example, how to mend it
     Explain(ExplainArguments),
     /// Read and change the configuration file

@@ -9,6 +9,7 @@ use flux_core::module;
 use flux_core::source::Source;
 
 use super::args::{FmtArguments, Format};
+use super::progress::Progress;
 use super::terminal::Terminal;
 use super::{Outcome, check};
 
@@ -17,8 +18,10 @@ pub(crate) fn fmt(arguments: &FmtArguments, terminal: &Terminal) -> Result<Outco
         return standard_input(arguments, terminal);
     }
     let mut faulty = false;
+    let mut progress = Progress::new(arguments.files.len(), terminal);
     for file in &arguments.files {
-        let outcome = Source::document(file).and_then(|source| one(&source, arguments, terminal));
+        let outcome =
+            progress.step(|| Source::document(file).and_then(|source| one(&source, arguments, terminal)));
         match outcome {
             Ok(Outcome::Done) => {}
             Ok(Outcome::AtFault) => faulty = true,
@@ -30,6 +33,7 @@ pub(crate) fn fmt(arguments: &FmtArguments, terminal: &Terminal) -> Result<Outco
             Err(error) => return Err(error),
         }
     }
+    progress.end();
     if faulty && arguments.check {
         terminal.say("`flux fmt` without --check writes the canonical layout");
     }

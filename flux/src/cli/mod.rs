@@ -8,9 +8,13 @@ mod build;
 mod check;
 mod compile;
 mod config;
+mod debug;
+mod doc;
 mod explain;
 mod fmt;
 mod module;
+mod new;
+mod progress;
 mod reference;
 mod run;
 mod shell;
@@ -73,6 +77,9 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
         Command::Inspect { file } => module::inspect(&file, terminal),
         Command::Boot(arguments) => boot::boot(&arguments, terminal),
         Command::Fmt(arguments) => fmt::fmt(&arguments, terminal),
+        Command::New(arguments) => new::new(&arguments, terminal),
+        Command::Doc(arguments) => doc::doc(&arguments, terminal),
+        Command::Debug(arguments) => debug::debug(&arguments, terminal),
         Command::Explain(arguments) => explain::explain(&arguments, terminal),
         Command::Config(action) => config::config(&action, terminal),
         Command::Completions(arguments) => shell::completions(&arguments, terminal),

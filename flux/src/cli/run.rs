@@ -9,7 +9,7 @@ use flux_core::config::Config;
 use flux_core::error::Error;
 use flux_core::run::{self, Request, RunError};
 use flux_core::source::Source;
-use flux_core::{ClockMode, LogLevel, LogSink, Record, Stream, Summary};
+use flux_core::{ClockMode, Diagnostic, LogLevel, LogSink, Record, Stream, Summary};
 
 use super::args::{Format, RunArguments, RunOptions};
 use super::terminal::Terminal;
@@ -34,22 +34,24 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
     sink.flush();
     match result {
         Ok(summary) => Ok(outcome(&summary)),
-        Err(RunError::Documents(rejected)) => {
-            let mut errors = 0;
-            let names: Vec<String> = rejected.iter().map(|(source, _)| source.name.clone()).collect();
-            for (source, diagnostics) in &rejected {
-                check::show(source, diagnostics, terminal);
-                errors +=
-                    diagnostics.iter().filter(|row| row.severity() == flux_core::Severity::Error).count();
-            }
-            Err(Error::Document { name: names.join(", "), errors })
-        }
+        Err(RunError::Documents(rejected)) => Err(refused(&rejected, terminal)),
         Err(RunError::Other(error)) => Err(error),
     }
 }
 
+/// Shows why documents are refused, and gives the error for it.
+pub(crate) fn refused(rejected: &[(Source, Vec<Diagnostic>)], terminal: &Terminal) -> Error {
+    let mut errors = 0;
+    let names: Vec<String> = rejected.iter().map(|(source, _)| source.name.clone()).collect();
+    for (source, diagnostics) in rejected {
+        check::show(source, diagnostics, terminal);
+        errors += diagnostics.iter().filter(|row| row.severity() == flux_core::Severity::Error).count();
+    }
+    Error::Document { name: names.join(", "), errors }
+}
+
 /// An agent that trapped or failed makes the run a failure; the log says which and why.
-fn outcome(summary: &Summary) -> Outcome {
+pub(crate) fn outcome(summary: &Summary) -> Outcome {
     if summary.traps() > 0 { Outcome::AtFault } else { Outcome::Done }
 }
 
@@ -87,7 +89,7 @@ fn stop_on_interrupt() -> Result<mpsc::Receiver<()>, Error> {
 }
 
 /// Writes records: the log to standard output, the boot stream to standard error.
-struct Sink<'t> {
+pub(crate) struct Sink<'t> {
     terminal: &'t Terminal,
     out: std::io::BufWriter<std::io::Stdout>,
     /// Time of the newest record: a pause after it is when people read.
@@ -95,11 +97,11 @@ struct Sink<'t> {
 }
 
 impl<'t> Sink<'t> {
-    fn new(terminal: &'t Terminal) -> Self {
+    pub(crate) fn new(terminal: &'t Terminal) -> Self {
         Self { terminal, out: std::io::BufWriter::with_capacity(64 << 10, std::io::stdout()), newest: -1 }
     }
 
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         let _ = self.out.flush();
     }
 

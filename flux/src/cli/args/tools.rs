@@ -74,3 +74,35 @@ pub(crate) struct FmtArguments {
     #[arg(long, conflicts_with = "files")]
     pub(crate) stdin: bool,
 }
+
+/// Arguments of `flux doc`.
+#[derive(Args, Debug)]
+pub(crate) struct DocArguments {
+    /// Document
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Where to write [default: the document's name with .html]
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Arguments of `flux debug`.
+#[derive(Args, Debug)]
+pub(crate) struct DebugArguments {
+    /// Documents, in the order in which their agents start
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: super::RunOptions,
+}
+
+/// Arguments of `flux new`.
+#[derive(Args, Debug)]
+pub(crate) struct NewArguments {
+    /// Folder to make; its last part is the name of the project and its agent
+    #[arg(value_name = "NAME")]
+    pub(crate) name: PathBuf,
+    /// What to begin with: sensor, actuator, agents, library
+    #[arg(long, default_value = "sensor", value_name = "TEMPLATE")]
+    pub(crate) template: String,
+}

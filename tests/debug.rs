@@ -1,0 +1,164 @@
+//! `flux debug` with commands from standard input, as a script gives them.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+mod support;
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use support::{Scratch, err, flux, out, root};
+
+const COUNTER: &str = "\
+# Counter
+## Agent
+name: counter
+## State
+- n: int = 0
+- last: str = \"none\"
+## Loop
+1. Add 1 to n
+2. Set m to twice(n)
+3. Log \"n is {n}, twice {m}\"
+4. Set last to \"{m}\"
+5. YIELD
+## fn: twice(a: int) -> int
+```flux
+let b = a + a
+return b
+```
+";
+
+fn debug(arguments: &[&str], commands: &str) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_flux"))
+        .arg("debug")
+        .args(arguments)
+        .current_dir(root())
+        .env("NO_COLOR", "1")
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CONFIG_HOME")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("flux starts");
+    child.stdin.take().expect("its input").write_all(commands.as_bytes()).expect("a pipe that is read");
+    child.wait_with_output().expect("flux ends")
+}
+
+fn counter(scratch: &Scratch, commands: &str) -> String {
+    let path = scratch.file("counter.flux.md", COUNTER);
+    let output = debug(&[path.to_str().unwrap(), "--for", "5s"], commands);
+    assert!(output.status.success(), "{}{}", out(&output), err(&output));
+    out(&output)
+}
+
+#[test]
+fn a_breakpoint_stops_before_its_line_with_context_and_values() {
+    let scratch = Scratch::new("debug-break");
+    let text = counter(&scratch, "break 10\nrun\nprint n\ncontinue\nprint\nquit\n");
+    assert!(text.contains(">   10  3. Log \"n is {n}, twice {m}\""), "{text}");
+    assert!(text.contains("     9  2. Set m to twice(n)"), "{text}");
+    assert!(text.contains("n: int = 1\n"), "{text}");
+    assert!(text.contains("n: int = 2\n") && text.contains("last: str = \"2\"\n"), "{text}");
+}
+
+#[test]
+fn step_goes_into_functions_and_next_goes_over_them() {
+    let scratch = Scratch::new("debug-step");
+    let lines = |text: &str| -> Vec<u32> {
+        text.lines()
+            .filter_map(|line| line.strip_prefix('>')?.split_whitespace().next()?.parse().ok())
+            .collect()
+    };
+    let text = counter(&scratch, "break 9\nrun\ndelete 1\nstep\nstep\nstep\nstep\nquit\n");
+    let stepped = lines(&text);
+    assert!(stepped.starts_with(&[9, 15, 16]) && stepped.contains(&10), "{stepped:?}\n{text}");
+    let text = counter(&scratch, "break 9\nrun\ndelete 1\nnext\nnext\nnext\nquit\n");
+    assert_eq!(lines(&text), [9, 10, 11, 12], "{text}");
+}
+
+#[test]
+fn watching_stops_when_the_variable_changes() {
+    let scratch = Scratch::new("debug-watch");
+    let text = counter(&scratch, "watch last\nrun\nrun\nquit\n");
+    assert!(text.contains("last changed from \"\" to \"none\""), "{text}");
+    assert!(text.contains("last changed from \"none\" to \"2\""), "{text}");
+}
+
+#[test]
+fn the_trace_is_gone_through_backwards() {
+    let scratch = Scratch::new("debug-back");
+    let text = counter(&scratch, "break 12\nrun\nback\nback\ntrace 5\nback x\nquit\n");
+    assert!(text.contains("1 back in the trace") && text.contains(">   11"), "{text}");
+    assert!(text.contains("2 back in the trace") && text.contains(">   10"), "{text}");
+    assert!(text.contains("GAS_CHECK") || text.contains("gas "), "{text}");
+    assert!(text.contains("takes nothing"), "{text}");
+}
+
+#[test]
+fn a_debugged_run_writes_the_log_of_a_run() {
+    let arguments = [
+        "apps/sensor.flux.md",
+        "apps/alert.flux.md",
+        "apps/cloud.flux.md",
+        "--set",
+        "threshold=30",
+        "--sim",
+        "i2c:0x48=sine(25,10,60s)",
+        "--for",
+        "70s",
+    ];
+    let plain = out(&flux(["run"].iter().chain(&arguments)));
+    let commands = format!("{}run\nquit\n", "step\n".repeat(500));
+    let debugged = debug(&arguments, &commands);
+    let log: Vec<String> = out(&debugged)
+        .lines()
+        .filter(|line| plain.lines().any(|other| other == *line))
+        .map(str::to_owned)
+        .collect();
+    // Gas is that of code without optimisation, so lines of the summary that tell it differ.
+    let timed = |line: &&str| line.get(..10).is_some_and(|time| time.contains('.') && time.ends_with('s'));
+    let expected: Vec<&str> = plain.lines().filter(timed).collect();
+    assert!(expected.len() > 50, "{plain}");
+    for line in &expected {
+        assert!(log.iter().any(|other| other == line), "the debugged run does not write: {line}");
+    }
+}
+
+#[test]
+fn agents_messages_regions_and_registers_are_shown() {
+    let arguments = [
+        "apps/sensor.flux.md",
+        "apps/alert.flux.md",
+        "apps/cloud.flux.md",
+        "--set",
+        "threshold=30",
+        "--sim",
+        "i2c:0x48=const(35)",
+        "--for",
+        "3s",
+    ];
+    let output = debug(
+        &arguments,
+        "break alert-agent\nrun\nrun\nagents\nmessages\nregions\nregs\nagent cloud-agent\nquit\n",
+    );
+    let text = out(&output);
+    assert!(text.contains("alert-agent at alert.flux.md:"), "{text}{}", err(&output));
+    for part in
+        ["* alert-agent", "DELEGATE", "region 0", "run send_notification", "commands are about cloud-agent"]
+    {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+}
+
+#[test]
+fn wrong_commands_and_documents_are_answered() {
+    let scratch = Scratch::new("debug-wrong");
+    let text = counter(&scratch, "brek 3\nbreak 900\nbreak nobody\nprint nothing\nwatch m\nquit\n");
+    for part in ["did you mean `break`?", "no code from line 900", "there are counter", "there are n, last"] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+    let output = debug(&["tests/golden/reject/unknown_step.flux.md"], "run\n");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("E0301"), "{}", err(&output));
+}
