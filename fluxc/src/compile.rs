@@ -25,6 +25,7 @@ use crate::fir::Function;
 use crate::fir::pack::LARGE;
 use crate::fir::passes::{CallOrder, Level, Optimizer, Workspace};
 use crate::lang::sema;
+use crate::lang::sema::Bodies;
 use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax;
 use crate::lang::syntax::ast::Document;
@@ -116,10 +117,14 @@ pub struct Analysis<'s> {
 /// limits; what is wrong goes to `sink`.
 #[must_use]
 pub fn analyse<'s>(source: &'s [u8], name: &str, sink: &mut Sink) -> Option<Analysis<'s>> {
-    let document = syntax::parse(source, sink)?;
+    analyse_with(source, name, Bodies::Kept, sink)
+}
+
+fn analyse_with<'s>(source: &'s [u8], name: &str, bodies: Bodies, sink: &mut Sink) -> Option<Analysis<'s>> {
+    let mut document = syntax::parse(source, sink)?;
     let syntax_bytes = sink.memory_used();
     let stem = stem(name).to_string();
-    let program = sema::analyse(&document, &stem, sink);
+    let program = sema::analyse(&mut document, bodies, &stem, sink);
     let bytes = sink.memory_used();
     Some(Analysis { source: document.source, document, program, stem, syntax_bytes, bytes })
 }
@@ -233,7 +238,7 @@ fn assemble(mut module: Module, constants: Vec<u8>, code: bytecode::Code) -> Mod
 pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
     let mut sink = Sink::new(options.source);
     let mut compiled = Compiled::default();
-    if let Some(mut analysis) = analyse(source, name, &mut sink) {
+    if let Some(mut analysis) = analyse_with(source, name, Bodies::Dropped, &mut sink) {
         compiled.stats.agents = number(analysis.program.agents.len());
         compiled.outline = Outline::of(&analysis.program);
         compiled.stats.lines = number(count_lines(analysis.source));

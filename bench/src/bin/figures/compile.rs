@@ -2,6 +2,7 @@
 
 use flux_fluxc::diag::Sink;
 use flux_fluxc::fir::passes::optimize;
+use flux_fluxc::lang::sema::Bodies;
 use flux_fluxc::lang::{sema, syntax};
 use flux_fluxc::span::SourceId;
 use flux_fluxc::testing::generate_document;
@@ -22,8 +23,8 @@ fn stages(source: &str) -> Result<[f64; STAGES.len()], Failure> {
     let mut sink = Sink::new(SourceId(0));
     let (md, _) = timed(|| drop(md::read(source, &mut sink)));
     let (parse, document) = timed(|| syntax::parse(source.as_bytes(), &mut sink));
-    let document = document.ok_or("the document is no text")?;
-    let (sema, _) = timed(|| drop(sema::analyse(&document, "generated", &mut sink)));
+    let mut document = document.ok_or("the document is no text")?;
+    let (sema, _) = timed(|| drop(sema::analyse(&mut document, Bodies::Dropped, "generated", &mut sink)));
     drop(document);
     let mut sink = Sink::new(SourceId(0));
     let analysis = analyse(source.as_bytes(), NAME, &mut sink).ok_or("the document is no text")?;

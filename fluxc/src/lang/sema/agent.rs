@@ -101,7 +101,8 @@ impl<'s> Checker<'_, 's> {
             .collect()
     }
 
-    pub(super) fn agent(&mut self, doc: &AgentDoc<'s>, document: &Document<'s>, stem: &str) {
+    /// An agent; `gas` is what a run of it may use.
+    pub(super) fn agent(&mut self, doc: &mut AgentDoc<'s>, gas: u64, stem: &str) {
         self.agent = AgentState { active: true, ..AgentState::default() };
         let scope = self.names.enter();
         let name_ident = doc.keys.name;
@@ -156,7 +157,7 @@ impl<'s> Checker<'_, 's> {
             heartbeat_ns: doc.keys.heartbeat.map_or(0, |heartbeat| signed(heartbeat.value)),
             priority: doc.keys.priority.map_or(DEFAULT_PRIORITY, |priority| priority.value),
             memory: doc.keys.memory.map_or(limits::DEFAULT_QUOTA, |memory| memory.value),
-            gas: document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value),
+            gas,
             subscribe,
             state: state.state,
             state_body,
@@ -171,7 +172,7 @@ impl<'s> Checker<'_, 's> {
 
     // ------------------------------------------------------------ sections
 
-    pub(super) fn sections(&mut self, doc: &AgentDoc<'s>, subscribe: &mut Vec<String>) {
+    pub(super) fn sections(&mut self, doc: &mut AgentDoc<'s>, subscribe: &mut Vec<String>) {
         let plain = |kind, title: &str, span| Head {
             kind,
             title: title.to_owned(),
@@ -181,13 +182,15 @@ impl<'s> Checker<'_, 's> {
             place: Place::Section,
             ret: TypeId::UNIT,
         };
-        if let Some(section) = &doc.init {
+        if let Some(section) = &mut doc.init {
             self.section(plain(ExportKind::Init, "Init", section.heading), &[], &[], &section.body);
+            self.done_with(&mut section.body);
         }
-        if let Some(section) = &doc.main_loop {
+        if let Some(section) = &mut doc.main_loop {
             self.section(plain(ExportKind::Loop, "Loop", section.heading), &[], &[], &section.body);
+            self.done_with(&mut section.body);
         }
-        for timer in &doc.timers {
+        for timer in &mut doc.timers {
             self.mode = Mode::Code;
             self.begin_body(Place::Value, TypeId::UNIT);
             let period = self.value(&timer.period, TypeId::DURATION);
@@ -197,9 +200,10 @@ impl<'s> Checker<'_, 's> {
             let mut head = plain(ExportKind::Every, title, timer.heading);
             head.interval_ns = interval.unwrap_or(1);
             self.section(head, &[], &[], &timer.body);
+            self.done_with(&mut timer.body);
         }
         let agent_name = doc.keys.name.map_or("", |name| name.text);
-        for handler in &doc.handlers {
+        for handler in &mut doc.handlers {
             let Some(shape) = self.handlers.get(&(agent_name, handler.name.text)).cloned() else { continue };
             if shape.heading != handler.heading {
                 continue;
@@ -215,6 +219,7 @@ impl<'s> Checker<'_, 's> {
                 ret: shape.ret,
             };
             self.section(head, &handler.params, &shape.params, &handler.body);
+            self.done_with(&mut handler.body);
         }
         for (index, topic) in doc.topics.iter().enumerate() {
             self.check_topic(&topic.topic);

@@ -321,16 +321,17 @@ impl<'s> Checker<'_, 's> {
         self.sink.keep(&mut self.program.functions, row, function.signature);
     }
 
-    pub(super) fn function_bodies(&mut self, document: &Document<'s>) {
+    pub(super) fn function_bodies(&mut self, document: &mut Document<'s>) {
         let mut next = 0u32;
-        for item in &document.items {
-            let ItemKind::Fn(function) = &item.kind else { continue };
+        for item in &mut document.items {
+            let ItemKind::Fn(function) = &mut item.kind else { continue };
             let symbol = self.names.symbol(function.name.text);
             // A second function of that name has no row of its own.
             if self.names.function(symbol) != Some(FnId(next)) {
                 continue;
             }
             self.function_body(FnId(next), function);
+            self.done_with(&mut function.body);
             next = next.saturating_add(1);
         }
     }

@@ -46,12 +46,23 @@ use scope::{Binding, Flow, Names, Symbol};
 use tree::{Body, Expr, ExprId, ExprKind, FnId, List, Local, LocalId, Program, Sign, TextId};
 use types::{Open, Type, TypeId};
 
+/// What becomes of the syntax trees of functions and sections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bodies {
+    /// They stay in the document.
+    Kept,
+    /// Each is dropped once it is known what it means, while it is in the cache: to look for all its
+    /// pieces in memory later takes longer than to analyse it.
+    Dropped,
+}
+
 /// Finds out what `document` means. `stem` names an agent that has no name of its own.
 ///
 /// The program may be lowered only if the sink has no errors.
-pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Program<'s> {
+pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink: &mut Sink) -> Program<'s> {
     let mut checker = Checker {
         source: document.source,
+        bodies,
         sink,
         program: Program { title: document.title.map_or("", |title| title.text), ..Program::default() },
         names: Names::default(),
@@ -76,8 +87,9 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
     checker.declare_items(document);
     checker.function_bodies(document);
     checker.collect_handlers(document);
-    for agent in &document.agents {
-        checker.agent(agent, document, stem);
+    let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
+    for agent in &mut document.agents {
+        checker.agent(agent, gas, stem);
     }
     checker.finish();
     checker.program
@@ -187,6 +199,7 @@ struct Answer<'s> {
 
 struct Checker<'a, 's> {
     source: &'s str,
+    bodies: Bodies,
     sink: &'a mut Sink,
     program: Program<'s>,
     names: Names<'s>,
@@ -216,6 +229,13 @@ struct Checker<'a, 's> {
 }
 
 impl<'s> Checker<'_, 's> {
+    /// A body has been looked at.
+    fn done_with<T: Default>(&self, body: &mut T) {
+        if self.bodies == Bodies::Dropped {
+            *body = T::default();
+        }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.sink.push(diagnostic);
     }
