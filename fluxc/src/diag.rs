@@ -480,6 +480,7 @@ pub mod codes {
         PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";
         FRONTMATTER_KEY = Warning 203, "unknown key in the frontmatter", "Other tools may have keys of their own here, so this is no error, but it resembles one of ours.";
         PARAMETER_NEAR_NAME = Warning 501, "parameter that resembles a name", "A name that nothing defines is a parameter; this one differs from a defined name by a letter or two.";
+        ARM_UNREACHABLE = Warning 502, "arm of a match that takes no value", "The arms above it take all values that it could take, so that it never runs.";
         CAPABILITY_UNUSED = Warning 601, "capability not needed", "An agent should hold the capabilities that its steps need and no more.";
         TARGET_UNKNOWN = Warning 602, "agent not known", "A message to an agent that no document of the run defines is a dead letter.";
         HANDLER_UNKNOWN = Warning 603, "request not known", "The receiver answers only what it has a section `## On request(…)` for, with as many values.";

@@ -380,3 +380,19 @@ fn expect_traps_with_its_text_in_the_log() {
     let source = "## Agent\nname: t\n## Init\n1. `expect 1 > 2, \"one is {1}\"`\n";
     assert_eq!(init_log(source), ["one is 1", "Trap(Assertion, 4)"]);
 }
+
+#[test]
+fn a_part_of_a_constant_is_a_constant() {
+    let source = library(
+        "struct P { x: int, tags: [str; 2] }
+const P0: P = P { x: 3, tags: [\"a\", \"b\"] }
+const N: int = P0.x
+const TAG: str = P0.tags[1]
+const ROW: [u8; N] = [7; N]
+const LAST: u8 = ROW[2]
+fn f() -> str { return \"{N} {TAG} {ROW.len()} {LAST}\" }",
+    );
+    assert_eq!(call(&source, "f", &[]), text("3 b 3 7"));
+    let outside = library("const A: [int; 2] = [1, 2]\nconst B: int = A[2]");
+    assert_eq!(support::codes(&outside), ["E0513"]);
+}

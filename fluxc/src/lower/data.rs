@@ -144,12 +144,18 @@ impl Data {
                 }
                 Some(())
             }
-            (Type::Optional(inner), Value::Tagged(tag, values)) => {
+            (Type::Optional(_) | Type::Union(_), Value::Tagged(tag, values)) => {
                 put(out.get_mut(..4)?, u64::from(*tag))?;
-                let Some(value) = values.first() else { return Some(()) };
-                let start = types.value_offset(inner) as usize;
-                let end = start.checked_add(types.layout(inner)?.size as usize)?;
-                self.write(module, types, inner, value, out.get_mut(start..end)?)
+                let payloads = types.payloads(ty);
+                let Some((_, places)) = payloads.iter().find(|(known, _)| known == tag) else {
+                    return Some(());
+                };
+                for ((ty, offset), value) in places.iter().zip(values) {
+                    let start = *offset as usize;
+                    let end = start.checked_add(types.layout(*ty)?.size as usize)?;
+                    self.write(module, types, *ty, value, out.get_mut(start..end)?)?;
+                }
+                Some(())
             }
             (_, Value::Text(text)) => put(out, u64::from(self.text(module, text))),
             (ty, value) => put(out, scalar_bits(ty, value)?),

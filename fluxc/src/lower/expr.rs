@@ -28,6 +28,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::Call(function, list) => {
                 self.call(function, list, expr.ty);
             }
+            ExprKind::CallValue(callee, list) => {
+                self.call_result(callee, list, expr.ty);
+            }
             ExprKind::If(cond, then, rest) => {
                 self.if_value(cond, then, rest, &mut |lowering, value| lowering.effect(value));
             }
@@ -87,6 +90,11 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::Call(function, list) => {
                 self.call(function, list, expr.ty).unwrap_or_else(|| self.b.i64(0))
             }
+            ExprKind::CallValue(callee, list) => {
+                self.call_result(callee, list, expr.ty).unwrap_or_else(|| self.b.i64(0))
+            }
+            ExprKind::Function(function) => self.function_value(function),
+            ExprKind::Closure(function, list) => self.closure(function, list),
             ExprKind::Builtin(builtin, list) => self.builtin(builtin, list, ty),
             ExprKind::Unary(op, operand) => self.unary(op, operand, ty),
             ExprKind::Binary(BinaryOp::And | BinaryOp::Or, ..) => self.truth(id),
@@ -126,6 +134,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             | ExprKind::Repeat(_)
             | ExprKind::None
             | ExprKind::Some(_)
+            | ExprKind::Tagged(..)
             | ExprKind::Struct(_) => {
                 let offset = self.reserve(expr.ty);
                 let to = self.frame_address(offset);
@@ -310,6 +319,26 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         Some(address)
     }
 
+    fn call_result(&mut self, callee: ExprId, list: List, ty: TypeId) -> Option<ValueId> {
+        if !self.shared.program.types.is_aggregate(ty) {
+            return self.call_closure(callee, list, ty, None);
+        }
+        let offset = self.reserve(ty);
+        let at = self.frame_address(offset);
+        let address = self.pointer(at);
+        self.call_closure(callee, list, ty, Some(address));
+        Some(address)
+    }
+
+    /// A value as the word that stands for it in a call.
+    pub(super) fn argument(&mut self, id: ExprId) -> ValueId {
+        if self.shared.program.types.is_aggregate(self.shared.program.expr(id).ty) {
+            let at: Address = self.address_of_value(id);
+            return self.pointer(at);
+        }
+        self.expr(id)
+    }
+
     /// Calls a function; an aggregate result goes to the address.
     pub(super) fn call_function(
         &mut self,
@@ -323,13 +352,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         let mut args: Vec<ValueId> = Vec::new();
         args.extend(result);
         for arg in program.list(list) {
-            let value = if program.types.is_aggregate(program.expr(*arg).ty) {
-                let at: Address = self.address_of_value(*arg);
-                self.pointer(at)
-            } else {
-                self.expr(*arg)
-            };
-            args.push(value);
+            args.push(self.argument(*arg));
         }
         let ty = if result.is_some() { FirType::Void } else { self.shared.fir_type(ret) };
         self.b.call(func, ty, &args)
@@ -371,13 +394,11 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             }
             Type::Enum(id) => {
                 let program = self.shared.program;
-                let names = program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
-                let table = self.shared.data.text_table(&mut self.shared.module, names);
-                let base = self.b.address(table);
-                let index = self.word(value);
-                self.b.load_indexed(FirType::Ptr, crate::fir::Access::Z32, base, index, 0)
+                let variants = program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
+                let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
+                self.name_of(&names, value)
             }
-            Type::Optional(inner) => self.optional_text(inner, value),
+            Type::Optional(_) | Type::Union(_) => self.tagged_text(ty, value),
             _ => self.b.address(0),
         }
     }

@@ -40,6 +40,7 @@ pub(super) struct Lowering<'x, 'p, 's> {
     pub(super) b: FunctionBuilder,
     pub(super) role: Role,
     body: &'p crate::lang::sema::tree::Body<'s>,
+    captures: Option<u32>,
     pub(super) slots: Vec<Slot>,
     pub(super) frame: u32,
     /// Address of the frame of a recursive function.
@@ -69,6 +70,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             b,
             role: unit.role,
             body: unit.body,
+            captures: unit.captures,
             slots,
             frame: 0,
             base: None,
@@ -97,6 +99,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 self.base = self.b.intrinsic(Intrinsic::ArenaAlloc, 0, &[size]);
             }
         }
+        let object = self.captures.map(|_| self.b.param(first));
+        first += usize::from(object.is_some());
         for index in 0..self.body.params as usize {
             let value = self.b.param(first + index);
             let ty = self.b.value_type(value);
@@ -105,6 +109,10 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             if let Some(slot) = self.slots.get_mut(index) {
                 *slot = Slot::Variable(variable);
             }
+        }
+        if let (Some(object), Some(count)) = (object, self.captures) {
+            let start = self.body.params as usize;
+            self.open_closure(object, start..start.saturating_add(count as usize));
         }
     }
 

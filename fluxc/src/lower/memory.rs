@@ -69,7 +69,7 @@ fn access(ty: Type) -> Access {
         Type::Int(IntKind::I16) => Access::S16,
         Type::Int(IntKind::U16) => Access::Z16,
         Type::Int(IntKind::I32) => Access::S32,
-        Type::Int(IntKind::U32) | Type::Float(FloatKind::F32) | Type::Str => Access::Z32,
+        Type::Int(IntKind::U32) | Type::Float(FloatKind::F32) | Type::Str | Type::Function(_) => Access::Z32,
         Type::Enum(_) => Access::S32,
         _ => Access::W64,
     }
@@ -109,7 +109,7 @@ impl<'p> Lowering<'_, 'p, '_> {
         match expr.kind {
             ExprKind::State(_) => true,
             ExprKind::Field(base, ..) | ExprKind::Index(base, _) => self.borrows_state(base),
-            ExprKind::Call(_, list) => {
+            ExprKind::Call(_, list) | ExprKind::CallValue(_, list) => {
                 self.shared.program.list(list).iter().any(|arg| self.borrows_state(*arg))
             }
             ExprKind::If(_, then, rest) => [Some(then), rest].into_iter().flatten().any(|block| {
@@ -316,16 +316,20 @@ impl<'p> Lowering<'_, 'p, '_> {
             (ExprKind::Repeat(value), Type::Array(element, length)) => {
                 self.fill(value, element, length, to);
             }
-            (ExprKind::None, _) => self.store_tag(0, to),
-            (ExprKind::Some(value), Type::Optional(inner)) => {
-                let offset = program.types.value_offset(inner);
-                self.store_into(value, to.plus(offset));
-                self.store_tag(1, to);
-            }
+            (ExprKind::None, _) => self.store_tagged(expr.ty, 0, &[], to),
+            (ExprKind::Some(value), _) => self.store_tagged(expr.ty, 1, &[value], to),
+            (ExprKind::Tagged(tag, list), _) => self.store_tagged(expr.ty, tag, program.list(list), to),
             (ExprKind::Call(function, list), ty) if ty.is_aggregate() => {
                 let address = self.pointer(to);
                 self.call_function(function, list, Some(address));
                 // Texts that came in from the state may have come out again.
+                if self.borrows_state(id) {
+                    self.copy_texts(expr.ty, to, to, true);
+                }
+            }
+            (ExprKind::CallValue(callee, list), ty) if ty.is_aggregate() => {
+                let address = self.pointer(to);
+                self.call_closure(callee, list, expr.ty, Some(address));
                 if self.borrows_state(id) {
                     self.copy_texts(expr.ty, to, to, true);
                 }
@@ -518,7 +522,7 @@ impl<'p> Lowering<'_, 'p, '_> {
                     }
                 }
             }
-            Type::Optional(inner) => self.copy_optional(ty, inner, from, to, texts, budget),
+            Type::Optional(_) | Type::Union(_) => self.copy_tagged(ty, from, to, texts, budget),
             Type::Array(element, length) => {
                 let from = Address { base: self.pointer(from), offset: 0 };
                 let to = Address { base: self.pointer(to), offset: 0 };

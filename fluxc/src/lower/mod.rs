@@ -8,6 +8,7 @@
 //!
 //! Region 0 of an agent: constants · state · send area and frames · heap.
 
+mod closure;
 mod data;
 mod expr;
 mod flow;
@@ -16,8 +17,8 @@ mod graph;
 mod memory;
 mod message;
 mod operator;
-mod optional;
 mod tables;
+mod tagged;
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -34,6 +35,7 @@ use crate::span::{LineTable, Span};
 use data::Data;
 use flux_isa::{ExportKind, StateField, StateLayout};
 use function::{Lowering, Slot};
+use hashbrown::{HashMap, HashSet};
 
 /// Why a correct document cannot be lowered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -171,6 +173,11 @@ struct Shared<'p, 's> {
     state: Vec<u32>,
     /// Words of the largest message.
     send_words: u32,
+    /// Offsets of the constants that stand for functions as values.
+    function_values: HashMap<FnId, u32>,
+    /// Functions of the module whose first parameter is the address for an aggregate result.
+    aggregate_results: HashSet<FuncId>,
+    adapters: Vec<closure::Adapter>,
     /// Offsets of constants that are aggregates.
     constants: Vec<Option<u32>>,
     /// Bytes that the module may still take.
@@ -188,6 +195,8 @@ struct Unit<'p, 's> {
     span: Span,
     frame: u32,
     loop_section: bool,
+    /// Of a lambda: how many values it captured.
+    captures: Option<u32>,
     callee: Option<FnId>,
 }
 
@@ -246,6 +255,9 @@ pub(crate) fn lower<'s>(
         recursive: graph.recursive,
         state: Vec::new(),
         send_words: 0,
+        function_values: HashMap::new(),
+        aggregate_results: HashSet::new(),
+        adapters: Vec::new(),
         constants: alloc::vec![None; program.consts.len()],
         room,
         builder: BuilderMemory::default(),
@@ -263,6 +275,8 @@ pub(crate) fn lower<'s>(
         shared.take(body.bytes() + data, unit.span)?;
         bodies.push(body);
     }
+    // Adapters were declared behind the functions.
+    shared.adapter_bodies(&mut bodies)?;
     shared.finish(&units, bodies, &graph.callers_first, state)
 }
 
@@ -277,7 +291,12 @@ fn fir_type(ty: Type) -> FirType {
         Type::Bool => FirType::Bool,
         Type::Int(kind) => kind.ty(),
         Type::Float(kind) => kind.ty(),
-        Type::Str | Type::Array(..) | Type::Struct(_) | Type::Optional(_) => FirType::Ptr,
+        Type::Str
+        | Type::Array(..)
+        | Type::Struct(_)
+        | Type::Optional(_)
+        | Type::Union(_)
+        | Type::Function(_) => FirType::Ptr,
         Type::Duration | Type::Ticket => FirType::I64,
         Type::Enum(_) => FirType::I32,
     }
@@ -345,6 +364,7 @@ impl<'p, 's> Shared<'p, 's> {
                     span: agent.span,
                     frame: 0,
                     loop_section: false,
+                    captures: None,
                     callee: None,
                 });
             }
@@ -370,6 +390,7 @@ impl<'p, 's> Shared<'p, 's> {
                     span: section.span,
                     frame: 0,
                     loop_section: section.kind == ExportKind::Loop,
+                    captures: None,
                     callee: None,
                 });
             }
@@ -378,6 +399,9 @@ impl<'p, 's> Shared<'p, 's> {
             let Some(function) = self.program.functions.get(id.index()) else { continue };
             let mut params = self.param_types(&function.body);
             let mut result = self.fir_type(function.ret);
+            if function.captures.is_some() {
+                params.insert(0, FirType::Ptr);
+            }
             if self.program.types.is_aggregate(function.ret) {
                 params.insert(0, FirType::Ptr);
                 result = FirType::Void;
@@ -392,10 +416,14 @@ impl<'p, 's> Shared<'p, 's> {
             if let Some(slot) = self.numbers.get_mut(id.index()) {
                 *slot = Some(func);
             }
+            if self.program.types.is_aggregate(function.ret) {
+                self.aggregate_results.insert(func);
+            }
             units.push(Unit {
                 func,
                 body: &function.body,
                 role: Role::Function(function.ret, recursion),
+                captures: function.captures,
                 span: function.span,
                 frame: 0,
                 loop_section: false,

@@ -48,6 +48,9 @@ impl<'p, 's> Shared<'p, 's> {
                 // A result in the caller's memory cannot be given to a caller outside.
                 if let Some(function) = unit.callee.and_then(|id| self.program.functions.get(id.index()))
                     && !types.is_aggregate(function.ret)
+                    && function.captures.is_none()
+                    && !types.holds_function(function.ret)
+                    && !function.takes_functions(types)
                 {
                     shell.exports.push(export(
                         ExportKind::Function,

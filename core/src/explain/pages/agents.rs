@@ -59,6 +59,14 @@ pub(super) const WARNINGS: &[Page] = &[
         mended: "## State\n- pressure: f64 = 1\n\n## Loop\n1. If pressure > 1.5: Log \"high\"\n",
     },
     Page {
+        code: codes::ARM_UNREACHABLE,
+        mend: "Put it before the arm that takes its values, or take it out.",
+        example: Example::Text(
+            "## fn: name(n: int) -> str\n```flux\nreturn match n { _ => \"many\", 1 => \"one\" }\n```\n",
+        ),
+        mended: "## fn: name(n: int) -> str\n```flux\nreturn match n { 1 => \"one\", _ => \"many\" }\n```\n",
+    },
+    Page {
         code: codes::CAPABILITY_UNUSED,
         mend: "Take it out of `capabilities:`.",
         example: Example::Text("## Agent\nname: a\ncapabilities: IO_WRITE\n\n## Loop\n1. YIELD\n"),

@@ -11,7 +11,7 @@ use hashbrown::HashMap;
 use super::scope::{Binding, Symbol};
 use super::tree::{Agent, Answers, Link, LinkId, Param, ParamId, Section, StateId, StateVar, Timer};
 use super::types::{Open, TypeId};
-use super::{Checker, HandlerShape, Mode, Place, Use, number};
+use super::{Carrier, Checker, HandlerShape, Mode, Place, Use, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{AgentDoc, Document, Ident};
@@ -265,7 +265,11 @@ impl<'s> Checker<'_, 's> {
         if head.place == Place::Handler {
             self.ctx.request = Some(self.text(head.name.into()));
         }
+        if head.place == Place::Handler {
+            self.note_carried(head.ret, head.span, Carrier::Message);
+        }
         for (param, ty) in params.iter().zip(types) {
+            self.note_carried(*ty, param.name.span, Carrier::Message);
             let local = self.declare_local(param.name, *ty, Use::Parameter);
             self.flow.assign(local);
         }

@@ -1,13 +1,13 @@
 //! Structs, arrays and enums: literals, fields, elements, variants.
 
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::Checker;
-use super::Mode;
 use super::scope::Binding;
 use super::tree::{ExprId, ExprKind};
-use super::types::{Field, Open, StructId, Type, TypeId};
+use super::types::{EnumId, Field, Open, StructId, Type, TypeId};
+use super::{Checker, Mode, VariantOf};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Access, Ident};
@@ -27,7 +27,7 @@ impl<'s> Checker<'_, 's> {
             if self.names.binding(symbol) == Binding::None
                 && let Some(ty) = self.names.ty(symbol)
             {
-                return self.variant(ty, name, span);
+                return self.variant(ty, name, None, span);
             }
         }
         let base = self.value(base, TypeId::ERROR);
@@ -80,21 +80,66 @@ impl<'s> Checker<'_, 's> {
         self.invalid(span)
     }
 
-    pub(super) fn variant(&mut self, ty: TypeId, name: Ident<'s>, span: Span) -> ExprId {
-        let Ok(Type::Enum(id)) = self.get(ty) else {
-            let found = self.type_name(ty);
-            self.report(
-                Diagnostic::new(codes::UNKNOWN_FIELD, span, format!("the type {found} has no variants"))
-                    .label("only an enum has"),
-            );
+    /// A variant of the type `ty`, with what stands in the parentheses after it, if any do.
+    pub(super) fn variant(
+        &mut self,
+        ty: TypeId,
+        name: Ident<'s>,
+        args: Option<&[ast::Expr<'s>]>,
+        span: Span,
+    ) -> ExprId {
+        let Some((id, tag)) = self.variant_tag(ty, name) else {
+            for arg in args.unwrap_or_default() {
+                self.expr(arg, TypeId::ERROR);
+            }
             return self.invalid(span);
         };
-        let variants = self.program.types.enumeration(id).map_or(&[][..], |row| &row.variants);
-        if let Some(tag) = variants.iter().position(|variant| *variant == name.text) {
-            return self.new_expr(ExprKind::Variant(id, super::number(tag)), ty, span);
+        let variant = self.program.types.enumeration(id).and_then(|row| row.variants.get(tag));
+        let payload: Vec<TypeId> = variant.map_or_else(Vec::new, |variant| variant.payload.clone());
+        let given = args.unwrap_or_default();
+        if payload.len() != given.len() || (args.is_some() && payload.is_empty()) {
+            self.wrong_payload(name, &payload, args.map(<[_]>::len), span);
+            for arg in given {
+                self.expr(arg, TypeId::ERROR);
+            }
+            return self.new_expr(ExprKind::Invalid, ty, span);
         }
-        let near = self.nearest(name.text, variants.iter().copied());
-        let all: Vec<&str> = variants.iter().take(12).copied().collect();
+        let mut values = Vec::with_capacity(payload.len());
+        for (want, arg) in payload.iter().zip(given) {
+            let value = self.value(arg, *want);
+            values.push(self.coerce(value, *want));
+        }
+        let tag = super::number(tag);
+        match self.get(ty) {
+            Ok(Type::Enum(_)) => self.new_expr(ExprKind::Variant(id, tag), ty, span),
+            _ => {
+                let list = self.list(&values);
+                self.new_expr(ExprKind::Tagged(tag, list), ty, span)
+            }
+        }
+    }
+
+    /// The enum and the tag of a variant of the type `ty`; reports one that is none.
+    pub(super) fn variant_tag(&mut self, ty: TypeId, name: Ident<'s>) -> Option<(EnumId, usize)> {
+        let Some((id, row)) = self.program.types.enum_of(ty) else {
+            if self.get(ty) != Ok(Type::Error) {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::UNKNOWN_FIELD,
+                        name.span,
+                        format!("the type {found} has no variants"),
+                    )
+                    .label("only an enum has"),
+                );
+            }
+            return None;
+        };
+        if let Some(tag) = row.variants.iter().position(|variant| variant.name == name.text) {
+            return Some((id, tag));
+        }
+        let near = self.nearest(name.text, row.variants.iter().map(|variant| variant.name));
+        let all: Vec<&str> = row.variants.iter().take(12).map(|variant| variant.name).collect();
         let mut diagnostic = Diagnostic::new(
             codes::UNKNOWN_FIELD,
             name.span,
@@ -107,7 +152,61 @@ impl<'s> Checker<'_, 's> {
             diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
         }
         self.report(diagnostic);
-        self.invalid(span)
+        None
+    }
+
+    /// Reports a variant with another number of values than it has.
+    pub(super) fn wrong_payload(
+        &mut self,
+        name: Ident<'s>,
+        payload: &[TypeId],
+        given: Option<usize>,
+        span: Span,
+    ) {
+        let types: Vec<String> = payload.iter().map(|ty| self.type_name(*ty)).collect();
+        let form = if types.is_empty() {
+            name.text.to_string()
+        } else {
+            format!("{}({})", name.text, types.join(", "))
+        };
+        let message = match (payload.len(), given) {
+            (0, _) => format!("`{}` has no values", name.text),
+            (1, None) => format!("`{}` has a value, none given", name.text),
+            (1, Some(given)) => format!("`{}` has one value, {given} given", name.text),
+            (count, None) => format!("`{}` has {count} values, none given", name.text),
+            (count, Some(given)) => format!("`{}` has {count} values, {given} given", name.text),
+        };
+        self.report(
+            Diagnostic::new(codes::WRONG_ARGUMENTS, span, message)
+                .label("another number of values")
+                .expected(format!("`{form}`")),
+        );
+    }
+
+    /// The enum whose variant a name alone is here: the one that is wanted, or the only one.
+    ///
+    /// `Err` if several have it, which is reported.
+    pub(super) fn variant_alone(&mut self, name: Ident<'s>, want: TypeId) -> Result<Option<TypeId>, ()> {
+        let Some(of) = self.variants.get(name.text).copied() else { return Ok(None) };
+        let wanted = self.program.types.enum_of(want);
+        if wanted.is_some_and(|(_, row)| row.variants.iter().any(|variant| variant.name == name.text)) {
+            return Ok(Some(want));
+        }
+        match of {
+            VariantOf::One(ty) => Ok(Some(ty)),
+            VariantOf::Several => {
+                self.report(
+                    Diagnostic::new(
+                        codes::AMBIGUOUS_NAME,
+                        name.span,
+                        format!("several enums have a variant `{}`", name.text),
+                    )
+                    .label("which one?")
+                    .hint(format!("write the enum before it: `Enum.{}`", name.text)),
+                );
+                Err(())
+            }
+        }
     }
 
     pub(super) fn index(&mut self, base: &ast::Expr<'s>, index: &ast::Expr<'s>, span: Span) -> ExprId {
@@ -201,7 +300,7 @@ impl<'s> Checker<'_, 's> {
                 ),
             )
             .label("too large")
-            .hint("make the array shorter, or break the circle of structs"),
+            .hint("make the array shorter, or break the circle of types that hold each other"),
         );
     }
 

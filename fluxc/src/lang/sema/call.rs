@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::operator::Same;
+use super::scope::Binding;
 use super::tree::{Builtin, ExprId, ExprKind, FnId};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Place};
@@ -119,7 +120,8 @@ impl<'s> Checker<'_, 's> {
         span: Span,
     ) -> ExprId {
         let ast::ExprKind::Name(name) = &callee.kind else {
-            return self.not_yet(callee.span, "a call of a function value");
+            let callee = self.value(callee, TypeId::ERROR);
+            return self.call_value(callee, args, span);
         };
         self.call_named(Ident { text: name, span: callee.span }, args, want, span)
     }
@@ -132,12 +134,26 @@ impl<'s> Checker<'_, 's> {
         span: Span,
     ) -> ExprId {
         let symbol = self.names.symbol(name.text);
+        if let Binding::Local(local) = self.names.binding(symbol)
+            && (self.program.types.signature_of(self.local_ty(local)).is_some()
+                || (self.names.function(symbol).is_none() && provided(name.text).is_none()))
+        {
+            let callee = self.local(local, name);
+            return self.call_value(callee, args, span);
+        }
         if let Some(function) = self.names.function(symbol) {
             return self.call_function(function, name, args, span);
         }
         if let Some(shape) = provided(name.text) {
             let args: Vec<ExprId> = args.iter().map(|arg| self.value(arg, want)).collect();
             return self.provided_call(shape, name, args, span);
+        }
+        if self.names.binding(symbol) == Binding::None {
+            match self.variant_alone(name, want) {
+                Ok(Some(ty)) => return self.variant(ty, name, Some(args), span),
+                Ok(None) => {}
+                Err(()) => return self.invalid(span),
+            }
         }
         if self.ctx.place == Place::Value && !self.agent.active() {
             self.report(
@@ -236,8 +252,10 @@ impl<'s> Checker<'_, 's> {
     ) -> ExprId {
         if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
             let symbol = self.names.symbol(of);
-            if self.names.ty(symbol).is_some() && self.names.binding(symbol) == super::scope::Binding::None {
-                return self.not_yet(span, "an enum with values in its variants");
+            if self.names.binding(symbol) == Binding::None
+                && let Some(ty) = self.names.ty(symbol)
+            {
+                return self.variant(ty, name, Some(args), span);
             }
         }
         let first = self.value(base, TypeId::ERROR);
@@ -261,6 +279,9 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
+        if let Some(field) = self.function_field(first, name) {
+            return self.call_value(field, args, span);
+        }
         if LATER.contains(&name.text) {
             let what = format!("the method `{}`", name.text);
             return self.not_yet(name.span, &what);
@@ -291,6 +312,17 @@ impl<'s> Checker<'_, 's> {
             exprs.push(self.value(arg, hint));
         }
         self.provided_call(shape, name, exprs, span)
+    }
+
+    /// The field of that name, if it holds a function.
+    fn function_field(&mut self, base: ExprId, name: Ident<'s>) -> Option<ExprId> {
+        let Ok(Type::Struct(id)) = self.get(self.ty(base)) else { return None };
+        let fields = self.program.types.structure(id).map_or(&[][..], |row| &row.fields);
+        let index = fields.iter().position(|field| field.name == name.text)?;
+        let ty = fields.get(index)?.ty;
+        self.program.types.signature_of(ty)?;
+        let span = self.span(base).to(name.span);
+        Some(self.new_expr(ExprKind::Field(base, id, super::number(index)), ty, span))
     }
 
     fn provided_call(&mut self, shape: Shape, name: Ident<'s>, mut args: Vec<ExprId>, span: Span) -> ExprId {

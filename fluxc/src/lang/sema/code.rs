@@ -22,7 +22,7 @@ pub(super) enum Want {
 }
 
 /// Tells whether the last statement of a block gives a value.
-fn gives_value(block: &CodeBlock<'_>) -> bool {
+pub(super) fn gives_value(block: &CodeBlock<'_>) -> bool {
     match block.stmts.last().map(|stmt| &stmt.kind) {
         Some(ast::StmtKind::Expr(expr)) => match &expr.kind {
             ast::ExprKind::If { then, otherwise, .. } => otherwise.is_some() && gives_value(then),
@@ -330,6 +330,9 @@ impl<'s> Checker<'_, 's> {
         let mut diagnostic =
             Diagnostic::new(codes::NOT_ASSIGNABLE, self.span(id), format!("`{name}` cannot be assigned to"));
         diagnostic = match how {
+            Use::Captured => diagnostic
+                .label("captured by this lambda: a copy from when it was made")
+                .hint(format!("copy it first: `var my_{name} = {name}`")),
             Use::Parameter => diagnostic
                 .label("a parameter keeps its value")
                 .hint(format!("copy it first: `var my_{name} = {name}`")),
@@ -434,7 +437,9 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn return_stmt(&mut self, value: Option<&ast::Expr<'s>>, span: Span) -> StmtKind {
         let ret = self.result_type();
         let value = match (value, self.ctx.place) {
-            (Some(value), Place::Function | Place::Handler) if ret != TypeId::UNIT => {
+            (Some(value), Place::Function | Place::Handler)
+                if self.program.types.resolve(ret) != TypeId::UNIT =>
+            {
                 let id = self.value(value, ret);
                 Some(self.coerce(id, ret))
             }
@@ -454,7 +459,7 @@ impl<'s> Checker<'_, 's> {
                 }
                 None
             }
-            (None, Place::Function) if ret != TypeId::UNIT => {
+            (None, Place::Function) if !self.program.types.unify(ret, TypeId::UNIT) => {
                 let expected = self.type_name(ret);
                 self.report(
                     Diagnostic::new(codes::TYPE_MISMATCH, span, "`return` without the result")

@@ -43,6 +43,11 @@ impl Program<'_> {
             ExprKind::Text(text) => Some(Value::Text(self.text(text).into())),
             ExprKind::Const(id) => self.consts.get(id.index())?.value.clone(),
             ExprKind::Variant(_, tag) => Some(Value::Int(i128::from(tag))),
+            ExprKind::Tagged(tag, list) => {
+                let values: Option<Vec<Value>> =
+                    self.list(list).iter().map(|id| self.constant(*id)).collect();
+                values.map(|values| Value::Tagged(tag, values))
+            }
             ExprKind::None => Some(Value::Tagged(0, Vec::new())),
             ExprKind::Some(value) => Some(Value::Tagged(1, [self.constant(value)?].into())),
             ExprKind::Unary(op, operand) => match (op, self.constant(operand)?, ty) {
@@ -64,12 +69,36 @@ impl Program<'_> {
                 let values: Option<Vec<Value>> = ids.iter().map(|id| self.constant(*id)).collect();
                 values.map(Value::Aggregate)
             }
+            ExprKind::Field(..) | ExprKind::Index(..) => self.part_of_constant(id).cloned(),
             ExprKind::Repeat(operand) => match ty {
                 Type::Array(_, length) => {
                     Some(Value::Repeat(alloc::boxed::Box::new(self.constant(operand)?), length))
                 }
                 _ => None,
             },
+            _ => None,
+        }
+    }
+}
+
+impl Program<'_> {
+    /// A constant, or a field or element of one.
+    fn part_of_constant(&self, id: ExprId) -> Option<&Value> {
+        match self.expr(id).kind {
+            ExprKind::Const(id) => self.consts.get(id.index())?.value.as_ref(),
+            ExprKind::Field(base, _, index) => match self.part_of_constant(base)? {
+                Value::Aggregate(values) => values.get(index as usize),
+                _ => None,
+            },
+            ExprKind::Index(base, index) => {
+                let Value::Int(index) = self.constant(index)? else { return None };
+                let index = usize::try_from(index).ok()?;
+                match self.part_of_constant(base)? {
+                    Value::Aggregate(values) => values.get(index),
+                    Value::Repeat(value, length) => (index < *length as usize).then_some(&**value),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }

@@ -5,13 +5,14 @@ use alloc::vec::Vec;
 
 use super::scope::Binding;
 use super::tree::{Body, Const, ConstId, FnId, Function, Local};
-use super::types::{DESCRIPTOR_BYTES, Field, StructId, StructProblem, Type, TypeId, Types};
-use super::{Checker, Mode, Place, Use, number};
+use super::types::{DESCRIPTOR_BYTES, EnumId, Field, Payloads, Problem, StructId, Type, TypeId, Types};
+use super::{Checker, Mode, Place, Use, VariantOf, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Document, Ident, ItemKind, TypeKind};
 use crate::span::Span;
 use flux_abi::limits;
+use hashbrown::HashSet;
 
 /// Fields of a struct, variants of an enum.
 const MOST_MEMBERS: usize = 256;
@@ -52,6 +53,7 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn declare_items(&mut self, document: &Document<'s>) {
         let mut structs: Vec<(StructId, &[ast::Field<'s>])> = Vec::new();
+        let mut enums: Vec<(EnumId, &[ast::Variant<'s>])> = Vec::new();
         for item in &document.items {
             match &item.kind {
                 ItemKind::Struct { name, fields } => {
@@ -62,30 +64,39 @@ impl<'s> Checker<'_, 's> {
                         structs.push((id, fields));
                     }
                 }
-                ItemKind::Enum { name, variants } => self.declare_enum(*name, variants),
+                ItemKind::Enum { name, variants } => {
+                    if let Some(id) = self.declare_enum(*name, variants) {
+                        enums.push((id, variants));
+                    }
+                }
                 ItemKind::Const { .. } | ItemKind::Fn(_) => {}
             }
         }
-        // Constants may be lengths of arrays in structs, and structs types of constants.
+        // Constants may be lengths of arrays in declared types, and those the types of constants.
+        let mut late: HashSet<&'s str> = HashSet::new();
         for item in &document.items {
-            if let ItemKind::Const { name, ty, value } = &item.kind
-                && !matches!(value.kind, ast::ExprKind::Struct { .. } | ast::ExprKind::Array(_))
-            {
-                self.declare_const(*name, ty.as_ref(), value);
+            if let ItemKind::Const { name, ty, value } = &item.kind {
+                if self.is_late(value, &late) {
+                    late.insert(name.text);
+                } else {
+                    self.declare_const(*name, ty.as_ref(), value);
+                }
             }
         }
         for (id, fields) in &structs {
             self.declare_fields(*id, fields);
         }
-        for (id, problem) in self.program.types.settle_structs() {
-            let span = self.program.types.structure(id).map_or_else(Default::default, |row| row.span);
+        for (id, variants) in &enums {
+            self.declare_payloads(*id, variants);
+        }
+        for (span, problem) in self.program.types.settle_declared() {
             match problem {
-                StructProblem::TooLarge => self.too_large(span),
-                StructProblem::TooManyFields => self.report(
+                Problem::TooLarge => self.too_large(span),
+                Problem::TooManyFields => self.report(
                     Diagnostic::new(
                         codes::TYPE_TOO_LARGE,
                         span,
-                        "the struct, with the structs in it, has too many fields",
+                        "the type, with the types in it, has too many fields",
                     )
                     .label(format!("its descriptor is longer than {DESCRIPTOR_BYTES} bytes"))
                     .hint("make an array of what repeats, or several structs that do not hold each other"),
@@ -94,9 +105,7 @@ impl<'s> Checker<'_, 's> {
         }
         for item in &document.items {
             match &item.kind {
-                ItemKind::Const { name, ty, value }
-                    if matches!(value.kind, ast::ExprKind::Struct { .. } | ast::ExprKind::Array(_)) =>
-                {
+                ItemKind::Const { name, ty, value } if late.contains(name.text) => {
                     self.declare_const(*name, ty.as_ref(), value);
                 }
                 ItemKind::Fn(function) => self.declare_function(function),
@@ -111,6 +120,13 @@ impl<'s> Checker<'_, 's> {
                         self.program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
                     if self.program.types.is_aggregate(ret) {
                         self.unsupported(export.name.span, "an export whose result is a struct or array");
+                    }
+                    let row = self.program.functions.get(function.index());
+                    let functions = row.is_some_and(|row| {
+                        row.takes_functions(&self.program.types) || self.program.types.holds_function(ret)
+                    });
+                    if functions {
+                        self.unsupported(export.name.span, "an export that takes or gives a function value");
                     }
                     self.program.exports.push(function);
                 }
@@ -156,18 +172,37 @@ impl<'s> Checker<'_, 's> {
         });
     }
 
-    fn declare_enum(&mut self, name: Ident<'s>, variants: &[ast::Variant<'s>]) {
+    /// Tells whether the value of a constant needs declared types to be complete: it makes one,
+    /// or names a constant that does.
+    fn is_late(&self, value: &ast::Expr<'s>, late: &HashSet<&'s str>) -> bool {
+        let mut found = false;
+        ast::walk(value, &mut |expr| {
+            found |= match &expr.kind {
+                ast::ExprKind::Struct { .. }
+                | ast::ExprKind::Array(_)
+                | ast::ExprKind::ArrayRepeat { .. }
+                | ast::ExprKind::Field { .. }
+                | ast::ExprKind::Method { .. }
+                | ast::ExprKind::Call { .. }
+                | ast::ExprKind::None => true,
+                ast::ExprKind::Name(name) => late.contains(name) || self.variants.contains_key(name),
+                _ => false,
+            };
+        });
+        found
+    }
+
+    fn declare_enum(&mut self, name: Ident<'s>, variants: &[ast::Variant<'s>]) -> Option<EnumId> {
         if !self.type_name_is_free(name) {
-            return;
+            return None;
         }
         let symbol = self.names.symbol(name.text);
         let mut names: Vec<&'s str> = Vec::with_capacity(variants.len().min(MOST_MEMBERS));
         let mut spans: Vec<Span> = Vec::with_capacity(names.capacity());
-        let mut payload = false;
+        let mut payloads = Payloads::None;
         for variant in variants {
-            if !variant.payload.is_empty() && !payload {
-                payload = true;
-                self.unsupported(variant.name.span, "an enum with values in its variants");
+            if !variant.payload.is_empty() {
+                payloads = Payloads::Some;
             }
             if let Some(first) = names.iter().position(|name| *name == variant.name.text) {
                 self.defined_twice(variant.name, "variant", spans.get(first).copied());
@@ -179,18 +214,44 @@ impl<'s> Checker<'_, 's> {
                 spans.push(variant.name.span);
             }
         }
-        let ty = if payload || names.is_empty() {
-            if names.is_empty() {
-                self.report(
-                    Diagnostic::new(codes::UNKNOWN_TYPE, name.span, "an enum needs a variant at least")
-                        .label("empty"),
-                );
-            }
-            TypeId::ERROR
-        } else {
-            self.program.types.add_enum(name.text, name.span, names)
-        };
+        if names.is_empty() {
+            self.report(
+                Diagnostic::new(codes::UNKNOWN_TYPE, name.span, "an enum needs a variant at least")
+                    .label("empty"),
+            );
+            self.names.set_ty(symbol, TypeId::ERROR);
+            return None;
+        }
+        let ty = self.program.types.add_enum(name.text, name.span, names.clone(), payloads);
+        for variant in names {
+            let of =
+                if self.variants.contains_key(variant) { VariantOf::Several } else { VariantOf::One(ty) };
+            self.variants.insert(variant, of);
+        }
         self.names.set_ty(symbol, ty);
+        self.program.types.enum_of(ty).map(|(id, _)| id)
+    }
+
+    fn declare_payloads(&mut self, id: EnumId, variants: &[ast::Variant<'s>]) {
+        let mut seen: HashSet<&'s str> = HashSet::new();
+        for variant in variants {
+            // A second variant of that name has no row of its own.
+            if !seen.insert(variant.name.text) {
+                continue;
+            }
+            if seen.len() > MOST_MEMBERS {
+                return;
+            }
+            let mut types = Vec::with_capacity(variant.payload.len().min(MOST_MEMBERS));
+            for ty in &variant.payload {
+                if types.len() >= MOST_MEMBERS {
+                    self.too_many_members(variant.name, "values in a variant");
+                    break;
+                }
+                types.push(self.type_of(ty));
+            }
+            self.program.types.set_payload(id, seen.len().saturating_sub(1), types);
+        }
     }
 
     fn too_many_members(&mut self, name: Ident<'s>, what: &str) {
@@ -317,6 +378,7 @@ impl<'s> Checker<'_, 's> {
             span: function.signature,
             ret,
             body: Body { params: number(locals.len()), locals, ..Body::default() },
+            captures: None,
         };
         self.sink.keep(&mut self.program.functions, row, function.signature);
     }
@@ -394,7 +456,14 @@ impl<'s> Checker<'_, 's> {
                 }
                 self.program.types.intern(Type::Optional(inner))
             }
-            TypeKind::Fn(..) => self.later_type(ty, "a function value"),
+            TypeKind::Fn(params, ret) => {
+                let params: Vec<TypeId> = params.iter().map(|ty| self.type_of(ty)).collect();
+                let ret = ret.as_ref().map_or(TypeId::UNIT, |ty| self.type_of(ty));
+                if ret == TypeId::ERROR || params.contains(&TypeId::ERROR) {
+                    return TypeId::ERROR;
+                }
+                self.program.types.function(params, ret)
+            }
         }
     }
 

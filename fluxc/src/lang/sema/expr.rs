@@ -28,12 +28,24 @@ impl<'s> Checker<'_, 's> {
                 };
                 self.new_expr(ExprKind::Float(*value), ty, span)
             }
-            ast::ExprKind::Bool(value) => self.new_expr(ExprKind::Bool(*value), TypeId::BOOL, span),
+            ast::ExprKind::Bool(value) => {
+                // In steps `Off` is a truth value, unless a variant of that name is wanted.
+                let name = Ident { text: self.source_text(span), span };
+                let wanted = self
+                    .program
+                    .types
+                    .enum_of(want)
+                    .is_some_and(|(_, row)| row.variants.iter().any(|variant| variant.name == name.text));
+                if wanted {
+                    return self.variant(want, name, None, span);
+                }
+                self.new_expr(ExprKind::Bool(*value), TypeId::BOOL, span)
+            }
             ast::ExprKind::Duration(value) => {
                 self.new_expr(ExprKind::Duration(*value), TypeId::DURATION, span)
             }
             ast::ExprKind::Str(parts) => self.string(parts, span),
-            ast::ExprKind::Name(name) => self.name(Ident { text: name, span }),
+            ast::ExprKind::Name(name) => self.name_or_variant(Ident { text: name, span }, want),
             ast::ExprKind::Field { base, name, access } => self.field(base, *name, *access, span),
             ast::ExprKind::Index { base, index } => self.index(base, index, span),
             ast::ExprKind::Call { callee, args } => self.call(callee, args, want, span),
@@ -55,7 +67,9 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Struct { name, fields } => self.struct_literal(*name, fields, span),
             ast::ExprKind::None => self.none(want, span),
             ast::ExprKind::Map(_) => self.not_yet(span, "a map"),
-            ast::ExprKind::Lambda { .. } => self.not_yet(span, "a function value"),
+            ast::ExprKind::Lambda { params, ret, body } => {
+                self.lambda(params, ret.as_deref(), body, want, span)
+            }
             ast::ExprKind::Range { .. } => {
                 self.report(
                     Diagnostic::new(codes::TYPE_MISMATCH, span, "a range is no value")
@@ -191,8 +205,11 @@ impl<'s> Checker<'_, 's> {
         if self.converts(self.ty(id), want) {
             let text = self.as_operand(span);
             diagnostic = diagnostic.replace("convert it", span, format!("{text} as {expected}"));
-        } else if self.is_optional_of(self.ty(id), want) {
+        } else if self.program.types.signature_of(self.ty(id)).is_some_and(|row| row.ret != TypeId::UNIT) {
             let text = self.as_operand(span);
+            diagnostic = diagnostic.hint(format!("for its result, call it: `{text}(…)`"));
+        } else if self.is_optional_of(self.ty(id), want) {
+            let text = self.source_text(span);
             diagnostic = diagnostic.hint(format!("say what to take when there is none: `{text} ?? …`"));
         }
         self.report(diagnostic);

@@ -18,12 +18,15 @@ mod capability;
 mod choice;
 mod code;
 mod consts;
+mod cover;
 mod declare;
 mod device;
 mod expr;
+mod lambda;
 mod name;
 mod operator;
 mod optional;
+mod pattern;
 mod scope;
 mod send;
 mod step;
@@ -80,6 +83,13 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
         misread: false,
         call_marks: Vec::new(),
         body_number: 0,
+        body_count: 0,
+        carried: Vec::new(),
+        taken: Vec::new(),
+        lambda_params: Vec::new(),
+        open_operators: Vec::new(),
+        variants: HashMap::new(),
+        match_steps: cover::DOCUMENT_STEPS,
         table_bytes: 0,
     };
     checker.misread = checker.sink.has_errors();
@@ -121,6 +131,22 @@ enum Place {
     Value,
 }
 
+/// Which enum a variant's name alone stands for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum VariantOf {
+    /// The only one that has it.
+    One(TypeId),
+    /// More than one has it.
+    Several,
+}
+
+/// Where a value must outlive the run that made it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Carrier {
+    Message,
+    State,
+}
+
 /// How a local may be used.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Use {
@@ -130,6 +156,8 @@ enum Use {
     Constant,
     /// A parameter of a function or handler.
     Parameter,
+    /// What a lambda captured.
+    Captured,
     /// A ticket; after `Wait for` the name means this local.
     Ticket(LocalId),
 }
@@ -142,6 +170,8 @@ struct Context<'s> {
     /// Whether the name of a local is read anywhere.
     read: Vec<bool>,
     calls: Vec<FnId>,
+    /// Types of the function values that are called.
+    indirect: Vec<TypeId>,
     place: Place,
     /// Type of the result; `None` for no result.
     ret: Option<TypeId>,
@@ -224,6 +254,20 @@ struct Checker<'a, 's> {
     /// Per function the number of the last body that calls it.
     call_marks: Vec<u32>,
     body_number: u32,
+    /// Number of the last body.
+    body_count: u32,
+    /// Types of values in messages and in State, where, and what they are there.
+    carried: Vec<(TypeId, Span, Carrier)>,
+    /// Functions that are values somewhere, by type.
+    taken: Vec<(TypeId, FnId)>,
+    /// Parameters of lambdas whose type their uses must tell.
+    lambda_params: Vec<Answer<'s>>,
+    /// Operators on operands of which nothing was known.
+    open_operators: Vec<ExprId>,
+    /// By name of a variant the enum that has it.
+    variants: HashMap<&'s str, VariantOf>,
+    /// Work that may still be spent on finding out which values matches leave out.
+    match_steps: u32,
     /// Bytes of the tables of names and types that are counted.
     table_bytes: usize,
 }
@@ -317,7 +361,8 @@ impl<'s> Checker<'_, 's> {
         let before = core::mem::take(&mut self.ctx);
         self.ctx = Context { place, ret: Some(ret), ..before.emptied() };
         self.flow.reset();
-        self.body_number = self.body_number.saturating_add(1);
+        self.body_count = self.body_count.saturating_add(1);
+        self.body_number = self.body_count;
     }
 
     /// Type of the result of the body at hand.
@@ -330,10 +375,11 @@ impl<'s> Checker<'_, 's> {
         let mut ctx = core::mem::take(&mut self.ctx);
         let mut locals = core::mem::take(&mut ctx.locals);
         let mut calls = core::mem::take(&mut ctx.calls);
+        let indirect = core::mem::take(&mut ctx.indirect);
         self.ctx = ctx.emptied();
         self.sink.fit(&mut locals);
         self.sink.fit(&mut calls);
-        Body { params, locals, block, calls }
+        Body { params, locals, block, calls, indirect }
     }
 
     fn note_call(&mut self, function: FnId) {
@@ -407,6 +453,10 @@ impl<'s> Checker<'_, 's> {
         }
         self.check_parameters();
         self.check_answers();
+        self.check_lambda_params();
+        self.check_open_operators();
+        self.check_carried();
+        self.finish_calls();
         for id in core::mem::take(&mut self.literals) {
             self.check_literal(id);
         }
@@ -438,13 +488,17 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
+    /// Tells whether values of the type can be put into a text.
+    fn has_text_form(&self, ty: TypeId) -> bool {
+        let settled = self.program.types.settled(ty);
+        let parts = self.program.types.payloads(ty);
+        !matches!(settled, Type::Array(..) | Type::Struct(_) | Type::Ticket | Type::Function(_))
+            && parts.iter().flat_map(|(_, values)| values).all(|(ty, _)| self.has_text_form(*ty))
+    }
+
     fn check_shown(&mut self, id: ExprId) {
         let expr = self.program.expr(id);
-        let mut shown = self.program.types.settled(expr.ty);
-        while let Type::Optional(inner) = shown {
-            shown = self.program.types.settled(inner);
-        }
-        if matches!(shown, Type::Array(..) | Type::Struct(_) | Type::Ticket) {
+        if !self.has_text_form(expr.ty) {
             let name = self.type_name(expr.ty);
             self.report(
                 Diagnostic::new(
@@ -453,7 +507,7 @@ impl<'s> Checker<'_, 's> {
                     format!("a value of type {name} has no text form"),
                 )
                 .label(format!("this is {name}"))
-                .expected("bool, a number, a duration or str")
+                .expected("bool, a number, a duration, str, or an enum or optional of them")
                 .found(name)
                 .hint("show its elements or fields one by one"),
             );

@@ -12,6 +12,24 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 impl<'s> Checker<'_, 's> {
+    /// A name, or a variant where nothing else has the name.
+    pub(super) fn name_or_variant(&mut self, name: Ident<'s>, want: TypeId) -> ExprId {
+        let symbol = self.names.symbol(name.text);
+        if self.names.binding(symbol) == Binding::None {
+            // In a step the name alone is more likely a call that lost its parentheses.
+            let meant = self.mode == Mode::Code || self.program.types.signature_of(want).is_some();
+            if let Some(function) = self.names.function(symbol).filter(|_| meant) {
+                return self.function_value(function, name.span);
+            }
+            match self.variant_alone(name, want) {
+                Ok(Some(ty)) => return self.variant(ty, name, None, name.span),
+                Ok(None) => {}
+                Err(()) => return self.invalid(name.span),
+            }
+        }
+        self.name(name)
+    }
+
     pub(super) fn name(&mut self, name: Ident<'s>) -> ExprId {
         let symbol = self.names.symbol(name.text);
         let binding = match self.names.binding(symbol) {

@@ -129,7 +129,13 @@ impl<'s> Checker<'_, 's> {
             return self.new_expr(ExprKind::Binary(op, left, right), TypeId::BOOL, span);
         }
         match self.operator_result(op, ty) {
-            Some(result) => self.new_expr(ExprKind::Binary(op, left, right), result, span),
+            Some(result) => {
+                let expr = self.new_expr(ExprKind::Binary(op, left, right), result, span);
+                if self.get(ty) == Err(Open::Any) {
+                    self.sink.keep(&mut self.open_operators, expr, span);
+                }
+                expr
+            }
             None => {
                 self.bad_operand(op, op_span, ty);
                 self.invalid(span)
@@ -157,8 +163,16 @@ impl<'s> Checker<'_, 's> {
             Ok(Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration | Type::Bool | Type::Enum(_))
             | Ok(Type::Error)
             | Err(_) => true,
-            Ok(Type::Optional(inner)) => self.comparable(inner),
-            Ok(Type::Unit | Type::Ticket | Type::Array(..) | Type::Struct(_)) => false,
+            Ok(Type::Optional(inner) | Type::Array(inner, _)) => self.comparable(inner),
+            Ok(Type::Struct(id)) => {
+                let fields = self.program.types.structure(id).map_or(&[][..], |row| &row.fields);
+                fields.iter().all(|field| self.comparable(field.ty))
+            }
+            Ok(Type::Union(_)) => {
+                let payloads = self.program.types.payloads(ty);
+                payloads.iter().flat_map(|(_, values)| values).all(|(ty, _)| self.comparable(*ty))
+            }
+            Ok(Type::Unit | Type::Ticket | Type::Function(_)) => false,
         }
     }
 
@@ -236,10 +250,10 @@ impl<'s> Checker<'_, 's> {
             diagnostic = diagnostic.replace("convert one side", span, format!("{text} as {to}"));
         }
         if self.is_optional_of(l, r) {
-            let text = self.as_operand(self.span(left));
+            let text = self.source_text(self.span(left));
             diagnostic = diagnostic.hint(format!("say what to take when there is none: `({text} ?? …)`"));
         } else if self.is_optional_of(r, l) {
-            let text = self.as_operand(self.span(right));
+            let text = self.source_text(self.span(right));
             diagnostic = diagnostic.hint(format!("say what to take when there is none: `({text} ?? …)`"));
         }
         self.report(diagnostic);
@@ -261,11 +275,11 @@ impl<'s> Checker<'_, 's> {
                 .expected(expected)
                 .found(found);
         match self.get(ty) {
-            Ok(Type::Struct(_) | Type::Array(..)) => {
-                diagnostic = diagnostic.hint("compare the fields or elements one by one");
-            }
             Ok(Type::Optional(_)) if class(op) != Class::Equality => {
                 diagnostic = diagnostic.hint("say what to take when there is none: `x ?? 0`");
+            }
+            Ok(Type::Struct(_) | Type::Array(..)) if class(op) == Class::Order => {
+                diagnostic = diagnostic.hint("compare the fields or elements one by one");
             }
             _ => {}
         }
@@ -323,6 +337,18 @@ impl<'s> Checker<'_, 's> {
         }
         if let Some(slot) = self.program.exprs.get_mut(pending.expr.index()) {
             slot.kind = ExprKind::Binary(op, left, right);
+        }
+    }
+
+    /// Looks again at operators on operands of which nothing was known then.
+    pub(super) fn check_open_operators(&mut self) {
+        for id in core::mem::take(&mut self.open_operators) {
+            let expr = self.program.expr(id);
+            let ExprKind::Binary(op, left, _) = expr.kind else { continue };
+            let ty = self.ty(left);
+            if self.operator_result(op, ty).is_none() {
+                self.bad_operand(op, expr.span, ty);
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 //! `a ?? b` and `a?.f` are matches on `a`, so that later stages know optionals by their
 //! tag and value alone.
 
-use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec::Vec;
 
 use super::tree::{Arm, Block, ExprId, ExprKind, MatchId, Pattern};
 use super::types::{Open, Type, TypeId};
@@ -103,7 +103,8 @@ impl<'s> Checker<'_, 's> {
             guard: None,
             body: Block { value: Some(value), ..Block::default() },
         };
-        let arms = [arm(Pattern::None, none), arm(Pattern::Some(Box::new(Pattern::Bind(local))), some)];
+        let there = Pattern::Tagged(1, [Pattern::Bind(local)].into());
+        let arms = [arm(Pattern::Tagged(0, Vec::new()), none), arm(there, some)];
         let ty = self.ty(some);
         let id = MatchId(number(self.program.matches.len()));
         self.sink.keep(&mut self.program.matches, arms.into(), span);

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use super::scope::Binding;
 use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, StmtKind};
-use super::types::{Open, TypeId};
-use super::{Answer, Checker, Place, Use};
+use super::types::{Open, Type, TypeId};
+use super::{Answer, Carrier, Checker, Place, Use};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{AgentRef, Ident, Message, Step, StepKind, Topic};
@@ -33,6 +33,7 @@ impl<'s> Checker<'_, 's> {
             }
             StepKind::Publish { value, topic } => {
                 let value = self.value(value, TypeId::ERROR);
+                self.note_carried(self.ty(value), self.span(value), Carrier::Message);
                 let link = self.topic_link(step, topic, WRITE);
                 let args = self.list(&[value]);
                 let name = self.text(topic.name.clone());
@@ -127,6 +128,9 @@ impl<'s> Checker<'_, 's> {
                 )
                 .label("too many"),
             );
+        }
+        for arg in &args {
+            self.note_carried(self.ty(*arg), self.span(*arg), Carrier::Message);
         }
         let count = u8::try_from(args.len()).unwrap_or(u8::MAX);
         let target = Ident { text: target.name, span: target.span };
@@ -260,6 +264,40 @@ impl<'s> Checker<'_, 's> {
                     )),
                 );
             }
+        }
+    }
+
+    /// Remembers a value that must outlive its run.
+    pub(super) fn note_carried(&mut self, ty: TypeId, span: Span, carrier: Carrier) {
+        // Types without parts are told apart at once.
+        if !matches!(
+            self.get(ty),
+            Ok(Type::Bool | Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration)
+        ) {
+            self.sink.keep(&mut self.carried, (ty, span, carrier), span);
+        }
+    }
+
+    /// Refuses function values where they would outlive their run, now that all types are known.
+    pub(super) fn check_carried(&mut self) {
+        for (ty, span, carrier) in core::mem::take(&mut self.carried) {
+            if !self.program.types.holds_function(ty) {
+                continue;
+            }
+            let name = self.type_name(ty);
+            let place = match carrier {
+                Carrier::Message => "sent in a message",
+                Carrier::State => "kept in State",
+            };
+            self.report(
+                Diagnostic::new(
+                    codes::TYPE_MISMATCH,
+                    span,
+                    format!("a value of type {name} cannot be {place}: function values end with their run"),
+                )
+                .label("is or holds a function value")
+                .hint("keep or send an enum that says which function is meant, and choose with `match`"),
+            );
         }
     }
 

@@ -156,6 +156,8 @@ pub enum ExprKind {
     Const(ConstId),
     /// A variant of an enum without payloads.
     Variant(EnumId, u32),
+    /// A variant of an enum of which a variant has a payload: tag, payload.
+    Tagged(u32, List),
     /// An optional without a value.
     None,
     /// An optional with a value.
@@ -166,6 +168,12 @@ pub enum ExprKind {
     Index(ExprId, ExprId),
     /// A call of a function.
     Call(FnId, List),
+    /// A call of a function value.
+    CallValue(ExprId, List),
+    /// The name of a function as a value.
+    Function(FnId),
+    /// A lambda with the values that it captures.
+    Closure(FnId, List),
     /// An operation that the language provides.
     Builtin(Builtin, List),
     /// An operator before an operand.
@@ -240,10 +248,8 @@ pub enum Pattern {
     All,
     /// Every value, which the local takes.
     Bind(LocalId),
-    /// An optional without a value.
-    None,
-    /// An optional whose value the pattern takes.
-    Some(Box<Self>),
+    /// An optional or enum with this tag, whose payload the patterns take.
+    Tagged(u32, Vec<Self>),
     /// One value: a literal or an enum's variant.
     Equal(ExprId),
     /// A range of values.
@@ -401,7 +407,7 @@ pub enum Value {
     Aggregate(Vec<Self>),
     /// Equal elements.
     Repeat(Box<Self>, u32),
-    /// What follows the tag of an optional or an enum with payloads.
+    /// An optional, or an enum of which a variant has a payload: tag, payload.
     Tagged(u32, Vec<Self>),
 }
 
@@ -438,8 +444,11 @@ pub struct Body<'s> {
     pub locals: Vec<Local<'s>>,
     /// The code.
     pub block: Block,
-    /// Functions that it calls, in order of the first call.
+    /// Functions that it calls or names, in order of the first call, then those that the function
+    /// values it calls may be.
     pub calls: Vec<FnId>,
+    /// Types of the function values that it calls, until those functions are known.
+    pub(super) indirect: Vec<TypeId>,
 }
 
 /// A function.
@@ -453,6 +462,8 @@ pub struct Function<'s> {
     pub ret: TypeId,
     /// Its code.
     pub body: Body<'s>,
+    /// Of a lambda: how many of the locals after the parameters are values that it captured.
+    pub captures: Option<u32>,
 }
 
 /// A state variable.
@@ -574,6 +585,15 @@ pub struct Agent<'s> {
     pub timers: Vec<Timer>,
     /// Sections.
     pub sections: Vec<Section<'s>>,
+}
+
+impl Function<'_> {
+    /// Tells whether a parameter is or holds a function value, which nobody outside can give.
+    #[must_use]
+    pub fn takes_functions(&self, types: &Types<'_>) -> bool {
+        let params = self.body.locals.iter().take(self.body.params as usize);
+        params.into_iter().any(|param| types.holds_function(param.ty))
+    }
 }
 
 impl Program<'_> {

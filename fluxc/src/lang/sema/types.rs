@@ -34,6 +34,19 @@ pub struct StructId(pub u32);
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct EnumId(pub u32);
 
+/// Number of a function type.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct SignatureId(u32);
+
+/// What a function takes and gives.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Signature {
+    /// Types of the parameters.
+    pub params: Vec<TypeId>,
+    /// Type of the result; [`TypeId::UNIT`] for none.
+    pub ret: TypeId,
+}
+
 /// A type.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Type {
@@ -57,8 +70,12 @@ pub enum Type {
     Array(TypeId, u32),
     /// A struct.
     Struct(StructId),
-    /// An enum without payloads.
+    /// An enum without payloads: the tag alone.
     Enum(EnumId),
+    /// An enum of which a variant has a payload: a tag and the payload.
+    Union(EnumId),
+    /// `fn(A) -> B`: the address of a function number and what it captured.
+    Function(SignatureId),
     /// `T?`: a tag, 0 for none and 1 for a value, and the value.
     Optional(TypeId),
 }
@@ -67,7 +84,7 @@ impl Type {
     /// Tells whether values of the type are held by address and copied when assigned.
     #[must_use]
     pub const fn is_aggregate(self) -> bool {
-        matches!(self, Self::Array(..) | Self::Struct(_) | Self::Optional(_))
+        matches!(self, Self::Array(..) | Self::Struct(_) | Self::Optional(_) | Self::Union(_))
     }
 }
 
@@ -108,34 +125,44 @@ pub struct Struct<'s> {
     pub span: Span,
     /// Its fields in order.
     pub fields: Vec<Field<'s>>,
-    /// Known once [`Types::settle_structs`] has looked at all structs.
+    /// Known once [`Types::settle_declared`] has looked at all declared types.
     shape: Option<Shape>,
 }
 
-/// What a struct looks like in memory and in a descriptor.
+/// What a declared type looks like in memory and in a descriptor.
 #[derive(Clone, Debug)]
 struct Shape {
     layout: Layout,
-    /// Offsets of the fields in bytes.
-    offsets: Vec<u32>,
+    /// Offsets in bytes of the fields, or of the payload of each variant.
+    offsets: Vec<Vec<u32>>,
     /// Structs and arrays in each other, this one included.
     height: usize,
     /// Bytes of the descriptor.
     descriptor: usize,
     holds_text: bool,
+    holds_function: bool,
 }
 
-/// Why a struct cannot be.
+/// Why a declared type cannot be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum StructProblem {
+pub enum Problem {
     /// It is over [`AGGREGATE_BYTES`] or the nesting of types, or holds itself.
     TooLarge,
-    /// It and the structs in it have too many fields for a descriptor of [`DESCRIPTOR_BYTES`].
+    /// It and the types in it have too many fields for a descriptor of [`DESCRIPTOR_BYTES`].
     TooManyFields,
 }
 
-/// Longest descriptor of a struct in bytes.
+/// Longest descriptor of a declared type in bytes.
 pub const DESCRIPTOR_BYTES: usize = 4_096;
+
+/// A variant of an enum.
+#[derive(Clone, Debug)]
+pub struct Variant<'s> {
+    /// Its name.
+    pub name: &'s str,
+    /// Types of its payload.
+    pub payload: Vec<TypeId>,
+}
 
 /// An enum.
 #[derive(Clone, Debug)]
@@ -145,7 +172,22 @@ pub struct Enum<'s> {
     /// Where it is declared.
     pub span: Span,
     /// Its variants in order; the tag is the position.
-    pub variants: Vec<&'s str>,
+    pub variants: Vec<Variant<'s>>,
+    /// As that of a struct; none is needed without payloads.
+    shape: Option<Shape>,
+}
+
+/// A type with a name and a shape of its own: a number of a struct, or behind those of an enum.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Declared(u32);
+
+/// Whether a variant of an enum has a payload.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Payloads {
+    /// None has.
+    None,
+    /// One at least has.
+    Some,
 }
 
 /// Place that a value takes in memory.
@@ -171,6 +213,8 @@ pub struct Types<'s> {
     variables: Vec<Variable>,
     structs: Vec<Struct<'s>>,
     enums: Vec<Enum<'s>>,
+    signatures: Vec<Signature>,
+    signature_index: HashMap<Signature, SignatureId>,
 }
 
 macro_rules! fixed {
@@ -209,6 +253,8 @@ impl Default for Types<'_> {
             variables: Vec::new(),
             structs: Vec::new(),
             enums: Vec::new(),
+            signatures: Vec::new(),
+            signature_index: HashMap::new(),
         };
         for ty in FIXED {
             types.intern(*ty);
@@ -264,6 +310,32 @@ impl<'s> Types<'s> {
             .saturating_add(list(self.variables.capacity(), size_of::<Variable>()))
             .saturating_add(list(self.structs.capacity(), size_of::<Struct<'s>>().saturating_add(members)))
             .saturating_add(list(self.enums.capacity(), size_of::<Enum<'s>>().saturating_add(members)))
+            // A signature is there twice, with its parameters.
+            .saturating_add(list(self.signatures.capacity(), size_of::<Signature>().saturating_mul(4)))
+    }
+
+    /// The type of functions that take and give this.
+    pub fn function(&mut self, params: Vec<TypeId>, ret: TypeId) -> TypeId {
+        let signature = Signature { params, ret };
+        let id = match self.signature_index.get(&signature) {
+            Some(id) => *id,
+            None => {
+                let id = SignatureId(number(self.signatures.len()));
+                self.signatures.push(signature.clone());
+                self.signature_index.insert(signature, id);
+                id
+            }
+        };
+        self.intern(Type::Function(id))
+    }
+
+    /// What a function type takes and gives.
+    #[must_use]
+    pub fn signature_of(&self, ty: TypeId) -> Option<Signature> {
+        match self.get(ty) {
+            Ok(Type::Function(id)) => self.signatures.get(id.0 as usize).cloned(),
+            _ => None,
+        }
     }
 
     /// A fresh variable.
@@ -287,26 +359,35 @@ impl<'s> Types<'s> {
         }
     }
 
-    /// Finds out the layouts of all structs; those that cannot be lose their fields.
+    /// Gives a variant its payload.
+    pub fn set_payload(&mut self, id: EnumId, tag: usize, payload: Vec<TypeId>) {
+        let variants = self.enums.get_mut(id.0 as usize).map(|row| &mut row.variants);
+        if let Some(variant) = variants.and_then(|variants| variants.get_mut(tag)) {
+            variant.payload = payload;
+        }
+    }
+
+    /// Finds out the layouts of all structs and enums; those that cannot be lose their fields.
     ///
-    /// Each struct is looked at once, after those that it holds.
-    pub fn settle_structs(&mut self) -> Vec<(StructId, StructProblem)> {
-        let count = self.structs.len();
+    /// Each is looked at once, after those that it holds. Gives where the impossible ones are declared.
+    pub fn settle_declared(&mut self) -> Vec<(Span, Problem)> {
+        let count = self.structs.len().saturating_add(self.enums.len());
         let mut missing = alloc::vec![0u32; count];
-        let mut users: Vec<(StructId, StructId)> = Vec::new();
-        for (number, row) in (0u32..).zip(&self.structs) {
-            let held = row.fields.iter().filter_map(|field| self.struct_in(field.ty));
+        let mut users: Vec<(Declared, Declared)> = Vec::new();
+        for index in 0..number(count) {
+            let user = Declared(index);
             let before = users.len();
-            users.extend(held.map(|held| (held, StructId(number))));
-            if let Some(slot) = missing.get_mut(number as usize) {
+            let groups = self.members(user);
+            let held = groups.iter().flatten().filter_map(|ty| self.declared_in(*ty));
+            users.extend(held.map(|held| (held, user)));
+            if let Some(slot) = missing.get_mut(index as usize) {
                 *slot = u32::try_from(users.len().saturating_sub(before)).unwrap_or(u32::MAX);
             }
         }
-        users.sort_unstable_by_key(|(held, user)| (held.0, user.0));
-        let mut ready: Vec<StructId> = Vec::new();
+        users.sort_unstable();
+        let mut ready: Vec<Declared> = Vec::new();
         let mut problems = Vec::new();
-        for first in 0..number(count) {
-            let first = StructId(first);
+        for first in (0..number(count)).map(Declared) {
             // What still waits when nothing is ready holds itself, or waits for what does.
             if missing.get(first.0 as usize) != Some(&0) {
                 continue;
@@ -314,43 +395,90 @@ impl<'s> Types<'s> {
             ready.push(first);
             self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
         }
-        for first in 0..number(count) {
-            let first = StructId(first);
-            if self.structure(first).is_some_and(|row| row.shape.is_none()) {
+        for first in (0..number(count)).map(Declared) {
+            if self.shape_slot(first).is_some_and(|(shape, _)| shape.is_none()) {
                 ready.push(first);
                 self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
             }
         }
         problems.sort_unstable_by_key(|(id, _)| id.0);
-        problems
+        let place = |id| self.shape_slot_span(id);
+        problems.into_iter().map(|(id, problem)| (place(id), problem)).collect()
+    }
+
+    /// Types of the fields of a struct, or of the payload of each variant.
+    fn members(&self, id: Declared) -> Vec<Vec<TypeId>> {
+        match (id.0 as usize).checked_sub(self.structs.len()) {
+            None => {
+                let fields = self.structs.get(id.0 as usize).map_or(&[][..], |row| &row.fields);
+                [fields.iter().map(|field| field.ty).collect()].into()
+            }
+            Some(index) => {
+                let variants = self.enums.get(index).map_or(&[][..], |row| &row.variants);
+                variants.iter().map(|variant| variant.payload.clone()).collect()
+            }
+        }
+    }
+
+    /// The shape of a declared type, and whether it has a tag.
+    fn shape_slot(&self, id: Declared) -> Option<(&Option<Shape>, bool)> {
+        match (id.0 as usize).checked_sub(self.structs.len()) {
+            None => self.structs.get(id.0 as usize).map(|row| (&row.shape, false)),
+            Some(index) => self.enums.get(index).map(|row| (&row.shape, true)),
+        }
+    }
+
+    fn shape_slot_span(&self, id: Declared) -> Span {
+        match (id.0 as usize).checked_sub(self.structs.len()) {
+            None => self.structs.get(id.0 as usize).map_or_else(Span::default, |row| row.span),
+            Some(index) => self.enums.get(index).map_or_else(Span::default, |row| row.span),
+        }
+    }
+
+    fn set_shape(&mut self, id: Declared, shape: Option<Shape>) {
+        let impossible = shape.is_none();
+        let shape = shape.unwrap_or(Shape {
+            layout: Layout { size: 0, align: 1 },
+            offsets: Vec::new(),
+            height: 1,
+            descriptor: 2,
+            holds_text: false,
+            holds_function: false,
+        });
+        // Without fields it cannot lead anybody astray.
+        match (id.0 as usize).checked_sub(self.structs.len()) {
+            None => {
+                if let Some(row) = self.structs.get_mut(id.0 as usize) {
+                    row.shape = Some(shape);
+                    if impossible {
+                        row.fields = Vec::new();
+                    }
+                }
+            }
+            Some(index) => {
+                if let Some(row) = self.enums.get_mut(index) {
+                    row.shape = Some(shape);
+                    for variant in row.variants.iter_mut().filter(|_| impossible) {
+                        variant.payload = Vec::new();
+                    }
+                }
+            }
+        }
     }
 
     fn settle_ready(
         &mut self,
-        ready: &mut Vec<StructId>,
+        ready: &mut Vec<Declared>,
         missing: &mut [u32],
-        users: &[(StructId, StructId)],
-        problems: &mut Vec<(StructId, StructProblem)>,
+        users: &[(Declared, Declared)],
+        problems: &mut Vec<(Declared, Problem)>,
     ) {
         while let Some(id) = ready.pop() {
-            let Some(row) = self.structs.get(id.0 as usize).filter(|row| row.shape.is_none()) else {
-                continue;
-            };
-            let shape = self.shape_of(&row.fields);
-            if let Some(row) = self.structs.get_mut(id.0 as usize) {
-                row.shape = Some(shape.unwrap_or_else(|problem| {
-                    problems.push((id, problem));
-                    // Without fields it cannot lead anybody astray.
-                    row.fields = Vec::new();
-                    Shape {
-                        layout: Layout { size: 0, align: 1 },
-                        offsets: Vec::new(),
-                        height: 1,
-                        descriptor: 2,
-                        holds_text: false,
-                    }
-                }));
-            }
+            let Some((None, tagged)) = self.shape_slot(id) else { continue };
+            let start = if tagged { TAG_BYTES } else { 0 };
+            let shape = self.shape_of(&self.members(id), start);
+            let shape = shape.map_err(|problem| problems.push((id, problem))).ok();
+            self.set_shape(id, shape);
             let from = users.partition_point(|(held, _)| held.0 < id.0);
             for (_, user) in users.iter().skip(from).take_while(|(held, _)| *held == id) {
                 if let Some(slot) = missing.get_mut(user.0 as usize) {
@@ -363,49 +491,66 @@ impl<'s> Types<'s> {
         }
     }
 
-    /// The struct that a type is, or is an array of.
-    fn struct_in(&self, mut ty: TypeId) -> Option<StructId> {
+    /// The declared type that a type is, or holds in place.
+    fn declared_in(&self, mut ty: TypeId) -> Option<Declared> {
         loop {
             match self.settled(ty) {
                 Type::Array(inner, _) | Type::Optional(inner) => ty = inner,
-                Type::Struct(id) => return Some(id),
+                Type::Struct(id) => return Some(Declared(id.0)),
+                Type::Union(id) => return Some(Declared(number(self.structs.len()).saturating_add(id.0))),
                 _ => return None,
             }
         }
     }
 
-    /// Shape of a struct whose fields' structs have theirs.
-    fn shape_of(&self, fields: &[Field<'s>]) -> Result<Shape, StructProblem> {
-        let (mut size, mut align, mut descriptor) = (0u32, 1u32, 2usize);
-        let (mut height, mut holds_text) = (0, false);
-        let mut offsets = Vec::with_capacity(fields.len());
-        for field in fields {
-            let place = self.layout(field.ty).ok_or(StructProblem::TooLarge)?;
-            let at = size.checked_next_multiple_of(place.align).ok_or(StructProblem::TooLarge)?;
-            offsets.push(at);
-            size = at.checked_add(place.size).ok_or(StructProblem::TooLarge)?;
-            align = align.max(place.align);
-            height = height.max(self.height(field.ty));
-            descriptor = descriptor.saturating_add(self.descriptor_bytes(field.ty));
-            holds_text |= self.holds_text(field.ty);
+    /// Shape of a struct of one group of fields, or of an enum with a tag before one group for
+    /// each variant; the declared types in them have theirs.
+    fn shape_of(&self, groups: &[Vec<TypeId>], tag: u32) -> Result<Shape, Problem> {
+        let large = Problem::TooLarge;
+        let (mut widest, mut align, mut descriptor) = (0u32, 1u32, 2usize.saturating_add(groups.len()));
+        let (mut height, mut holds_text, mut holds_function) = (0, false, false);
+        let mut offsets = Vec::with_capacity(groups.len());
+        for group in groups {
+            let mut size = 0u32;
+            let mut row = Vec::with_capacity(group.len());
+            for ty in group {
+                let place = self.layout(*ty).ok_or(large)?;
+                let at = size.checked_next_multiple_of(place.align).ok_or(large)?;
+                row.push(at);
+                size = at.checked_add(place.size).ok_or(large)?;
+                align = align.max(place.align);
+                height = height.max(self.height(*ty));
+                descriptor = descriptor.saturating_add(self.descriptor_bytes(*ty));
+                holds_text |= self.holds_text(*ty);
+                holds_function |= self.holds_function(*ty);
+            }
+            widest = widest.max(size);
+            offsets.push(row);
         }
-        let size = size.checked_next_multiple_of(align).filter(|size| *size <= AGGREGATE_BYTES);
-        let size = size.ok_or(StructProblem::TooLarge)?;
+        // All payloads begin at one place.
+        let start = tag.checked_next_multiple_of(align).ok_or(large)?;
+        for offset in offsets.iter_mut().flatten() {
+            *offset = offset.checked_add(start).ok_or(large)?;
+        }
+        let align = align.max(tag.max(1));
+        let size = start.checked_add(widest).and_then(|size| size.checked_next_multiple_of(align));
+        let size = size.filter(|size| *size <= AGGREGATE_BYTES).ok_or(large)?;
         let height = height.saturating_add(1);
         if height > TYPE_NESTING {
-            return Err(StructProblem::TooLarge);
+            return Err(Problem::TooLarge);
         }
         if descriptor > DESCRIPTOR_BYTES {
-            return Err(StructProblem::TooManyFields);
+            return Err(Problem::TooManyFields);
         }
-        Ok(Shape { layout: Layout { size, align }, offsets, height, descriptor, holds_text })
+        let layout = Layout { size, align };
+        Ok(Shape { layout, offsets, height, descriptor, holds_text, holds_function })
     }
 
-    /// Structs and arrays in each other.
+    /// Declared types, arrays and optionals in each other.
     fn height(&self, ty: TypeId) -> usize {
         match self.settled(ty) {
             Type::Array(inner, _) | Type::Optional(inner) => self.height(inner).saturating_add(1),
-            Type::Struct(id) => self.shape(id).map_or(1, |shape| shape.height),
+            Type::Struct(_) | Type::Union(_) => self.shape(ty).map_or(1, |shape| shape.height),
             _ => 0,
         }
     }
@@ -415,21 +560,64 @@ impl<'s> Types<'s> {
         match self.settled(ty) {
             Type::Array(element, _) => self.descriptor_bytes(element).saturating_add(12),
             Type::Optional(inner) => self.descriptor_bytes(inner).saturating_add(1),
-            Type::Struct(id) => self.shape(id).map_or(2, |shape| shape.descriptor),
+            Type::Struct(_) | Type::Union(_) => self.shape(ty).map_or(2, |shape| shape.descriptor),
             Type::Enum(id) => self.enumeration(id).map_or(2, |row| row.variants.len().saturating_add(1)),
             _ => 1,
         }
     }
 
-    fn shape(&self, id: StructId) -> Option<&Shape> {
-        self.structure(id)?.shape.as_ref()
+    /// The shape of a declared type.
+    fn shape(&self, ty: TypeId) -> Option<&Shape> {
+        match self.settled(ty) {
+            Type::Struct(id) => self.structure(id)?.shape.as_ref(),
+            Type::Enum(id) | Type::Union(id) => self.enumeration(id)?.shape.as_ref(),
+            _ => None,
+        }
     }
 
     /// Adds an enum.
-    pub fn add_enum(&mut self, name: &'s str, span: Span, variants: Vec<&'s str>) -> TypeId {
+    pub fn add_enum(
+        &mut self,
+        name: &'s str,
+        span: Span,
+        variants: Vec<&'s str>,
+        payloads: Payloads,
+    ) -> TypeId {
         let id = EnumId(number(self.enums.len()));
-        self.enums.push(Enum { name, span, variants });
-        self.intern(Type::Enum(id))
+        let variants = variants.into_iter().map(|name| Variant { name, payload: Vec::new() }).collect();
+        self.enums.push(Enum { name, span, variants, shape: None });
+        self.intern(match payloads {
+            Payloads::None => Type::Enum(id),
+            Payloads::Some => Type::Union(id),
+        })
+    }
+
+    /// The enum that a type is.
+    #[must_use]
+    pub fn enum_of(&self, ty: TypeId) -> Option<(EnumId, &Enum<'s>)> {
+        match self.get(ty) {
+            Ok(Type::Enum(id) | Type::Union(id)) => self.enumeration(id).map(|row| (id, row)),
+            _ => None,
+        }
+    }
+
+    /// What follows the tag of an optional or enum: for each tag with a payload its types and their
+    /// offsets in bytes.
+    #[must_use]
+    pub fn payloads(&self, ty: TypeId) -> Vec<(u32, Vec<(TypeId, u32)>)> {
+        match self.settled(ty) {
+            Type::Optional(inner) => [(1, [(inner, self.value_offset(inner))].into())].into(),
+            Type::Union(id) => {
+                let variants = self.enumeration(id).map_or(&[][..], |row| &row.variants);
+                let rows = variants.iter().zip(self.shape(ty).map_or(&[][..], |shape| &shape.offsets));
+                let rows = (0u32..).zip(rows).filter(|(_, (variant, _))| !variant.payload.is_empty());
+                rows.map(|(tag, (variant, offsets))| {
+                    (tag, variant.payload.iter().copied().zip(offsets.iter().copied()).collect())
+                })
+                .collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// A struct of the document.
@@ -511,6 +699,7 @@ impl<'s> Types<'s> {
             (Ok(Type::Error), _) | (_, Ok(Type::Error)) => true,
             (Ok(Type::Array(x, n)), Ok(Type::Array(y, m))) => n == m && self.unify(x, y),
             (Ok(Type::Optional(x)), Ok(Type::Optional(y))) => self.unify(x, y),
+            (Ok(Type::Function(_)), Ok(Type::Function(_))) => self.unify_functions(a, b),
             (Ok(_), Ok(_)) => false,
             (Err(open), Ok(ty)) => self.bind_to(a, open, b, ty),
             (Ok(ty), Err(open)) => self.bind_to(b, open, a, ty),
@@ -519,6 +708,13 @@ impl<'s> Types<'s> {
                 true
             }
         }
+    }
+
+    fn unify_functions(&mut self, a: TypeId, b: TypeId) -> bool {
+        let (Some(a), Some(b)) = (self.signature_of(a), self.signature_of(b)) else { return false };
+        a.params.len() == b.params.len()
+            && a.params.iter().zip(&b.params).all(|(x, y)| self.unify(*x, *y))
+            && self.unify(a.ret, b.ret)
     }
 
     /// Binds one of two free variables to the other, which then may become `open`.
@@ -549,16 +745,24 @@ impl<'s> Types<'s> {
     }
 
     fn mentions(&self, ty: TypeId, variable: TypeId) -> bool {
-        let mut at = self.resolve(ty);
-        loop {
+        let mut open = alloc::vec![ty];
+        while let Some(at) = open.pop() {
+            let at = self.resolve(at);
             if at == variable {
                 return true;
             }
             match self.get(at) {
-                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = self.resolve(inner),
-                _ => return false,
+                Ok(Type::Array(inner, _) | Type::Optional(inner)) => open.push(inner),
+                Ok(Type::Function(_)) => {
+                    let signature = self.signature_of(at);
+                    open.extend(
+                        signature.into_iter().flat_map(|row| row.params.into_iter().chain([row.ret])),
+                    );
+                }
+                _ => {}
             }
         }
+        false
     }
 
     /// The type as the language writes it.
@@ -587,6 +791,18 @@ impl<'s> Types<'s> {
                 let _ = write!(text, "; {length}]");
                 text
             }
+            Type::Function(id) => {
+                let Some(row) = self.signatures.get(id.0 as usize) else { return String::new() };
+                let params: Vec<String> = row.params.iter().map(|ty| self.name(*ty)).collect();
+                let mut text = String::from("fn(");
+                text.push_str(&params.join(", "));
+                text.push(')');
+                if self.settled(row.ret) != Type::Unit {
+                    text.push_str(" -> ");
+                    text.push_str(&self.name(row.ret));
+                }
+                text
+            }
             Type::Optional(inner) if self.get(inner) == Err(Open::Any) => "none".to_string(),
             Type::Optional(inner) => {
                 let mut text = self.name(inner);
@@ -594,7 +810,7 @@ impl<'s> Types<'s> {
                 text
             }
             Type::Struct(id) => self.structure(id).map_or("", |row| row.name).to_string(),
-            Type::Enum(id) => self.enumeration(id).map_or("", |row| row.name).to_string(),
+            Type::Enum(id) | Type::Union(id) => self.enumeration(id).map_or("", |row| row.name).to_string(),
         }
     }
 
@@ -610,7 +826,18 @@ impl<'s> Types<'s> {
         match self.settled(id) {
             Type::Str => true,
             Type::Array(inner, _) | Type::Optional(inner) => self.holds_text(inner),
-            Type::Struct(id) => self.shape(id).is_some_and(|shape| shape.holds_text),
+            Type::Struct(_) | Type::Union(_) => self.shape(id).is_some_and(|shape| shape.holds_text),
+            _ => false,
+        }
+    }
+
+    /// Tells whether a value of the type is or holds a function value, which ends with the run.
+    #[must_use]
+    pub fn holds_function(&self, id: TypeId) -> bool {
+        match self.settled(id) {
+            Type::Function(_) => true,
+            Type::Array(inner, _) | Type::Optional(inner) => self.holds_function(inner),
+            Type::Struct(_) | Type::Union(_) => self.shape(id).is_some_and(|shape| shape.holds_function),
             _ => false,
         }
     }
@@ -627,14 +854,14 @@ impl<'s> Types<'s> {
             Type::Error | Type::Unit => Some(Layout { size: 0, align: 1 }),
             Type::Bool => scalar(1),
             Type::Int(kind) => scalar(kind.bits() / 8),
-            Type::Float(FloatKind::F32) | Type::Str | Type::Enum(_) => scalar(4),
+            Type::Float(FloatKind::F32) | Type::Str | Type::Enum(_) | Type::Function(_) => scalar(4),
             Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket => scalar(8),
             Type::Array(element, length) => {
                 let element = self.layout_within(element, depth.checked_sub(1)?)?;
                 let size = element.size.checked_mul(length).filter(|size| *size <= AGGREGATE_BYTES)?;
                 Some(Layout { size, align: element.align })
             }
-            Type::Struct(id) => {
+            Type::Struct(_) | Type::Union(_) => {
                 let shape = self.shape(id)?;
                 (shape.height <= depth).then_some(shape.layout)
             }
@@ -661,7 +888,7 @@ impl<'s> Types<'s> {
     /// Offset of a struct's field in bytes.
     #[must_use]
     pub fn field_offset(&self, id: StructId, index: u32) -> Option<u32> {
-        self.shape(id)?.offsets.get(index as usize).copied()
+        self.structure(id)?.shape.as_ref()?.offsets.first()?.get(index as usize).copied()
     }
 
     /// Appends the type descriptor ([`flux_isa::desc`]) of a type; nothing for no value.
@@ -682,6 +909,8 @@ impl<'s> Types<'s> {
             Type::Float(FloatKind::F32) => out.push('f'),
             Type::Float(FloatKind::F64) => out.push('d'),
             Type::Str => out.push('s'),
+            // Nothing that a descriptor is written for holds a function.
+            Type::Function(_) => out.push('W'),
             Type::Duration => out.push('t'),
             Type::Ticket => out.push('l'),
             Type::Array(element, length) => {
@@ -703,10 +932,16 @@ impl<'s> Types<'s> {
                 }
                 out.push('}');
             }
-            Type::Enum(id) => {
+            Type::Enum(id) | Type::Union(id) => {
                 out.push('<');
-                for _ in self.enumeration(id).map_or(&[][..], |row| &row.variants).iter().skip(1) {
-                    out.push('|');
+                let variants = self.enumeration(id).map_or(&[][..], |row| &row.variants);
+                for (index, variant) in variants.iter().enumerate() {
+                    if index > 0 {
+                        out.push('|');
+                    }
+                    for ty in &variant.payload {
+                        self.write_descriptor(*ty, out);
+                    }
                 }
                 out.push('>');
             }
@@ -776,7 +1011,7 @@ mod tests {
             id,
             [field("a", TypeId::U8), field("b", TypeId::F64), field("c", TypeId::I16)].into(),
         );
-        assert_eq!(types.settle_structs(), []);
+        assert_eq!(types.settle_declared(), []);
         assert_eq!(types.layout(ty), Some(Layout { size: 24, align: 8 }));
         assert_eq!([0, 1, 2, 3].map(|at| types.field_offset(id, at)), [Some(0), Some(8), Some(16), None]);
         let pair = types.intern(Type::Array(ty, 2));
@@ -790,12 +1025,12 @@ mod tests {
     #[test]
     fn a_struct_that_holds_itself_is_refused_once() {
         let mut types = Types::default();
-        let (a, a_ty) = types.add_struct("A", Span::default());
+        let (a, a_ty) = types.add_struct("A", Span::new(1, 2));
         let (b, b_ty) = types.add_struct("B", Span::default());
         let pair = types.intern(Type::Array(a_ty, 2));
         types.set_fields(a, [Field { name: "b", ty: b_ty }].into());
         types.set_fields(b, [Field { name: "a", ty: pair }].into());
-        assert_eq!(types.settle_structs(), [(a, StructProblem::TooLarge)]);
+        assert_eq!(types.settle_declared(), [(Span::new(1, 2), Problem::TooLarge)]);
         assert_eq!(types.layout(b_ty), Some(Layout { size: 0, align: 1 }));
     }
 
@@ -805,14 +1040,14 @@ mod tests {
         let mut types = Types::default();
         let mut inner = TypeId::U8;
         let mut last = None;
-        for _ in 0..40 {
-            let (id, ty) = types.add_struct("S", Span::default());
+        for at in 0..40 {
+            let (id, ty) = types.add_struct("S", Span::new(at, at + 1));
             types.set_fields(id, [Field { name: "a", ty: inner }, Field { name: "b", ty: inner }].into());
             (inner, last) = (ty, Some(id));
         }
-        let problems = types.settle_structs();
+        let problems = types.settle_declared();
         // The 11th would have 2048 fields; it is emptied, and so it goes on.
-        assert_eq!(problems[0], (StructId(10), StructProblem::TooManyFields));
+        assert_eq!(problems[0], (Span::new(10, 11), Problem::TooManyFields));
         assert!(last.is_some() && problems.len() < 5);
         assert!(!types.holds_text(inner) && types.layout(inner).is_some());
     }
@@ -820,11 +1055,12 @@ mod tests {
     #[test]
     fn structs_in_each_other_end_at_the_nesting_of_types() {
         let mut types = Types::default();
-        let ids: Vec<(StructId, TypeId)> = (0..34).map(|_| types.add_struct("S", Span::default())).collect();
+        let ids: Vec<(StructId, TypeId)> =
+            (0..34).map(|at| types.add_struct("S", Span::new(at, at + 1))).collect();
         for pair in ids.windows(2) {
             types.set_fields(pair[0].0, [Field { name: "s", ty: pair[1].1 }].into());
         }
-        assert_eq!(types.settle_structs(), [(ids[1].0, StructProblem::TooLarge)]);
+        assert_eq!(types.settle_declared(), [(Span::new(1, 2), Problem::TooLarge)]);
         assert!(types.layout(ids[2].1).is_some());
     }
 }

@@ -4,7 +4,7 @@ use super::consts::as_setting;
 use super::scope::{Binding, Symbol, nearest};
 use super::tree::{Local, Param, ParamId, StateId, StateVar};
 use super::types::{Open, Type, TypeId};
-use super::{Checker, Mode, Place, number};
+use super::{Carrier, Checker, Mode, Place, number};
 use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, IntKind};
 use crate::lang::syntax::ast::{AgentDoc, Ident};
@@ -101,6 +101,7 @@ impl<'s> Checker<'_, 's> {
                 (None, Some(initial)) => self.ty(initial),
                 (None, None) => self.program.types.variable(Open::Any),
             };
+            self.note_carried(ty, entry.name.span, Carrier::State);
             let row = StateVar { name: entry.name.text, span: entry.name.span, ty, initial };
             self.sink.keep(&mut self.agent.state, row, entry.name.span);
         }

@@ -15,10 +15,12 @@
 mod code;
 mod document;
 mod step;
+mod walk;
 
 pub use code::*;
 pub use document::*;
 pub use step::*;
+pub use walk::{walk, walk_block};
 
 use crate::span::Span;
 

@@ -454,8 +454,8 @@ pub enum MatchPatternKind<'s> {
         of: Option<Ident<'s>>,
         /// The variant.
         name: Ident<'s>,
-        /// Names for the payload, `_` included as written; `None` if there is no parenthesis.
-        binds: Option<Vec<Ident<'s>>>,
+        /// Patterns of the payload; `None` if there is no parenthesis.
+        payload: Option<Vec<MatchPattern<'s>>>,
     },
     /// A literal, possibly negative.
     Literal(Expr<'s>),

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    Bound, CodeBlock, Expr, ExprKind, FieldInit, Ident, MatchArm, MatchPattern, MatchPatternKind, Param,
-    Stmt, StmtKind, UnaryOp,
+    Bound, CodeBlock, Expr, ExprKind, FieldInit, MatchArm, MatchPattern, MatchPatternKind, Param, Stmt,
+    StmtKind, UnaryOp,
 };
 use super::super::lexer::{Mode, Tok};
 use super::super::number;
@@ -352,22 +352,29 @@ impl<'s> Parser<'s, '_> {
             of = Some(name);
             name = self.any_word("the name of a variant")?;
         }
-        let binds = if self.at(Tok::LParen) {
-            let open = self.bump().span;
-            let mut binds: Vec<Ident<'s>> = Vec::new();
-            while !self.at(Tok::RParen) {
-                let bind = self.name("a name for the payload, or `_`")?;
-                self.keep(&mut binds, bind)?;
-                if !self.eat(Tok::Comma) {
-                    break;
-                }
+        let payload = if self.at(Tok::LParen) { Some(self.payload_patterns()?) } else { None };
+        Ok(MatchPatternKind::Variant { of, name, payload })
+    }
+
+    /// `(over, _)` after the name of a variant.
+    fn payload_patterns(&mut self) -> Parsed<Vec<MatchPattern<'s>>> {
+        let open = self.bump().span;
+        self.enter()?;
+        let newlines = self.newlines;
+        self.newlines = Newlines::Space;
+        let mut patterns = Vec::new();
+        let mut read = Ok(());
+        while read.is_ok() && !self.at(Tok::RParen) {
+            read = self.pattern().and_then(|pattern| self.keep(&mut patterns, pattern));
+            if !self.eat(Tok::Comma) {
+                break;
             }
-            self.close(Tok::RParen, "`)`", open)?;
-            Some(binds)
-        } else {
-            None
-        };
-        Ok(MatchPatternKind::Variant { of, name, binds })
+        }
+        self.newlines = newlines;
+        self.leave();
+        read?;
+        self.close(Tok::RParen, "`)`", open)?;
+        Ok(patterns)
     }
 }
 

@@ -221,12 +221,12 @@ fn pattern(p: &MatchPattern<'_>) -> String {
     match &p.kind {
         MatchPatternKind::Wildcard => "_".to_string(),
         MatchPatternKind::None => "none".to_string(),
-        MatchPatternKind::Variant { of, name, binds } => {
+        MatchPatternKind::Variant { of, name, payload } => {
             let of = of.map(|of| format!("{}.", of.text)).unwrap_or_default();
-            let binds = binds
+            let payload = payload
                 .as_ref()
-                .map(|b| format!("({})", b.iter().map(|b| b.text).collect::<Vec<_>>().join(", ")));
-            format!("{of}{}{}", name.text, binds.unwrap_or_default())
+                .map(|list| format!("({})", list.iter().map(pattern).collect::<Vec<_>>().join(", ")));
+            format!("{of}{}{}", name.text, payload.unwrap_or_default())
         }
         MatchPatternKind::Literal(e) => expr(e),
         MatchPatternKind::Range(a, b, bound) => format!("{}{bound:?}{}", expr(a), expr(b)),
