@@ -450,6 +450,7 @@ pub mod codes {
         STRING_TOO_LONG = Error 411, "string too long", "A string may hold 1 MiB.";
         STATEMENT_EXPECTED = Error 412, "declaration among statements", "Struct, enum and fn are declared in fences that stand outside steps.";
         DECLARATION_EXPECTED = Error 413, "statement among declarations", "A `flux` fence outside step sections holds const, struct, enum and fn declarations.";
+        OUTSIDE_SUBSET = Error 414, "not in the subset of the language", "`c` and `python` blocks hold a part of their language that has one meaning everywhere: functions, numbers, arrays, structs and control flow, without pointers, objects and the outside.";
         NOT_SUPPORTED = Error 499, "not supported yet", "The language defines this form, but this version of the compiler does not build it.";
         // E05: names and types
         UNDEFINED_NAME = Error 501, "name not defined", "In code every name is defined before it is used; only in steps may a name be a parameter.";
@@ -471,6 +472,8 @@ pub mod codes {
         TYPE_TOO_LARGE = Error 517, "value too large", "An array or struct may take 64 MiB, and a struct cannot hold itself.";
         LIMIT_PASSED = Error 518, "over a limit", "The limits of the compiler keep its time and memory bounded.";
         REPLY_OUTSIDE = Error 519, "reply without a request", "Only a section `## On request(…)` answers.";
+        SHARED_OBJECT = Error 520, "two names for one object", "In Python `b = a` gives a list a second name; here values are copied. Write which one is meant.";
+        CHANGES_ARGUMENT = Error 521, "argument that is changed", "A C or Python function may change an array of its caller; steps and `flux` code hand over copies.";
         // E06: agents
         MISSING_CAPABILITY = Error 601, "capability not declared", "What reaches outside needs a capability, and a document declares all it needs in `## Agent`.";
         UNKNOWN_CAPABILITY = Error 602, "unknown capability", "There are eleven kinds of capabilities.";

@@ -107,6 +107,15 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 let right = self.expr(right);
                 self.operate(op, operand, left, right)
             }
+            ExprKind::Convert(operand) if matches!(ty, Type::Struct(_) | Type::Array(..)) => {
+                // A copy that nobody else has.
+                let offset = self.reserve(expr.ty);
+                let from = self.address_of_value(operand);
+                let to = self.frame_address(offset);
+                self.copy(expr.ty, from, to);
+                let to = self.frame_address(offset);
+                self.pointer(to)
+            }
             ExprKind::Convert(operand) => {
                 let from = self.settled_of(operand);
                 let value = self.expr(operand);

@@ -2,9 +2,10 @@
 
 use super::function::{Loop, Lowering, Slot};
 use crate::fir::{BlockId, IntCompare, IntKind, IntOp, ValueId};
-use crate::lang::sema::tree::{Block, ExprId, LocalId};
+use crate::lang::sema::tree::{Block, Case, ExprId, LocalId};
 use crate::lang::sema::types::{Type, TypeId};
-use crate::lang::syntax::ast::Bound;
+use crate::lang::syntax::ast::{BinaryOp, Bound, LoopTest};
+use alloc::vec::Vec;
 
 impl<'p> Lowering<'_, 'p, '_> {
     pub(super) fn if_stmt(&mut self, arms: &'p [(ExprId, Block)], rest: Option<&'p Block>) {
@@ -53,6 +54,90 @@ impl<'p> Lowering<'_, 'p, '_> {
         self.b.switch_to(inside);
         self.loop_body(body, head, end);
         self.b.seal_block(head);
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// A loop with a step; `continue` goes to the step, or to the condition behind the body.
+    pub(super) fn full_loop(
+        &mut self,
+        cond: Option<ExprId>,
+        test: LoopTest,
+        body: &'p Block,
+        step: &'p Block,
+    ) {
+        let inside = self.b.create_block();
+        let next = self.b.create_block();
+        let end = self.b.create_block();
+        match test {
+            LoopTest::Before => {
+                let head = self.b.create_block();
+                self.b.jump(head, &[]);
+                self.b.switch_to(head);
+                self.round(cond, inside, end);
+                self.b.seal_block(inside);
+                self.b.switch_to(inside);
+                self.loop_body(body, next, end);
+                self.b.seal_block(next);
+                self.b.switch_to(next);
+                self.block(step);
+                self.go_on(head);
+                self.b.seal_block(head);
+            }
+            LoopTest::After => {
+                self.b.jump(inside, &[]);
+                self.b.switch_to(inside);
+                self.loop_body(body, next, end);
+                self.b.seal_block(next);
+                self.b.switch_to(next);
+                self.round(cond, inside, end);
+                self.b.seal_block(inside);
+            }
+        }
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// Goes into a further round if the condition holds.
+    fn round(&mut self, cond: Option<ExprId>, inside: BlockId, end: BlockId) {
+        match cond {
+            Some(cond) => self.condition(cond, inside, end),
+            None => self.b.jump(inside, &[]),
+        }
+    }
+
+    /// A choice by number: compares label by label; cases go on into each other.
+    pub(super) fn switch(&mut self, subject: ExprId, cases: &'p [Case]) {
+        let ty = self.shared.program.expr(subject).ty;
+        let value = self.expr(subject);
+        let end = self.b.create_block();
+        let bodies: Vec<BlockId> = cases.iter().map(|_| self.b.create_block()).collect();
+        let mut rest = end;
+        for (case, body) in cases.iter().zip(&bodies) {
+            if case.takes_rest {
+                rest = *body;
+            }
+            for label in &case.labels {
+                let other = self.b.create_block();
+                let expected = self.expr(*label);
+                let fits = self.operate(BinaryOp::Eq, ty, value, expected);
+                self.b.branch(fits, *body, other);
+                self.b.seal_block(other);
+                self.b.switch_to(other);
+            }
+        }
+        self.b.jump(rest, &[]);
+        let next = self.loops.last().map_or(end, |around| around.next);
+        self.loops.push(Loop { next, end });
+        let after = bodies.iter().skip(1).copied().chain([end]);
+        for ((case, body), after) in cases.iter().zip(&bodies).zip(after) {
+            // The case before it has been made, and so have all jumps to this one.
+            self.b.seal_block(*body);
+            self.b.switch_to(*body);
+            self.block(&case.body);
+            self.go_on(after);
+        }
+        self.loops.pop();
         self.b.seal_block(end);
         self.b.switch_to(end);
     }

@@ -291,6 +291,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             }
             StmtKind::If(arms, rest) => self.if_stmt(arms, rest.as_ref()),
             StmtKind::While(cond, body) => self.while_stmt(*cond, body),
+            StmtKind::Loop { cond, test, body, step } => self.full_loop(*cond, *test, body, step),
+            StmtKind::Switch(subject, cases) => self.switch(*subject, cases),
             StmtKind::Repeat(count, body) => self.repeat(*count, body),
             StmtKind::ForRange(local, start, end, bound, body) => {
                 self.for_range(*local, *start, *end, *bound, body);

@@ -17,6 +17,7 @@ mod graph;
 mod memory;
 mod message;
 mod operator;
+mod python;
 mod tables;
 mod tagged;
 

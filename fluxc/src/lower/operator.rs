@@ -58,7 +58,12 @@ impl Lowering<'_, '_, '_> {
             BinaryOp::Gt => return self.b.compare(pick(IntCompare::Sgt, IntCompare::Ugt), a, b),
             BinaryOp::Ge => return self.b.compare(pick(IntCompare::Sge, IntCompare::Uge), a, b),
             BinaryOp::Ne => return self.b.compare(IntCompare::Ne, a, b),
-            BinaryOp::Eq | BinaryOp::Coalesce | BinaryOp::And | BinaryOp::Or => {
+            BinaryOp::FloorDiv => return self.floor_div(kind, a, b),
+            BinaryOp::FloorRem => return self.floor_rem(kind, a, b),
+            BinaryOp::Power => return self.power(kind, a, b),
+            BinaryOp::ShlExact => return self.shift_exact(kind, a, b),
+            BinaryOp::ShrAny => return self.shift_any(kind, a, b),
+            BinaryOp::Eq | BinaryOp::Coalesce | BinaryOp::And | BinaryOp::Or | BinaryOp::TrueDiv => {
                 return self.b.compare(IntCompare::Eq, a, b);
             }
         };
@@ -69,7 +74,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     /// Traps OVERFLOW unless `count` is a place of the number; FIR itself would mask it.
-    fn shift_count(&mut self, kind: IntKind, count: ValueId) {
+    pub(super) fn shift_count(&mut self, kind: IntKind, count: ValueId) {
         let ty = self.b.value_type(count);
         let width = self.b.constant(ty, u64::from(kind.bits()));
         // Signed counts are sign-extended, so that a negative one is above every width.
@@ -91,6 +96,13 @@ impl Lowering<'_, '_, '_> {
             BinaryOp::Mul => return self.b.float_op(FloatOp::Mul, kind, a, b),
             BinaryOp::Div => return self.b.float_op(FloatOp::Div, kind, a, b),
             BinaryOp::Rem => return self.b.float_op(FloatOp::Rem, kind, a, b),
+            BinaryOp::Power => return self.b.float_op(FloatOp::Pow, kind, a, b),
+            BinaryOp::TrueDiv => {
+                self.float_divisor(kind, b);
+                return self.b.float_op(FloatOp::Div, kind, a, b);
+            }
+            BinaryOp::FloorDiv => return self.float_floor_div(kind, a, b),
+            BinaryOp::FloorRem => return self.float_floor_rem(kind, a, b),
             BinaryOp::Ne => FloatCompare::Ne,
             BinaryOp::Lt => FloatCompare::Lt,
             BinaryOp::Le => FloatCompare::Le,
@@ -171,6 +183,7 @@ impl Lowering<'_, '_, '_> {
                 None if !int.is_signed() => a,
                 None => self.b.int_unary(IntUnaryOp::Abs, int, a),
             },
+            (Builtin::RoundEven, ..) => self.round_even(a),
             (Builtin::IntUnary(op), ..) => self.b.int_unary(op, int, a),
             (Builtin::Int(op), Some(b), _) => self.b.int_op(op, int, a, b),
             (Builtin::FloatUnary(op), ..) => self.b.float_unary(op, float.unwrap_or(FloatKind::F64), a),

@@ -257,6 +257,9 @@ impl<'s> Checker<'_, 's> {
         if elements.is_empty() {
             return self.not_yet(span, "an empty array (a growable array)");
         }
+        if self.mode == Mode::Python {
+            return self.python_list(elements, element, span);
+        }
         let mut exprs = Vec::with_capacity(elements.len());
         for expr in elements {
             let id = self.value(expr, element);
@@ -338,6 +341,7 @@ impl<'s> Checker<'_, 's> {
             };
             let want = fields.get(index).map_or(TypeId::ERROR, |field| field.ty);
             let value = self.value(&init.value, want);
+            let value = self.own_object(value);
             let value = self.coerce(value, want);
             match values.get_mut(index) {
                 Some(slot @ None) => {
@@ -416,8 +420,13 @@ impl<'s> Checker<'_, 's> {
 
     /// The length of an array type: a constant.
     pub(super) fn length_of(&mut self, count: &ast::Expr<'s>) -> Option<u32> {
-        let mode = core::mem::replace(&mut self.mode, Mode::Code);
-        let id = self.expr_of(count, TypeId::I64);
+        let inside = if self.mode.is_foreign() { self.mode } else { Mode::Code };
+        let mode = core::mem::replace(&mut self.mode, inside);
+        let mut id = self.value(count, TypeId::I64);
+        // A constant of C is of another integer type.
+        if !matches!(self.get(self.ty(id)), Ok(Type::Int(_))) {
+            id = self.coerce(id, TypeId::I64);
+        }
         self.mode = mode;
         if self.get(self.ty(id)) == Ok(Type::Error) {
             return None;

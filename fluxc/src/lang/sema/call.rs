@@ -7,7 +7,7 @@ use super::operator::Same;
 use super::scope::Binding;
 use super::tree::{Builtin, ExprId, ExprKind, FnId};
 use super::types::{Open, Type, TypeId};
-use super::{Checker, Place};
+use super::{Checker, Mode, Place};
 use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast;
@@ -144,6 +144,9 @@ impl<'s> Checker<'_, 's> {
         if let Some(function) = self.names.function(symbol) {
             return self.call_function(function, name, args, span);
         }
+        if let Some(made) = self.construct(name, args, span) {
+            return made;
+        }
         if let Some(shape) = provided(name.text) {
             let args: Vec<ExprId> = args.iter().map(|arg| self.value(arg, want)).collect();
             return self.provided_call(shape, name, args, span);
@@ -212,10 +215,11 @@ impl<'s> Checker<'_, 's> {
                 .get(function.index())
                 .and_then(|callee| callee.body.locals.get(index))
                 .map_or(TypeId::ERROR, |local| local.ty);
-            exprs.push(self.expr_of(arg, want));
+            exprs.push(self.argument(arg, want, (function, index), name));
         }
         let list = self.list(&exprs);
-        self.new_expr(ExprKind::Call(function, list), ret, span)
+        let call = self.new_expr(ExprKind::Call(function, list), ret, span);
+        self.foreign_result(call, function)
     }
 
     pub(super) fn wrong_count(
@@ -411,6 +415,15 @@ impl<'s> Checker<'_, 's> {
         let Some(first) = args.first().copied() else { return self.invalid(span) };
         let builtin = match self.get(self.ty(first)) {
             Ok(Type::Array(..)) => Builtin::ArrayLength,
+            Ok(Type::Str) if self.mode == Mode::Python => {
+                let text = self.as_operand(self.span(first));
+                self.report(
+                    Diagnostic::new(codes::TYPE_MISMATCH, span, "`len` of a text counts letters in Python")
+                        .label("the letters of a text are not counted yet")
+                        .replace("count its bytes", span, format!("len({text}.encode())")),
+                );
+                return self.invalid(span);
+            }
             Ok(Type::Str) => Builtin::TextLength,
             Ok(Type::Error) => return self.invalid(span),
             _ => {

@@ -20,7 +20,7 @@ impl<'s> Checker<'_, 's> {
         let mut at = expr;
         let fork = self.flow.fork();
         while let ast::ExprKind::If { cond, then, otherwise } = &at.kind {
-            let cond = self.expr_of(cond, TypeId::BOOL);
+            let cond = self.condition(cond);
             let block = self.block(then, Want::Nothing);
             self.flow.end_path(fork, &mut paths);
             self.sink.keep(&mut arms, (cond, block), at.span);
@@ -55,7 +55,7 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
-        let cond = self.expr_of(cond, TypeId::BOOL);
+        let cond = self.condition(cond);
         let Some(otherwise) = otherwise else {
             self.report(
                 Diagnostic::new(codes::TYPE_MISMATCH, span, "an `if` that gives a value needs an `else`")

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::scope::Binding;
 use super::tree::{Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
 use super::types::{Open, Type, TypeId};
-use super::{Checker, Mode, Place, Use};
+use super::{Around, AroundKind, Checker, Mode, Place, Use};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{CodeBlock, Ident, Mutability};
@@ -132,19 +132,33 @@ impl<'s> Checker<'_, 's> {
             ast::StmtKind::Break => {
                 self.in_loop(stmt.span, "break");
                 if let Some(last) = self.ctx.loops.last_mut() {
-                    *last = true;
+                    last.breaks = true;
                 }
                 self.flow.die();
                 StmtKind::Break
             }
             ast::StmtKind::Continue => {
                 self.in_loop(stmt.span, "continue");
+                let around = self.ctx.loops.iter_mut().rfind(|around| around.kind == AroundKind::Loop);
+                if let Some(around) = around {
+                    around.continues = true;
+                }
                 self.flow.die();
                 StmtKind::Continue
             }
+            ast::StmtKind::Block(code) => {
+                let scope = self.names.enter();
+                for stmt in &code.stmts {
+                    self.stmt(stmt, out);
+                }
+                self.names.leave(scope);
+                return;
+            }
+            ast::StmtKind::Loop(parts) => self.loop_stmt(parts, out),
+            ast::StmtKind::Switch { value, cases } => self.switch_stmt(value, cases),
             ast::StmtKind::Return(value) => self.return_stmt(value.as_ref(), stmt.span),
             ast::StmtKind::Expect { cond, message } => {
-                let cond = self.expr_of(cond, TypeId::BOOL);
+                let cond = self.condition(cond);
                 let message = message.as_ref().map(|message| self.expr_of(message, TypeId::STR));
                 StmtKind::Expect(cond, message)
             }
@@ -153,7 +167,12 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn in_loop(&mut self, span: Span, word: &str) {
-        if self.ctx.loops.is_empty() {
+        let mut around = self.ctx.loops.iter();
+        let inside = match word {
+            "continue" => around.any(|around| around.kind == AroundKind::Loop),
+            _ => around.next().is_some(),
+        };
+        if !inside {
             self.report(
                 Diagnostic::new(codes::OUTSIDE_LOOP, span, format!("`{word}` outside a loop"))
                     .label("no loop around it"),
@@ -208,8 +227,9 @@ impl<'s> Checker<'_, 's> {
         // `x = x + 1` reads x first: the value comes before the place.
         let hint = self.place_hint(place);
         let value = self.value(value, hint);
+        let value = self.own_object(value);
         let place = self.place_to_set(place);
-        let value = self.coerce(value, self.ty(place));
+        let value = self.value_for_place(value, place);
         self.now_assigned(place);
         StmtKind::Assign(place, value)
     }
@@ -217,6 +237,9 @@ impl<'s> Checker<'_, 's> {
     /// `place op= value`.
     pub(super) fn update(&mut self, place: ExprId, op: ast::BinaryOp, value: ExprId, span: Span) -> StmtKind {
         let ty = self.ty(place);
+        if self.mode.is_foreign() {
+            return self.foreign_update(place, op, value, span);
+        }
         let value = if matches!(op, ast::BinaryOp::Shl | ast::BinaryOp::Shr) || self.mode == Mode::Step {
             value
         } else {
@@ -279,6 +302,17 @@ impl<'s> Checker<'_, 's> {
     /// Reports a whole place that cannot be assigned to.
     pub(super) fn check_assignable(&mut self, id: ExprId) {
         self.check_place(id, Whole::Whole);
+    }
+
+    /// Reports an argument that its function changes and that cannot be changed. One that has no name
+    /// is nobody else's.
+    pub(super) fn check_changed(&mut self, id: ExprId) {
+        if matches!(
+            self.program.expr(id).kind,
+            ExprKind::Field(..) | ExprKind::Index(..) | ExprKind::Local(_) | ExprKind::Const(_)
+        ) {
+            self.check_place(id, Whole::Part);
+        }
     }
 
     /// Reports a place that cannot be assigned to.
@@ -347,8 +381,8 @@ impl<'s> Checker<'_, 's> {
     // ------------------------------------------------------------ loops
 
     pub(super) fn while_stmt(&mut self, cond: &ast::Expr<'s>, body: &CodeBlock<'s>) -> StmtKind {
-        let forever = matches!(cond.kind, ast::ExprKind::Bool(true));
-        let cond = self.expr_of(cond, TypeId::BOOL);
+        let forever = self.always_holds(cond);
+        let cond = self.condition(cond);
         let (block, has_break) = self.loop_body(|checker| checker.block(body, Want::Nothing));
         if forever && !has_break {
             self.flow.die();
@@ -358,11 +392,11 @@ impl<'s> Checker<'_, 's> {
 
     /// The body of a loop; what it assigns does not count behind it.
     pub(super) fn loop_body(&mut self, body: impl FnOnce(&mut Self) -> Block) -> (Block, bool) {
-        self.ctx.loops.push(false);
+        self.ctx.loops.push(Around::new(AroundKind::Loop));
         let fork = self.flow.fork();
         let block = body(self);
         self.flow.drop_path(fork);
-        (block, self.ctx.loops.pop().unwrap_or(false))
+        (block, self.ctx.loops.pop().is_some_and(|around| around.breaks))
     }
 
     pub(super) fn for_stmt(
@@ -441,6 +475,7 @@ impl<'s> Checker<'_, 's> {
                 if self.program.types.resolve(ret) != TypeId::UNIT =>
             {
                 let id = self.value(value, ret);
+                self.own_result(id);
                 Some(self.coerce(id, ret))
             }
             (Some(value), _) => {

@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Checker;
-use super::tree::{ExprId, ExprKind, Program, Sign, Value};
+use super::tree::{Builtin, ExprId, ExprKind, Program, Sign, Value};
 use super::types::{Type, TypeId};
 use crate::diag::{Diagnostic, codes};
-use crate::fir::{FloatKind, IntKind};
+use crate::fir::{FloatKind, IntKind, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
 
 /// Most elements and fields of one constant.
@@ -61,6 +61,11 @@ impl Program<'_> {
                 fold(op, self.constant(left)?, self.constant(right)?, self.types.settled(self.expr(left).ty))
             }
             ExprKind::Convert(operand) => convert(self.constant(operand)?, ty),
+            ExprKind::Builtin(builtin, list) => {
+                let values: Option<Vec<Value>> =
+                    self.list(list).iter().map(|id| self.constant(*id)).collect();
+                wrapped(builtin, &values?, ty)
+            }
             ExprKind::Array(list) | ExprKind::Struct(list) => {
                 let ids = self.list(list);
                 if ids.len() > MOST_PARTS {
@@ -168,6 +173,23 @@ fn round(kind: FloatKind, value: f64) -> f64 {
         FloatKind::F32 => f64::from(value as f32),
         FloatKind::F64 => value,
     }
+}
+
+/// An operation that wraps, and so never traps.
+fn wrapped(builtin: Builtin, operands: &[Value], ty: Type) -> Option<Value> {
+    let Type::Int(kind) = ty else { return None };
+    let value = match (builtin, operands) {
+        (Builtin::IntUnary(IntUnaryOp::Wrap), [Value::Int(value)]) => *value,
+        (Builtin::IntUnary(IntUnaryOp::WrappingNeg), [Value::Int(value)]) => value.checked_neg()?,
+        (Builtin::Int(IntOp::WrappingAdd), [Value::Int(a), Value::Int(b)]) => a.checked_add(*b)?,
+        (Builtin::Int(IntOp::WrappingSub), [Value::Int(a), Value::Int(b)]) => a.checked_sub(*b)?,
+        (Builtin::Int(IntOp::WrappingMul), [Value::Int(a), Value::Int(b)]) => a.wrapping_mul(*b),
+        _ => return None,
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    let word = kind.wrap(value as u64);
+    let value = if kind.is_signed() { i128::from(word.cast_signed()) } else { i128::from(word) };
+    in_range(kind, value)
 }
 
 fn fold(op: BinaryOp, left: Value, right: Value, operand: Type) -> Option<Value> {

@@ -39,7 +39,9 @@ impl<'s> Checker<'_, 's> {
             self.unsupported(test.heading, "a test section");
         }
         for fence in &document.fences {
-            self.unsupported(fence.span, "a block of this language");
+            if !matches!(fence.kind, ast::ForeignKind::C | ast::ForeignKind::Python) {
+                self.unsupported(fence.span, "a block of this language");
+            }
         }
         for agent in &document.agents {
             for migration in &agent.migrations {
@@ -75,11 +77,11 @@ impl<'s> Checker<'_, 's> {
         // Constants may be lengths of arrays in declared types, and those the types of constants.
         let mut late: HashSet<&'s str> = HashSet::new();
         for item in &document.items {
-            if let ItemKind::Const { name, ty, value } = &item.kind {
+            if let ItemKind::Const { name, ty, value, dialect } = &item.kind {
                 if self.is_late(value, &late) {
                     late.insert(name.text);
                 } else {
-                    self.declare_const(*name, ty.as_ref(), value);
+                    self.declare_const(*name, ty.as_ref(), value, *dialect);
                 }
             }
         }
@@ -105,13 +107,14 @@ impl<'s> Checker<'_, 's> {
         }
         for item in &document.items {
             match &item.kind {
-                ItemKind::Const { name, ty, value } if late.contains(name.text) => {
-                    self.declare_const(*name, ty.as_ref(), value);
+                ItemKind::Const { name, ty, value, dialect } if late.contains(name.text) => {
+                    self.declare_const(*name, ty.as_ref(), value, *dialect);
                 }
                 ItemKind::Fn(function) => self.declare_function(function),
                 _ => {}
             }
         }
+        self.find_changes(document);
         for export in &document.exports {
             let symbol = self.names.symbol(export.name.text);
             match self.names.function(symbol) {
@@ -184,6 +187,9 @@ impl<'s> Checker<'_, 's> {
                 | ast::ExprKind::Field { .. }
                 | ast::ExprKind::Method { .. }
                 | ast::ExprKind::Call { .. }
+                | ast::ExprKind::Initializer(_)
+                | ast::ExprKind::SizeOf(_)
+                | ast::ExprKind::SizeOfType(_)
                 | ast::ExprKind::None => true,
                 ast::ExprKind::Name(name) => late.contains(name) || self.variants.contains_key(name),
                 _ => false,
@@ -280,7 +286,13 @@ impl<'s> Checker<'_, 's> {
         self.program.types.set_fields(id, rows);
     }
 
-    fn declare_const(&mut self, name: Ident<'s>, ty: Option<&ast::Type<'s>>, value: &ast::Expr<'s>) {
+    fn declare_const(
+        &mut self,
+        name: Ident<'s>,
+        ty: Option<&ast::Type<'s>>,
+        value: &ast::Expr<'s>,
+        dialect: ast::Dialect,
+    ) {
         let symbol = self.names.symbol(name.text);
         if self.names.binding(symbol) != Binding::None {
             let first = match self.names.binding(symbol) {
@@ -290,7 +302,7 @@ impl<'s> Checker<'_, 's> {
             self.defined_twice(name, "constant", first);
             return;
         }
-        self.mode = Mode::Code;
+        self.mode = Mode::of(dialect);
         self.begin_body(Place::Value, TypeId::UNIT);
         let id = match ty {
             Some(ty) => {
@@ -341,6 +353,7 @@ impl<'s> Checker<'_, 's> {
             }
             return;
         }
+        self.mode = Mode::of(function.dialect);
         let mut locals: Vec<Local<'s>> = Vec::new();
         for param in &function.params {
             let ty = match &param.ty {
@@ -377,6 +390,8 @@ impl<'s> Checker<'_, 's> {
             name: function.name.text,
             span: function.signature,
             ret,
+            dialect: function.dialect,
+            changes: Vec::new(),
             body: Body { params: number(locals.len()), locals, ..Body::default() },
             captures: None,
         };
@@ -402,12 +417,15 @@ impl<'s> Checker<'_, 's> {
         let Some(row) = self.program.functions.get_mut(id.index()) else { return };
         let ret = row.ret;
         let params: Vec<Local<'s>> = row.body.locals.clone();
-        self.mode = Mode::Code;
+        let changes = row.changes.clone();
+        self.mode = Mode::of(function.dialect);
         let scope = self.names.enter();
         self.begin_body(Place::Function, ret);
-        for param in &params {
+        self.ctx.params = number(params.len());
+        for (index, param) in params.iter().enumerate() {
             let name = Ident { text: param.name, span: param.span };
-            let local = self.declare_local(name, param.ty, Use::Parameter);
+            let how = if changes.get(index) == Some(&true) { Use::Variable } else { Use::Parameter };
+            let local = self.declare_local(name, param.ty, how);
             self.flow.assign(local);
         }
         let block = self.function_block(&function.body, ret, function.name.text);

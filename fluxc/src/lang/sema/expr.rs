@@ -23,6 +23,7 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Int(value) => self.integer(Sign::Plus, *value, want, span),
             ast::ExprKind::Float(value) => {
                 let ty = match self.get(want) {
+                    _ if self.mode.is_foreign() => TypeId::F64,
                     Ok(Type::Float(_)) => want,
                     _ => self.program.types.variable(Open::Float),
                 };
@@ -65,6 +66,13 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Array(elements) => self.array(elements, want, span),
             ast::ExprKind::ArrayRepeat { value, count } => self.array_repeat(value, count, want, span),
             ast::ExprKind::Struct { name, fields } => self.struct_literal(*name, fields, span),
+            ast::ExprKind::Initializer(values) => self.initializer(values, want, span),
+            ast::ExprKind::SizeOf(operand) => self.size_of(operand, span),
+            ast::ExprKind::SizeOfType(ty) => {
+                let ty = self.type_of(ty);
+                self.size_of_type(ty, span)
+            }
+            ast::ExprKind::Provided(operation, args) => self.provided(*operation, args, span),
             ast::ExprKind::None => self.none(want, span),
             ast::ExprKind::Map(_) => self.not_yet(span, "a map"),
             ast::ExprKind::Lambda { params, ret, body } => {
@@ -94,8 +102,11 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn integer(&mut self, sign: Sign, value: u64, want: TypeId, span: Span) -> ExprId {
-        let ty = match self.get(want) {
-            Ok(Type::Int(_) | Type::Float(_)) => want,
+        let ty = match (self.mode, self.get(want)) {
+            (Mode::C, _) if i32::try_from(value).is_ok() => TypeId::I32,
+            (Mode::C, _) if i64::try_from(value).is_err() => TypeId::U64,
+            (Mode::C | Mode::Python, _) => TypeId::I64,
+            (_, Ok(Type::Int(_) | Type::Float(_))) => want,
             _ => self.program.types.variable(Open::Integer),
         };
         let id = self.new_expr(ExprKind::Int(sign, value), ty, span);
@@ -176,6 +187,11 @@ impl<'s> Checker<'_, 's> {
         if self.program.types.unify(ty, want) {
             return Some(id);
         }
+        if self.mode.is_foreign()
+            && let Some(id) = self.foreign_coerce(id, want)
+        {
+            return Some(id);
+        }
         if self.mode == Mode::Step
             && matches!(self.get(ty), Ok(Type::Int(_)))
             && matches!(self.get(want), Ok(Type::Float(FloatKind::F64)) | Err(Open::Float))
@@ -202,7 +218,9 @@ impl<'s> Checker<'_, 's> {
                 .label(format!("this is {found}"))
                 .expected(expected.clone())
                 .found(found);
-        if self.converts(self.ty(id), want) {
+        if self.mode == Mode::Python {
+            diagnostic = self.python_hint(diagnostic, id, want);
+        } else if self.converts(self.ty(id), want) {
             let text = self.as_operand(span);
             diagnostic = diagnostic.replace("convert it", span, format!("{text} as {expected}"));
         } else if self.program.types.signature_of(self.ty(id)).is_some_and(|row| row.ret != TypeId::UNIT) {

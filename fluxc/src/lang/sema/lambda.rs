@@ -20,7 +20,7 @@ use super::types::{Open, Type, TypeId};
 use super::{Answer, Checker, Mode, Place, Use, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
-use crate::lang::syntax::ast::{CodeBlock, Ident, Param, walk_block};
+use crate::lang::syntax::ast::{CodeBlock, Dialect, Ident, Param, walk_block};
 use crate::span::Span;
 use flux_abi::limits;
 
@@ -99,7 +99,15 @@ impl<'s> Checker<'_, 's> {
         let ty = self.program.types.function(types, ret);
         let id = FnId(number(self.program.functions.len()));
         self.call_marks.push(0);
-        let row = Function { name: "lambda", span, ret, body, captures: Some(number(captures.len())) };
+        let row = Function {
+            name: "lambda",
+            span,
+            ret,
+            dialect: Dialect::Flux,
+            changes: Vec::new(),
+            body,
+            captures: Some(number(captures.len())),
+        };
         self.sink.keep(&mut self.program.functions, row, span);
         self.note_call(id);
         self.sink.keep(&mut self.taken, (ty, id), span);

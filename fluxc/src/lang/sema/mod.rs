@@ -21,7 +21,9 @@ mod consts;
 mod cover;
 mod declare;
 mod device;
+mod dialect;
 mod expr;
+mod foreign;
 mod lambda;
 mod name;
 mod operator;
@@ -42,7 +44,7 @@ use alloc::vec::Vec;
 use hashbrown::HashMap;
 
 use crate::diag::{Diagnostic, Sink, codes};
-use crate::lang::syntax::ast::{BinaryOp, Document, Ident};
+use crate::lang::syntax::ast::{BinaryOp, Dialect, Document, Ident};
 use crate::span::Span;
 use flux_abi::limits;
 use scope::{Binding, Flow, Names, Symbol};
@@ -108,13 +110,57 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
 /// So many expressions are made between two looks at the size of the tables.
 const COUNT_EVERY: usize = 256;
 
-/// Which of the two rules for numbers and names holds.
+/// Which rules for numbers and names hold.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Mode {
     /// Steps: `int` beside `f64` becomes `f64`; names may be prefixes or parameters.
     Step,
     /// Code: conversions are written; every name is defined.
     Code,
+    /// C: as code, with the conversions and the arithmetic of C.
+    C,
+    /// Python: as code, with the conversions and the arithmetic of Python.
+    Python,
+}
+
+impl Mode {
+    const fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Flux => Self::Code,
+            Dialect::C => Self::C,
+            Dialect::Python => Self::Python,
+        }
+    }
+
+    /// Tells whether it is a language whose conversions and conditions are not those of code.
+    const fn is_foreign(self) -> bool {
+        matches!(self, Self::C | Self::Python)
+    }
+}
+
+/// What `break` and `continue` of a body may mean.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum AroundKind {
+    /// A loop: both.
+    Loop,
+    /// A `switch`: `break` only.
+    Switch,
+}
+
+/// A loop or `switch` around the statement.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    kind: AroundKind,
+    /// Whether it has a `break`.
+    breaks: bool,
+    /// Whether it has a `continue`.
+    continues: bool,
+}
+
+impl Around {
+    const fn new(kind: AroundKind) -> Self {
+        Self { kind, breaks: false, continues: false }
+    }
 }
 
 /// What kind of body is being looked at.
@@ -166,6 +212,8 @@ enum Use {
 #[derive(Debug, Default)]
 struct Context<'s> {
     locals: Vec<Local<'s>>,
+    /// How many of them are parameters of a function.
+    params: u32,
     uses: Vec<Use>,
     /// Whether the name of a local is read anywhere.
     read: Vec<bool>,
@@ -181,8 +229,8 @@ struct Context<'s> {
     answered: Option<LocalId>,
     /// Whether there is a Reply.
     replies: bool,
-    /// Loops around the statement, and whether each has a `break`.
-    loops: Vec<bool>,
+    /// Loops and `switch`es around the statement.
+    loops: Vec<Around>,
     /// Names that the section introduced so far, for the prefix rule.
     introduced: Vec<(&'s str, Symbol)>,
     /// How many pacers of each interval the section has.

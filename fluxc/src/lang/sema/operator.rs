@@ -1,10 +1,10 @@
 //! Operators: what they ask of their operands, and what they give.
 
-use super::tree::{ExprId, ExprKind, Sign};
+use super::tree::{Builtin, ExprId, ExprKind, Sign};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Decide, Mode, Pending};
 use crate::diag::{Diagnostic, codes};
-use crate::fir::{FloatKind, IntKind};
+use crate::fir::{FloatKind, IntKind, IntUnaryOp};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
 use crate::span::Span;
@@ -13,7 +13,7 @@ use alloc::string::ToString;
 
 /// Kinds of operators by what they ask of their operands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Class {
+pub(super) enum Class {
     Arithmetic,
     Bits,
     Order,
@@ -22,10 +22,24 @@ enum Class {
     Coalesce,
 }
 
-fn class(op: BinaryOp) -> Class {
+pub(super) fn class(op: BinaryOp) -> Class {
     match op {
-        BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem | BinaryOp::Add | BinaryOp::Sub => Class::Arithmetic,
-        BinaryOp::Shl | BinaryOp::Shr | BinaryOp::BitAnd | BinaryOp::BitXor | BinaryOp::BitOr => Class::Bits,
+        BinaryOp::Mul
+        | BinaryOp::Div
+        | BinaryOp::Rem
+        | BinaryOp::Add
+        | BinaryOp::Sub
+        | BinaryOp::TrueDiv
+        | BinaryOp::FloorDiv
+        | BinaryOp::FloorRem
+        | BinaryOp::Power => Class::Arithmetic,
+        BinaryOp::Shl
+        | BinaryOp::Shr
+        | BinaryOp::ShlExact
+        | BinaryOp::ShrAny
+        | BinaryOp::BitAnd
+        | BinaryOp::BitXor
+        | BinaryOp::BitOr => Class::Bits,
         BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge => Class::Order,
         BinaryOp::Eq | BinaryOp::Ne => Class::Equality,
         BinaryOp::And | BinaryOp::Or => Class::Logic,
@@ -39,11 +53,21 @@ impl<'s> Checker<'_, 's> {
             return self.integer(Sign::Minus, *value, want, span);
         }
         if op == UnaryOp::Not {
-            let id = self.expr_of(operand, TypeId::BOOL);
+            let id = self.condition(operand);
             return self.new_expr(ExprKind::Unary(op, id), TypeId::BOOL, span);
         }
-        let id = self.value(operand, want);
+        let mut id = self.value(operand, want);
+        if self.mode.is_foreign() {
+            id = self.promote(id);
+        }
         let ty = self.ty(id);
+        if let (Mode::C, UnaryOp::Neg, Ok(Type::Int(kind))) = (self.mode, op, self.get(ty))
+            && !kind.is_signed()
+        {
+            let list = self.list(&[id]);
+            let builtin = Builtin::IntUnary(IntUnaryOp::WrappingNeg);
+            return self.new_expr(ExprKind::Builtin(builtin, list), ty, span);
+        }
         let fits = match (op, self.get(ty)) {
             (_, Ok(Type::Error)) => return self.invalid(span),
             (UnaryOp::Neg, Ok(Type::Int(kind))) => kind.is_signed(),
@@ -77,10 +101,10 @@ impl<'s> Checker<'_, 's> {
         match class(op) {
             Class::Coalesce => self.coalesce(left, right, want, span),
             Class::Logic => {
-                let left = self.expr_of(left, TypeId::BOOL);
+                let left = self.logic_operand(left);
                 // The right side may not run: what it assigns does not count.
                 let fork = self.flow.fork();
-                let right = self.expr_of(right, TypeId::BOOL);
+                let right = self.logic_operand(right);
                 self.flow.drop_path(fork);
                 self.new_expr(ExprKind::Binary(op, left, right), TypeId::BOOL, span)
             }
@@ -102,6 +126,9 @@ impl<'s> Checker<'_, 's> {
         right: ExprId,
         span: Span,
     ) -> ExprId {
+        if self.mode.is_foreign() {
+            return self.foreign_binary(op, op_span, left, right, span);
+        }
         let (left, right) =
             if class(op) == Class::Equality { self.both_optional(left, right) } else { (left, right) };
         let (left, right) = match self.same(left, right) {
@@ -179,6 +206,9 @@ impl<'s> Checker<'_, 's> {
     /// Both operands in one type, if that goes.
     pub(super) fn same(&mut self, left: ExprId, right: ExprId) -> Same {
         let (l, r) = (self.ty(left), self.ty(right));
+        if self.mode.is_foreign() {
+            return self.foreign_same(left, right);
+        }
         if self.mode == Mode::Step {
             // A literal with a point beside an integer is an f64.
             match (self.get(l), self.get(r)) {
@@ -242,7 +272,7 @@ impl<'s> Checker<'_, 's> {
         .expected(left_name.clone())
         .found(right_name);
         // Towards the float if one side is: nothing is cut off.
-        if self.converts(r, l) {
+        if !self.mode.is_foreign() && self.converts(r, l) {
             let to_right = matches!(self.get(r), Ok(Type::Float(_)) | Err(Open::Float));
             let (side, to) = if to_right { (left, self.type_name(r)) } else { (right, left_name) };
             let span = self.span(side);
@@ -364,6 +394,9 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn cast(&mut self, value: &ast::Expr<'s>, ty: &ast::Type<'s>, span: Span) -> ExprId {
         let to = self.type_of(ty);
+        if self.mode.is_foreign() {
+            return self.foreign_cast(value, to, span);
+        }
         let hint = match (&value.kind, self.get(to)) {
             // A literal is written in the type at once.
             (ast::ExprKind::Int(_), Ok(Type::Int(_) | Type::Float(_)))

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use super::types::{EnumId, StructId, TypeId, Types};
 use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
-use crate::lang::syntax::ast::{BinaryOp, Bound, Ident, LogLevel, UnaryOp};
+use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTest, UnaryOp};
 use crate::span::Span;
 use flux_abi::capability::CapabilitySet;
 use flux_isa::ExportKind;
@@ -209,6 +209,8 @@ pub enum Builtin {
     Max,
     /// Absolute value.
     Abs,
+    /// The nearest whole number, halves to the even one, as an integer.
+    RoundEven,
     /// The nearest number in a range: value, lowest, highest.
     Clamp,
     /// An integer operation of one operand.
@@ -315,6 +317,19 @@ pub enum StmtKind {
     If(Vec<(ExprId, Block)>, Option<Block>),
     /// While the condition holds.
     While(ExprId, Block),
+    /// A loop with a step that also runs after `continue`.
+    Loop {
+        /// Goes on while it holds; for ever without one.
+        cond: Option<ExprId>,
+        /// When the condition is looked at.
+        test: LoopTest,
+        /// The body.
+        body: Block,
+        /// After each round.
+        step: Block,
+    },
+    /// A choice by number: each case goes on into the next one unless it breaks.
+    Switch(ExprId, Vec<Case>),
     /// So many times.
     Repeat(ExprId, Block),
     /// From start to end.
@@ -390,6 +405,17 @@ pub enum StmtKind {
     Fail(ExprId),
 }
 
+/// A case of a choice by number.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Constants of the subject's type, each in one case only.
+    pub labels: Vec<ExprId>,
+    /// Whether it takes what no label takes.
+    pub takes_rest: bool,
+    /// What it does.
+    pub body: Block,
+}
+
 /// A value known when compiling.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
@@ -460,6 +486,10 @@ pub struct Function<'s> {
     pub span: Span,
     /// Type of its result.
     pub ret: TypeId,
+    /// The language that it is written in.
+    pub dialect: Dialect,
+    /// By parameter, whether the body changes an array or struct of its caller.
+    pub changes: Vec<bool>,
     /// Its code.
     pub body: Body<'s>,
     /// Of a lambda: how many of the locals after the parameters are values that it captured.

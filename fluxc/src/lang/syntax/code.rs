@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use flux_abi::limits;
 
 use super::ast::{
-    BinaryOp, CodeBlock, Field, FnDecl, Item, ItemKind, Mutability, Param, Stmt, StmtKind, Variant,
+    BinaryOp, CodeBlock, Dialect, Field, FnDecl, Item, ItemKind, Mutability, Param, Stmt, StmtKind, Variant,
 };
 use super::lexer::Tok;
 use super::parser::{Braces, Failed, Newlines, Parsed, Parser};
@@ -289,7 +289,7 @@ impl<'s> Parser<'s, '_> {
                 let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
                 self.expect(Tok::Eq, "`=` and a value")?;
                 let value = self.expr()?;
-                ItemKind::Const { name, ty, value }
+                ItemKind::Const { name, ty, value, dialect: Dialect::Flux }
             }
             "struct" => self.struct_item()?,
             "enum" => self.enum_item()?,
@@ -371,7 +371,8 @@ impl<'s> Parser<'s, '_> {
         }
         let ret = if self.eat(Tok::Arrow) { Some(self.ty()?) } else { None };
         let signature = self.span_from(name.span.start);
-        Ok(FnDecl { name, signature, params, ret, body: CodeBlock::default() })
+        let body = CodeBlock::default();
+        Ok(FnDecl { name, signature, params, ret, body, dialect: Dialect::Flux, changes: Vec::new() })
     }
 
     /// `(a: T, b)`: types may be left out here.

@@ -17,10 +17,12 @@
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 pub mod ast;
+mod c;
 mod code;
 mod device;
 mod expr;
 mod fence;
+mod foreign;
 mod forms;
 mod heading;
 mod keys;
@@ -28,6 +30,7 @@ mod lexer;
 pub(crate) mod nearest;
 mod number;
 mod parser;
+mod python;
 mod section;
 mod step;
 mod steps;
@@ -35,6 +38,7 @@ mod strings;
 mod types;
 
 pub use nearest::{distance, nearest};
+pub(crate) use python::ELEMENT;
 pub use section::{Known, Outline, Role, outline};
 
 use crate::diag::Sink;

@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::ast::{AgentDoc, Block, Document, Ident, Section, Supervise};
+use super::foreign;
 use super::heading::{self, Kind};
 use super::keys;
 use super::step::Place;
@@ -389,6 +390,7 @@ impl<'s> Reader<'s, '_> {
         self.sink.release(blocks.bytes());
         drop(blocks);
         self.merge_frontmatter();
+        foreign::read(&mut self.document, self.sink);
         let empty = self.agents.iter().all(|agent| agent.used == Use::None)
             && self.document.items.is_empty()
             && self.document.tests.is_empty()

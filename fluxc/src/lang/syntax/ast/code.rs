@@ -37,6 +37,8 @@ pub enum ItemKind<'s> {
         ty: Option<Type<'s>>,
         /// The value.
         value: Expr<'s>,
+        /// The language of the value.
+        dialect: Dialect,
     },
     /// `struct S { a: int }`.
     Struct {
@@ -87,6 +89,33 @@ pub struct FnDecl<'s> {
     pub ret: Option<Type<'s>>,
     /// The body.
     pub body: CodeBlock<'s>,
+    /// The language of the body.
+    pub dialect: Dialect,
+    /// What the body does to arrays and structs that belong to its caller; empty for flux code,
+    /// which cannot.
+    pub changes: Vec<Change<'s>>,
+}
+
+/// The language that code is written in: it decides which conversions are made unasked and what
+/// arithmetic means.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Dialect {
+    /// The code language itself.
+    #[default]
+    Flux,
+    /// A `c` fence.
+    C,
+    /// A `python` fence.
+    Python,
+}
+
+/// A parameter whose array or struct the body changes, or hands on to a function that may.
+#[derive(Clone, Copy, Debug)]
+pub struct Change<'s> {
+    /// Which parameter, from 0.
+    pub param: u32,
+    /// The function that it is handed to, and as which of its parameters; `None` if the body changes it.
+    pub passed_to: Option<(&'s str, u32)>,
 }
 
 /// A type as written.
@@ -165,6 +194,17 @@ pub enum StmtKind<'s> {
         /// The body.
         body: CodeBlock<'s>,
     },
+    /// `{ … }` of C.
+    Block(CodeBlock<'s>),
+    /// `for (a; b; c) …`, `do … while (b)` of C; a `range` with a step of Python.
+    Loop(Box<Loop<'s>>),
+    /// `switch (v) { … }` of C.
+    Switch {
+        /// What is looked at.
+        value: Expr<'s>,
+        /// The cases in order.
+        cases: Vec<SwitchCase<'s>>,
+    },
     /// `break`.
     Break,
     /// `continue`.
@@ -178,6 +218,43 @@ pub enum StmtKind<'s> {
         /// What to say when it does not hold.
         message: Option<Expr<'s>>,
     },
+}
+
+/// A loop with all its parts.
+#[derive(Clone, Debug)]
+pub struct Loop<'s> {
+    /// Before the first round, in the scope of the loop.
+    pub init: Vec<Stmt<'s>>,
+    /// Goes on while it holds; for ever if left out.
+    pub cond: Option<Expr<'s>>,
+    /// When the condition is looked at.
+    pub test: LoopTest,
+    /// The body.
+    pub body: CodeBlock<'s>,
+    /// After each round, also after `continue`.
+    pub step: CodeBlock<'s>,
+}
+
+/// When the condition of a loop is looked at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LoopTest {
+    /// Before each round.
+    Before,
+    /// After each round.
+    After,
+}
+
+/// `case 1: case 2: …` with the statements down to the next case.
+#[derive(Clone, Debug)]
+pub struct SwitchCase<'s> {
+    /// Labels to last statement.
+    pub span: Span,
+    /// Constants.
+    pub labels: Vec<Expr<'s>>,
+    /// Where `default:` stands, if it is one of the labels.
+    pub default: Option<Span>,
+    /// The statements; without a `break` at their end the next case goes on.
+    pub body: CodeBlock<'s>,
 }
 
 /// Whether a local may be assigned again.
@@ -315,6 +392,14 @@ pub enum ExprKind<'s> {
         /// The fields as given.
         fields: Vec<FieldInit<'s>>,
     },
+    /// `{1, 2}`, `{.x = 1}` of C: what is left out is zero.
+    Initializer(Vec<Init<'s>>),
+    /// `sizeof v` of C.
+    SizeOf(Box<Expr<'s>>),
+    /// `sizeof(T)` of C.
+    SizeOfType(Box<Type<'s>>),
+    /// An operation of C or Python that has no operator.
+    Provided(Provided, Vec<Expr<'s>>),
     /// `|x| x + 1`, `fn(x: int) -> int { … }`.
     Lambda {
         /// The parameters.
@@ -335,6 +420,30 @@ pub struct FieldInit<'s> {
     pub name: Ident<'s>,
     /// Its value.
     pub value: Expr<'s>,
+}
+
+/// A value of a C initializer.
+#[derive(Clone, Debug)]
+pub struct Init<'s> {
+    /// `.field =` before it.
+    pub field: Option<Ident<'s>>,
+    /// The value.
+    pub value: Expr<'s>,
+}
+
+/// Operations of C and Python that have no operator.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Provided {
+    /// Python's `round(x)`: the nearest whole number, halves to the even one, as an `int`.
+    RoundEven,
+    /// `fmod(a, b)`: remainder with the sign of a.
+    FloatRem,
+    /// Python's `bool(x)`: whether it is not zero or empty.
+    Truth,
+    /// Python's `list(x)`, `x[:]`, `x.copy()`, `copy.copy(x)`: a value of its own.
+    Copy,
+    /// Python's `len(text.encode())` and C's `strlen`: bytes of a text.
+    TextBytes,
 }
 
 /// A piece of a string.
@@ -398,6 +507,18 @@ pub enum BinaryOp {
     BitXor,
     /// `|`
     BitOr,
+    /// `/` of Python: a float; traps on zero.
+    TrueDiv,
+    /// `//` of Python: towards minus infinity; traps on zero.
+    FloorDiv,
+    /// `%` of Python: with the sign of the divisor; traps on zero.
+    FloorRem,
+    /// `**` of Python: of integers it traps on overflow and on a negative exponent.
+    Power,
+    /// `<<` of Python: traps if a bit is lost.
+    ShlExact,
+    /// `>>` of Python: any count from 0 up.
+    ShrAny,
     /// `??`
     Coalesce,
     /// `==`, `is`

@@ -32,7 +32,8 @@ pub struct Document<'s> {
     pub imports: Vec<Import<'s>>,
     /// `## export:`.
     pub exports: Vec<Export<'s>>,
-    /// Fences of other languages that mean something: FIR, assembly, C, Python, data.
+    /// Fences of other languages that mean something: FIR, assembly, C, Python, data. The
+    /// declarations of C and Python are among the items.
     pub fences: Vec<Foreign<'s>>,
 }
 

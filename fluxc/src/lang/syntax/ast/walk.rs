@@ -2,7 +2,7 @@
 //!
 //! Expressions nest at most as deep as the parser lets them, so that recursion is bounded.
 
-use super::{CodeBlock, Expr, ExprKind, MatchPattern, MatchPatternKind, StmtKind, StrPart};
+use super::{CodeBlock, Expr, ExprKind, MatchPattern, MatchPatternKind, Stmt, StmtKind, StrPart};
 
 /// Shows `expr` and every expression in it, blocks of lambdas included, from the outside in.
 pub fn walk<'a, 's>(expr: &'a Expr<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
@@ -62,6 +62,10 @@ pub fn walk<'a, 's>(expr: &'a Expr<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
             }
         }
         ExprKind::Lambda { body, .. } => walk_block(body, see),
+        ExprKind::Initializer(values) => values.iter().for_each(|init| walk(&init.value, see)),
+        ExprKind::SizeOf(operand) => walk(operand, see),
+        ExprKind::SizeOfType(_) => {}
+        ExprKind::Provided(_, args) => args.iter().for_each(|arg| walk(arg, see)),
     }
 }
 
@@ -81,29 +85,47 @@ fn walk_pattern<'a, 's>(pattern: &'a MatchPattern<'s>, see: &mut dyn FnMut(&'a E
 
 /// As [`walk`], for the statements of a block.
 pub fn walk_block<'a, 's>(block: &'a CodeBlock<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
-    for stmt in &block.stmts {
-        match &stmt.kind {
-            StmtKind::Let { value, .. } | StmtKind::Return(value) => {
-                if let Some(value) = value {
-                    walk(value, see);
-                }
-            }
-            StmtKind::Assign { place, value, .. } => {
-                walk(place, see);
+    block.stmts.iter().for_each(|stmt| walk_stmt(stmt, see));
+}
+
+fn walk_stmt<'a, 's>(stmt: &'a Stmt<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
+    match &stmt.kind {
+        StmtKind::Let { value, .. } | StmtKind::Return(value) => {
+            if let Some(value) = value {
                 walk(value, see);
             }
-            StmtKind::Expr(expr) => walk(expr, see),
-            StmtKind::While { cond, body } | StmtKind::For { iter: cond, body, .. } => {
-                walk(cond, see);
-                walk_block(body, see);
-            }
-            StmtKind::Expect { cond, message } => {
-                walk(cond, see);
-                if let Some(message) = message {
-                    walk(message, see);
-                }
-            }
-            StmtKind::Break | StmtKind::Continue => {}
         }
+        StmtKind::Assign { place, value, .. } => {
+            walk(place, see);
+            walk(value, see);
+        }
+        StmtKind::Expr(expr) => walk(expr, see),
+        StmtKind::While { cond, body } | StmtKind::For { iter: cond, body, .. } => {
+            walk(cond, see);
+            walk_block(body, see);
+        }
+        StmtKind::Expect { cond, message } => {
+            walk(cond, see);
+            if let Some(message) = message {
+                walk(message, see);
+            }
+        }
+        StmtKind::Block(block) => walk_block(block, see),
+        StmtKind::Loop(parts) => {
+            parts.init.iter().for_each(|stmt| walk_stmt(stmt, see));
+            if let Some(cond) = &parts.cond {
+                walk(cond, see);
+            }
+            walk_block(&parts.body, see);
+            walk_block(&parts.step, see);
+        }
+        StmtKind::Switch { value, cases } => {
+            walk(value, see);
+            for case in cases {
+                case.labels.iter().for_each(|label| walk(label, see));
+                walk_block(&case.body, see);
+            }
+        }
+        StmtKind::Break | StmtKind::Continue => {}
     }
 }

@@ -208,6 +208,12 @@ pub(super) fn expr(e: &Expr<'_>) -> String {
                 fields.iter().map(|f| format!("{}: {}", f.name.text, expr(&f.value))).collect();
             format!("{}{{{}}}", name.text, fields.join(", "))
         }
+        ExprKind::Initializer(values) => format!("{} values", values.len()),
+        ExprKind::SizeOf(operand) => format!("sizeof {}", expr(operand)),
+        ExprKind::SizeOfType(of) => format!("sizeof {}", ty(of)),
+        ExprKind::Provided(operation, args) => {
+            format!("{operation:?}({})", args.iter().map(expr).collect::<Vec<_>>().join(", "))
+        }
         ExprKind::Lambda { params, ret, body } => {
             let params: Vec<String> = params.iter().map(param).collect();
             let ret = ret.as_ref().map(|t| format!(" -> {}", ty(t))).unwrap_or_default();
@@ -272,6 +278,16 @@ fn stmt(s: &Stmt<'_>) -> String {
         StmtKind::Expr(e) => expr(e),
         StmtKind::While { cond, body } => format!("while {} {}", expr(cond), code(body)),
         StmtKind::For { name, iter, body } => format!("for {} in {} {}", name.text, expr(iter), code(body)),
+        StmtKind::Block(block) => code(block),
+        StmtKind::Loop(parts) => {
+            format!(
+                "{:?} loop {} {}",
+                parts.test,
+                parts.cond.as_ref().map(expr).unwrap_or_default(),
+                code(&parts.body)
+            )
+        }
+        StmtKind::Switch { value, cases } => format!("switch {} of {}", expr(value), cases.len()),
         StmtKind::Break => "break".to_string(),
         StmtKind::Continue => "continue".to_string(),
         StmtKind::Return(None) => "return".to_string(),
@@ -288,7 +304,7 @@ fn stmt(s: &Stmt<'_>) -> String {
 
 pub(super) fn item(item: &Item<'_>) -> String {
     match &item.kind {
-        ItemKind::Const { name, ty: t, value } => {
+        ItemKind::Const { name, ty: t, value, .. } => {
             format!(
                 "const {}{} = {}",
                 name.text,
