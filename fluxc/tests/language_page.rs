@@ -27,7 +27,7 @@ fn every_example_of_the_reference_compiles_without_a_warning() {
     for (tag, line, text) in fences(&page) {
         let document = match tag {
             "markdown" => text,
-            "flux" => format!("```flux\n{text}\n```\n"),
+            "flux" | "c" | "python" => format!("```{tag}\n{text}\n```\n"),
             _ => continue,
         };
         let result = compile(document.as_bytes(), "example.flux.md", &Options::default());
