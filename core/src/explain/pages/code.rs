@@ -107,6 +107,12 @@ pub(super) const PAGES: &[Page] = &[
         mended: "## Loop\n1. `expect 1 < 2`\n2. YIELD\n",
     },
     Page {
+        code: codes::OUTSIDE_SUBSET,
+        mend: "The hint says what to write instead; docs/LANGUAGE.md lists what the subsets have.",
+        example: Example::Text("```c\nint first(int *values) { return values[0]; }\n```\n"),
+        mended: "```c\nint first(int values[4]) { return values[0]; }\n```\n",
+    },
+    Page {
         code: codes::NOT_SUPPORTED,
         mend: "docs/LANGUAGE.md lists these forms under Not supported yet, each with what to write instead for now.",
         example: Example::Text("## Supervise\nrestart: always\n\n- worker\n\n## Loop\n1. YIELD\n"),

@@ -129,4 +129,20 @@ pub(super) const PAGES: &[Page] = &[
         example: Example::Text("## Loop\n1. Reply with 1\n"),
         mended: "## On get() -> int\n1. Reply with 1\n",
     },
+    Page {
+        code: codes::SHARED_OBJECT,
+        mend: "Write `a[:]` for a copy of a list, `copy.copy(a)` for one of an object, or go on with the first name.",
+        example: Example::Text(
+            "```python\ndef f(a: \"[int; 2]\") -> int:\n    b = a\n    return b[0]\n```\n",
+        ),
+        mended: "```python\ndef f(a: \"[int; 2]\") -> int:\n    b = a[:]\n    return b[0]\n```\n",
+    },
+    Page {
+        code: codes::CHANGES_ARGUMENT,
+        mend: "Write a C or Python function that makes the array, changes it and gives back what is wanted.",
+        example: Example::Text(
+            "```c\nvoid clear(int a[2]) { a[0] = 0; a[1] = 0; }\n```\n\n```flux\nfn f() {\n  let a: [i32; 2] = [1, 2]\n  clear(a)\n}\n```\n",
+        ),
+        mended: "```c\nvoid clear(int a[2]) { a[0] = 0; a[1] = 0; }\nint f(void) { int a[2] = {1, 2}; clear(a); return a[0]; }\n```\n",
+    },
 ];
