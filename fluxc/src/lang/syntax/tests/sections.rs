@@ -266,9 +266,9 @@ fn what_holds_nothing_to_compile_is_an_error() {
 
 #[test]
 fn fences_are_read_by_their_language() {
-    let source = "## Loop\n- YIELD\n```fluxfn\nfn f() {}\n```\n```json name=table\n[1]\n```\n```json\n[2]\n```\n```python\nx\n```\n";
+    let source = "## Loop\n- YIELD\n```fluxfn\nfn f() {}\n```\n```json name=table\n[1]\n```\n```json\n[2]\n```\n```python\nx = 1\n```\n";
     let document = clean(source);
-    assert_eq!(document.items.len(), 1);
+    assert_eq!(document.items.len(), 2);
     let kinds: Vec<ForeignKind> = document.fences.iter().map(|f| f.kind).collect();
     assert_eq!(kinds, [ForeignKind::Json, ForeignKind::Python]);
     assert_eq!(document.fences[0].name.map(|n| n.text), Some("table"));
