@@ -40,9 +40,22 @@ impl<'s> Checker<'_, 's> {
         let count = usize::try_from(row.body.params).unwrap_or(usize::MAX);
         let params: Vec<TypeId> = row.body.locals.iter().take(count).map(|local| local.ty).collect();
         let ret = row.ret;
+        let changes = row.changes.contains(&true);
         let ty = self.program.types.function(params, ret);
         self.note_call(function);
         self.sink.keep(&mut self.taken, (ty, function), span);
+        if changes {
+            self.report(
+                Diagnostic::new(
+                    codes::CHANGES_ARGUMENT,
+                    span,
+                    "this function changes an argument and cannot be a value",
+                )
+                .label("values of functions take copies")
+                .hint("write a function there that gives the changed value back as its result"),
+            );
+            return self.invalid(span);
+        }
         self.new_expr(ExprKind::Function(function), ty, span)
     }
 
