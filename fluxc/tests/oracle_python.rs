@@ -252,7 +252,7 @@ fn generated_functions_give_what_cpython_gives() {
         let mut traps = 0;
         let mut functions = None;
         for (index, is_float) in floats.iter().enumerate() {
-            if index % PER_DOCUMENT == 0 {
+            if index.is_multiple_of(PER_DOCUMENT) {
                 let inside = text(index, index + PER_DOCUMENT);
                 let document = format!("# Oracle\n\n```python\nimport math\n{inside}```\n");
                 functions = Some(Functions::new(&document, level));
