@@ -67,6 +67,12 @@ pub enum Error {
     /// The kernel refused to start or to go on.
     #[error("{0}")]
     Boot(String),
+    /// The editor broke the protocol or went away.
+    #[error("language server: {why}")]
+    Editor {
+        /// What happened.
+        why: String,
+    },
     /// This version can't do it yet.
     #[error("not supported yet: {0}")]
     NotSupported(String),
@@ -85,6 +91,7 @@ impl Error {
             Self::Option { .. } => "F0006",
             Self::Boot(_) => "F0007",
             Self::Layout { .. } => "F0009",
+            Self::Editor { .. } => "F0008",
             Self::NotSupported(_) => "F0099",
         }
     }

@@ -5,6 +5,7 @@ pub mod assembly;
 pub mod compile;
 pub mod config;
 pub mod debug;
+pub mod editor;
 pub mod error;
 pub mod explain;
 pub mod layout;

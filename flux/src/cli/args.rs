@@ -130,6 +130,8 @@ pub(crate) enum Command {
     Completions(CompletionsArguments),
     /// Print or write the manual pages
     Man(ManArguments),
+    /// Serve an editor over standard input and output (Language Server Protocol)
+    Lsp,
 }
 
 /// What agents are given and how long they run.

@@ -12,6 +12,7 @@ mod debug;
 mod doc;
 mod explain;
 mod fmt;
+mod lsp;
 mod module;
 mod new;
 mod progress;
@@ -84,6 +85,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
         Command::Config(action) => config::config(&action, terminal),
         Command::Completions(arguments) => shell::completions(&arguments, terminal),
         Command::Man(arguments) => shell::man(&arguments, terminal),
+        Command::Lsp => lsp::serve(),
     }
 }
 

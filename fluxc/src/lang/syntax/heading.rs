@@ -41,6 +41,30 @@ const PLAIN: &[(&str, Kind)] = &[
     ("Supervise", Kind::Supervise),
 ];
 
+/// How the headings of sections are written, and what each holds.
+pub const SECTION_FORMS: &[(&str, &str)] = &[
+    ("Agent", "name, capabilities, period and other keys"),
+    ("Config", "parameters with defaults"),
+    ("State", "variables that outlive a run"),
+    ("Init", "steps, run once"),
+    ("Loop", "steps, run for ever"),
+    ("Every 60s", "steps, run on a timer"),
+    ("On request(value: int) -> int", "steps that answer a message"),
+    ("On topic \"name\" (value: f64)", "steps for an event of a topic"),
+    ("fn: name(value: f64) -> f64", "a function in a fence"),
+    ("Types", "structs, enums, constants and functions in a fence"),
+    ("Test \"what it shows\"", "steps that check the document"),
+    ("Compile", "target, optimize, gas and other keys"),
+    ("Migrate from 1", "new state from that of an older version"),
+    ("Migrate back to 1", "the older state from the new one"),
+    ("Supervise", "children and what happens when one fails"),
+    ("agent: name", "a further agent, its sections at level 3"),
+    ("import: path", "another document"),
+    ("export: name", "a function that others may call"),
+    ("tile: name", "a reusable module"),
+    ("region: name", "a memory region"),
+];
+
 impl Kind {
     /// Tells whether sections of this kind belong to one agent rather than to the document.
     pub(super) const fn of_agent(self) -> bool {
@@ -133,4 +157,16 @@ pub(super) fn near(text: &str) -> Option<&'static str> {
     PLAIN.iter().map(|(name, _)| *name).find(|name| {
         text.len() >= 3 && name.len() >= 4 && distance(text, name).is_some_and(|edits| edits <= 1)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_a_heading_opens_a_section() {
+        for (form, _) in SECTION_FORMS {
+            assert_ne!(kind(form, Span::from_usize(0, form.len())), Kind::Prose, "{form}");
+        }
+    }
 }

@@ -236,7 +236,8 @@ pub(super) fn words<'s>(value: Ident<'s>) -> Vec<Ident<'s>> {
     parts.filter(|word| !word.is_empty()).map(|word| part(word, value.text, value.span.start)).collect()
 }
 
-const COMPILE: &[&str] = &["target", "optimize", "board", "heap", "stack", "gas"];
+/// Keys of `## Compile`.
+pub const COMPILE_KEYS: &[&str] = &["target", "optimize", "board", "heap", "stack", "gas"];
 
 /// The keys of `## Compile`.
 pub(super) fn compile<'s>(found: &KeyLines<'s>, keys: &mut CompileKeys<'s>, sink: &mut Sink) {
@@ -298,12 +299,13 @@ pub(super) fn compile<'s>(found: &KeyLines<'s>, keys: &mut CompileKeys<'s>, sink
                 let gas = whole(value, "a whole number of gas", "50000000", sink);
                 once(&mut keys.gas, gas, key, &mut given, sink);
             }
-            _ => unknown(key, "`## Compile`", COMPILE, sink),
+            _ => unknown(key, "`## Compile`", COMPILE_KEYS, sink),
         }
     }
 }
 
-const AGENT: &[&str] =
+/// Keys of `## Agent`.
+pub const AGENT_KEYS: &[&str] =
     &["name", "version", "capabilities", "heartbeat", "period", "priority", "memory", "subscribe"];
 
 /// The keys of `## Agent`.
@@ -346,7 +348,7 @@ pub(super) fn agent<'s>(found: &KeyLines<'s>, keys: &mut AgentKeys<'s>, sink: &m
                     .collect();
                 once(&mut subscribe, Some(topics), key, &mut given, sink);
             }
-            _ => unknown(key, "`## Agent`", AGENT, sink),
+            _ => unknown(key, "`## Agent`", AGENT_KEYS, sink),
         }
     }
     if name.is_some() {

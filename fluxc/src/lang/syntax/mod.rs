@@ -37,6 +37,8 @@ mod steps;
 mod strings;
 mod types;
 
+pub use heading::SECTION_FORMS;
+pub use keys::{AGENT_KEYS, COMPILE_KEYS};
 pub use nearest::{distance, nearest};
 pub(crate) use python::ELEMENT;
 pub use section::{Known, Outline, Role, outline};
@@ -52,6 +54,11 @@ use ast::Document;
 pub fn parse<'s>(source: &'s [u8], sink: &mut Sink) -> Option<Document<'s>> {
     let text = md::text(source, sink)?;
     Some(section::document(text, sink))
+}
+
+/// The first words of steps, each with an example of its form.
+pub fn step_forms() -> impl Iterator<Item = (&'static str, &'static str)> {
+    forms::FORMS.iter().map(|(_, word, example)| (*word, *example))
 }
 
 #[cfg(test)]
