@@ -174,6 +174,8 @@ impl<'s> Parser<'s, '_> {
             Tok::Minus => (B::Sub, SUM),
             Tok::Star => (B::Mul, PRODUCT),
             Tok::Slash => (B::Div, PRODUCT),
+            // At the end of a step it is the unit of what is recorded.
+            Tok::Percent if self.mode == Mode::Step && self.peek().kind == Tok::End => return None,
             Tok::Percent => (B::Rem, PRODUCT),
             _ => return None,
         };

@@ -59,7 +59,7 @@ impl<'s> Parser<'s, '_> {
             ExprKind::None
         } else {
             match text {
-                "if" if !step => return self.if_expr(),
+                "if" if !step || !self.link_follows() => return self.if_expr(),
                 "match" if !step => return self.match_expr(),
                 "fn" => return self.fn_expr(),
                 "_" => return Err(self.unexpected("an expression")),
@@ -75,6 +75,12 @@ impl<'s> Parser<'s, '_> {
         };
         self.bump();
         Ok(Expr { span, kind })
+    }
+
+    /// A word that holds the parts of a step together comes next.
+    fn link_follows(&self) -> bool {
+        let next = self.peek();
+        next.kind == Tok::Word && is_one_of(self.text_of(next), STEP_WORDS)
     }
 
     /// `Name {` on one line.
@@ -208,7 +214,7 @@ impl<'s> Parser<'s, '_> {
         let start = self.bump().span.start;
         let cond = self.before_block()?;
         let mut height = self.height;
-        let then = self.block()?;
+        let then = self.branch()?;
         height = height.max(self.height);
         let otherwise = if self.eat_word("else") {
             let block = if self.at_word("if") {
@@ -217,7 +223,7 @@ impl<'s> Parser<'s, '_> {
                 self.charge::<Stmt<'_>>(1)?;
                 one_expression(nested)
             } else {
-                self.block()?
+                self.branch()?
             };
             height = height.max(self.height);
             Some(block)
@@ -227,6 +233,18 @@ impl<'s> Parser<'s, '_> {
         self.raise(height)?;
         let span = self.span_from(start);
         Ok(Expr { span, kind: ExprKind::If { cond: Box::new(cond), then, otherwise } })
+    }
+
+    /// A branch of an `if` expression; steps act, so in a step it is one expression.
+    fn branch(&mut self) -> Parsed<CodeBlock<'s>> {
+        if self.mode == Mode::Code {
+            return self.block();
+        }
+        let open = self.expect(Tok::LBrace, "`{`")?.span;
+        let value = self.inner()?;
+        self.close(Tok::RBrace, "`}`", open)?;
+        self.charge::<Stmt<'_>>(1)?;
+        Ok(one_expression(value))
     }
 
     fn match_expr(&mut self) -> Parsed<Expr<'s>> {

@@ -108,8 +108,7 @@ impl<'s> Parser<'s, '_> {
             Keyword::Record => {
                 let metric = self.name("the name of the metric")?;
                 let value = self.expr()?;
-                let unit = if self.at(Tok::Word) { Some(self.any_word("a unit")?) } else { None };
-                Ok(StepKind::Record { metric, value, unit })
+                Ok(StepKind::Record { metric, value, unit: self.unit() })
             }
             Keyword::Call => {
                 let call = self.call("the name of a function")?;
@@ -217,6 +216,19 @@ impl<'s> Parser<'s, '_> {
             YieldUntil::Duration(self.expr()?)
         };
         Ok(StepKind::Yield { until })
+    }
+
+    /// What is left of the step: `ms`, `%`, `°C`, `m/s²`.
+    fn unit(&mut self) -> Option<Ident<'s>> {
+        let start = self.tok.span.start;
+        if !matches!(self.tok.kind, Tok::Word | Tok::Percent | Tok::Other) {
+            return None;
+        }
+        while !self.step_ends() {
+            self.bump();
+        }
+        let span = self.span_from(start);
+        Some(Ident { text: span.text(self.source), span })
     }
 
     fn log(&mut self) -> Parsed<StepKind<'s>> {
