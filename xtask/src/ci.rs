@@ -17,7 +17,7 @@ type CiJob = (&'static str, fn() -> Result<(), Error>);
 /// # Errors
 /// That of the job that failed, after a line that names it.
 pub(crate) fn ci() -> Result<(), Error> {
-    let jobs: [CiJob; 9] = [
+    let jobs: [CiJob; 10] = [
         ("install", || crate::install::install(Consent::Given)),
         ("layers", crate::layers::layers),
         ("fmt", fmt),
@@ -26,6 +26,7 @@ pub(crate) fn ci() -> Result<(), Error> {
         ("targets", || crate::metal::targets(&[])),
         ("boot-test", crate::emulator::boot_test),
         ("fuzz", || crate::fuzz::fuzz(None, FUZZ_SECONDS)),
+        ("editor-test", crate::editor::editor_test),
         ("test", test),
     ];
     let mut times = Vec::new();

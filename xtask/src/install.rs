@@ -41,6 +41,10 @@ pub(crate) fn install(consent: Consent) -> Result<(), Error> {
     if find_program("g++").is_none() {
         packages.push("g++");
     }
+    // The client that tests the language server gets an environment of its own.
+    if !has_venv() {
+        packages.extend(["python3", "python3-venv"]);
+    }
     let wants_emulator = find_program("qemu-system-x86_64").is_none();
     if packages.is_empty() && !wants_emulator {
         println!("install: everything is there");
@@ -75,6 +79,12 @@ pub(crate) fn install(consent: Consent) -> Result<(), Error> {
     }
     println!("install: done");
     Ok(())
+}
+
+/// Tells whether Python can make an environment with its package installer.
+fn has_venv() -> bool {
+    find_program("python3").is_some()
+        && stdout_of(Command::new("python3").args(["-c", "import venv, ensurepip"])).is_ok()
 }
 
 fn install_emulator(target_dir: &Path) -> Result<(), Error> {

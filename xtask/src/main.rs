@@ -4,6 +4,7 @@
 
 mod ci;
 mod docs;
+mod editor;
 mod emulator;
 mod error;
 mod fuzz;
@@ -75,6 +76,8 @@ enum Job {
     },
     /// Boot the kernel in QEMU, with and without faults on purpose.
     BootTest,
+    /// Drive the language server as an editor does.
+    EditorTest,
 }
 
 fn main() -> ExitCode {
@@ -102,5 +105,6 @@ fn dispatch(job: Job) -> Result<(), Error> {
         Job::Targets { packages } => metal::targets(&packages),
         Job::Kernel { arch } => metal::kernel(arch).map(|path| println!("{}", path.display())),
         Job::BootTest => emulator::boot_test(),
+        Job::EditorTest => editor::editor_test(),
     }
 }

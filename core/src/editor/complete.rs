@@ -39,9 +39,8 @@ pub struct Completion {
 }
 
 /// Types that a person may write.
-const TYPES: [&str; 14] = [
-    "int", "f64", "bool", "str", "duration", "i8", "i16", "i32", "u8", "u16", "u32", "u64", "f32", "bytes",
-];
+const TYPES: [&str; 14] =
+    ["int", "f64", "bool", "str", "duration", "i8", "i16", "i32", "u8", "u16", "u32", "u64", "f32", "bytes"];
 
 /// What may be typed at `offset`.
 #[must_use]
@@ -284,9 +283,15 @@ mod tests {
     #[test]
     fn every_device_phrase_compiles() {
         for row in DEVICE_KINDS.iter().filter(|row| row.value != DeviceValue::Text) {
-            let text = format!("## Agent\nname: a\ncapabilities: IO_READ\n## Loop\n1. Read x from {}\n2. Log \"{{x}}\"\n", phrase(row));
+            let text = format!(
+                "## Agent\nname: a\ncapabilities: IO_READ\n## Loop\n1. Read x from {}\n2. Log \"{{x}}\"\n",
+                phrase(row)
+            );
             let errors = super::super::analyse(&text, "t.flux.md").diagnostics;
-            assert!(errors.iter().all(|row| row.severity() != flux_fluxc::diag::Severity::Error), "{text}{errors:?}");
+            assert!(
+                errors.iter().all(|row| row.severity() != flux_fluxc::diag::Severity::Error),
+                "{text}{errors:?}"
+            );
         }
     }
 

@@ -445,7 +445,8 @@ impl<'p, 's> Builder<'p, 's> {
         let all = nearest.into_iter().chain(0..self.program.agents.len());
         for agent in all {
             let key = key(agent);
-            let Some(symbol) = self.numbers.get(&key).and_then(|number| self.index.symbols.get(*number)) else {
+            let Some(symbol) = self.numbers.get(&key).and_then(|number| self.index.symbols.get(*number))
+            else {
                 continue;
             };
             if short_form(written, &symbol.name) {

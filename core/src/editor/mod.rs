@@ -107,9 +107,9 @@ pub fn message_at(text: &str, offset: u32) -> Option<MessageName> {
     let line = rest.lines().next()?;
     let (head, message) = line.rsplit_once(": ")?;
     let agent = head.split_whitespace().last()?;
-    let addressed = head.split_whitespace().any(|word| {
-        ["tell", "ask", "delegate"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword))
-    });
+    let addressed = head
+        .split_whitespace()
+        .any(|word| ["tell", "ask", "delegate"].iter().any(|keyword| word.eq_ignore_ascii_case(keyword)));
     let request = message.split('(').next().map(str::trim).filter(|name| !name.is_empty());
     let at_request = before.len() > head.len();
     addressed.then(|| MessageName {
@@ -123,8 +123,9 @@ pub fn message_at(text: &str, offset: u32) -> Option<MessageName> {
 pub fn place_of(index: &Index, message: &MessageName) -> Option<Span> {
     match &message.request {
         None => index.global(SymbolKind::Agent, &message.agent).map(|symbol| symbol.place),
-        Some(request) => {
-            index.requests_of(&message.agent).find(|symbol| symbol.name == *request).map(|symbol| symbol.place)
-        }
+        Some(request) => index
+            .requests_of(&message.agent)
+            .find(|symbol| symbol.name == *request)
+            .map(|symbol| symbol.place),
     }
 }

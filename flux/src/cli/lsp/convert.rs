@@ -39,10 +39,7 @@ impl Encoding {
 
     /// The range of a span.
     pub(super) fn range(self, text: &str, lines: &LineTable, span: Span) -> Range {
-        Range {
-            start: self.position(text, lines, span.start),
-            end: self.position(text, lines, span.end),
-        }
+        Range { start: self.position(text, lines, span.start), end: self.position(text, lines, span.end) }
     }
 
     /// The byte at a position; one behind the end of its line, or of the text, is that end.

@@ -70,7 +70,8 @@ fn send(connection: &Connection, message: Message) -> Result<(), String> {
 
 /// UTF-8 if the editor counts so, else what the protocol has by default.
 fn encoding(params: &InitializeParams) -> Encoding {
-    let offered = params.capabilities.general.as_ref().and_then(|general| general.position_encodings.as_ref());
+    let offered =
+        params.capabilities.general.as_ref().and_then(|general| general.position_encodings.as_ref());
     match offered.is_some_and(|list| list.contains(&PositionEncodingKind::UTF8)) {
         true => Encoding::Utf8,
         false => Encoding::Utf16,
