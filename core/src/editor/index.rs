@@ -522,8 +522,10 @@ mod tests {
             let index = Index::new(cut, "t.flux.md");
             for offset in [0, end / 2, end] {
                 let offset = u32::try_from(offset).unwrap();
-                super::super::hover(cut, &index, offset);
-                super::super::complete(cut, &index, offset);
+                let shown = super::super::hover(cut, &index, offset);
+                assert!(shown.is_none_or(|(_, span)| span.end as usize <= end));
+                let offered = super::super::complete(cut, &index, offset);
+                assert!(offered.iter().all(|item| item.replace.end as usize <= end));
             }
         }
     }
