@@ -155,6 +155,16 @@ async def test_a_hint_is_an_edit(client: LanguageClient):
 
 
 @pytest.mark.asyncio
+async def test_format_gives_the_canonical_layout(client: LanguageClient):
+    opened(client, URI, TEXT.replace("temp > limit", "temp>limit"))
+    options = types.FormattingOptions(tab_size=2, insert_spaces=True)
+    edits = await client.text_document_formatting_async(
+        types.DocumentFormattingParams(text_document=document(), options=options)
+    )
+    assert len(edits) == 1 and "If temp > limit" in edits[0].new_text
+
+
+@pytest.mark.asyncio
 async def test_five_hundred_lines_are_answered_at_once(client: LanguageClient):
     body = "".join(f"{n}. Add {n} to starts\n" for n in range(5, 500))
     opened(client, URI, TEXT + body)

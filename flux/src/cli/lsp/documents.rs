@@ -16,6 +16,13 @@ pub(super) struct Open {
     pub(super) encoding: Encoding,
 }
 
+impl Open {
+    /// The name of its file.
+    pub(super) fn name(&self) -> &str {
+        file_name(&self.uri)
+    }
+}
+
 /// All of them.
 pub(super) struct Documents {
     open: HashMap<String, Open>,

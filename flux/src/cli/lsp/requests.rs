@@ -4,8 +4,8 @@ use flux_core::editor::{self, CompletionKind, SymbolKind};
 use flux_core::{Diagnostic, Severity};
 use lsp_server::Request;
 use lsp_types::request::{
-    CodeActionRequest, Completion, DocumentSymbolRequest, GotoDefinition, HoverRequest, PrepareRenameRequest,
-    References, Rename, Request as _,
+    CodeActionRequest, Completion, DocumentSymbolRequest, Formatting, GotoDefinition, HoverRequest,
+    PrepareRenameRequest, References, Rename, Request as _,
 };
 use lsp_types::{
     CodeAction, CodeActionKind, CodeActionOrCommand, CompletionItem, CompletionItemKind, CompletionTextEdit,
@@ -43,6 +43,10 @@ pub(super) fn answer(request: &Request, documents: &Documents) -> Result<Option<
         DocumentSymbolRequest::METHOD => {
             let params: lsp_types::DocumentSymbolParams = read(request)?;
             json(documents.get(&params.text_document.uri).map(symbols))
+        }
+        Formatting::METHOD => {
+            let params: lsp_types::DocumentFormattingParams = read(request)?;
+            json(documents.get(&params.text_document.uri).map(layout))
         }
         CodeActionRequest::METHOD => {
             let params: lsp_types::CodeActionParams = read(request)?;
@@ -203,6 +207,17 @@ fn symbols(open: &Open) -> Vec<DocumentSymbol> {
             }
         })
         .collect()
+}
+
+/// The edits of the canonical layout; none while the document has errors, which are shown already.
+fn layout(open: &Open) -> Vec<TextEdit> {
+    match flux_core::layout::format(&open.text, open.name()) {
+        Ok(text) if text != open.text => {
+            let end = u32::try_from(open.text.len()).unwrap_or(u32::MAX);
+            vec![TextEdit { range: open.range(editor::Span::new(0, end)), new_text: text }]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// The hints that can be pasted, of what is wrong in a range.
