@@ -32,6 +32,8 @@ pub struct Profile {
     pub instructions: Vec<u64>,
     /// Calls made, by number of the called function.
     pub calls: Vec<u64>,
+    /// Executions of each operation, by place.
+    pub(crate) executed: Vec<u64>,
 }
 
 /// At which document lines an instance stops beside its breakpoints.
@@ -84,6 +86,7 @@ impl Debug {
         if self.profile.instructions.is_empty() {
             self.profile.instructions = alloc::vec![0; program.module().functions.len()];
             self.profile.calls = alloc::vec![0; program.module().functions.len()];
+            self.profile.executed = alloc::vec![0; self.plain.len()];
         }
     }
 

@@ -306,6 +306,17 @@ impl Instance {
         self.debug.as_deref().map(|debug| &debug.profile)
     }
 
+    /// Starts to count, as PROF_START does.
+    pub fn start_profile(&mut self) {
+        self.debugging().profiling = Switch::On;
+    }
+
+    /// The instructions that were executed while the profile was on, and how often.
+    pub fn executed(&self) -> impl Iterator<Item = (Pc, u64)> + '_ {
+        let counts = self.debug.iter().flat_map(|debug| (0u32..).zip(&debug.profile.executed));
+        counts.filter(|(_, count)| **count > 0).map(|(place, count)| (self.program.pc(place), *count))
+    }
+
     /// Starts the trace, as TRACE_ON does.
     pub fn start_trace(&mut self) {
         self.debugging().tracing = Switch::On;

@@ -207,6 +207,9 @@ impl Instance {
             debug.record(TraceRecord { pc, opcode, gas: self.counters.gas });
         }
         if debug.profiling == Switch::On {
+            if let Some(count) = debug.profile.executed.get_mut(core.ip as usize) {
+                *count += 1;
+            }
             let function = self.program.function_of_place(core.ip);
             if let Some(count) = debug.profile.instructions.get_mut(function) {
                 *count += 1;
