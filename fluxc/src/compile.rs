@@ -29,7 +29,8 @@ use crate::lang::sema::Bodies;
 use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax;
 use crate::lang::syntax::ast::Document;
-use crate::lower::{Lowered, Packed, Scarce, lower};
+use crate::lower::{Lowered, Packed, Part, Scarce, lower};
+use crate::plan::Test;
 use crate::span::{LineTable, SourceId, Span};
 use crate::targets::Outline;
 use flux_isa::Module;
@@ -41,6 +42,20 @@ pub struct Options {
     pub level: Level,
     /// Number of the document, for diagnostics.
     pub source: SourceId,
+    /// Whether the modules hold what its tests need.
+    pub tests: Tests,
+}
+
+/// Whether modules hold the probes of tests.
+///
+/// A module with them has another identity; tests are checked either way.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Tests {
+    /// They do not.
+    #[default]
+    Leave,
+    /// They do, and [`Compiled::tests`] says how they are used; a library becomes an agent that does nothing.
+    Include,
 }
 
 /// What one compilation did.
@@ -76,6 +91,8 @@ pub struct Compiled {
     pub stats: Stats,
     /// Agents, their requests, and what they send.
     pub outline: Outline,
+    /// The tests of the document, if its modules hold their probes.
+    pub tests: Vec<Test>,
 }
 
 impl Compiled {
@@ -107,6 +124,8 @@ pub struct Analysis<'s> {
     pub program: Program<'s>,
     /// Name of the document without its endings.
     pub stem: String,
+    /// Whether probes are lowered.
+    tests: Tests,
     /// Bytes that the syntax tree takes.
     syntax_bytes: usize,
     /// Bytes that both trees take.
@@ -126,7 +145,8 @@ fn analyse_with<'s>(source: &'s [u8], name: &str, bodies: Bodies, sink: &mut Sin
     let stem = stem(name).to_string();
     let program = sema::analyse(&mut document, bodies, &stem, sink);
     let bytes = sink.memory_used();
-    Some(Analysis { source: document.source, document, program, stem, syntax_bytes, bytes })
+    let source = document.source;
+    Some(Analysis { source, document, program, stem, tests: Tests::Leave, syntax_bytes, bytes })
 }
 
 impl Analysis<'_> {
@@ -137,6 +157,23 @@ impl Analysis<'_> {
         self.bytes -= self.syntax_bytes;
     }
 
+    /// Lets the modules hold the probes of the tests, and gives the plans.
+    fn include_tests(&mut self) -> Vec<Test> {
+        self.tests = Tests::Include;
+        let lines = LineTable::new(self.source);
+        let mut tests = core::mem::take(&mut self.program.tests);
+        if self.program.agents.is_empty() && !tests.is_empty() {
+            self.program.agents.push(sema::test::bare_agent(&self.stem));
+        }
+        for test in &mut tests {
+            test.line = lines.line(test.span.start);
+            for step in &mut test.steps {
+                step.line = lines.line(step.span.start);
+            }
+        }
+        tests
+    }
+
     /// Lowers each agent, or the library, to FIR. What passes a limit goes to `sink`.
     #[must_use]
     pub fn lower(&self, sink: &mut Sink) -> Vec<Lowered> {
@@ -145,30 +182,32 @@ impl Analysis<'_> {
 
     fn lower_packed(&self, sink: &mut Sink) -> Vec<Packed> {
         let lines = LineTable::new(self.source);
-        let agents: Vec<Option<usize>> = match self.program.agents.len() {
-            0 => alloc::vec![None],
-            count => (0..count).map(Some).collect(),
+        let parts: Vec<Part> = match self.program.agents.len() {
+            0 => alloc::vec![Part::Library],
+            count => (0..count).map(|agent| Part::Agent(agent, self.tests)).collect(),
         };
         if !sink.charge(self.source.len() / 8, Span::empty(0)) {
             return Vec::new();
         }
-        let mut all = Vec::with_capacity(agents.len());
-        for agent in agents {
-            let span = agent
-                .and_then(|agent| self.program.agents.get(agent))
-                .map_or(Span::empty(0), |agent| agent.span);
+        let mut all = Vec::with_capacity(parts.len());
+        for part in parts {
+            let agent = match part {
+                Part::Agent(agent, _) => self.program.agents.get(agent),
+                Part::Library => None,
+            };
+            let span = agent.map_or(Span::empty(0), |agent| agent.span);
             // Numbers of functions and constants, and what lowering knows of each function.
             let maps = UNIT_BYTES * self.program.functions.len() + 8 * self.program.consts.len();
             if !sink.charge(MODULE_BYTES + maps, span) {
                 break;
             }
-            match lower(&self.program, agent, &lines, &self.stem, sink.memory_left()) {
+            match lower(&self.program, part, &lines, &self.stem, sink.memory_left()) {
                 Ok(lowered) => {
                     if !sink.charge(lowered.bytes(), span) {
                         break;
                     }
                     sink.release(maps);
-                    if let Some(agent) = agent.and_then(|agent| self.program.agents.get(agent)) {
+                    if let Some(agent) = agent {
                         check_quota(agent, &lowered, sink);
                     }
                     all.push(lowered);
@@ -244,6 +283,9 @@ pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
         compiled.stats.lines = number(count_lines(analysis.source));
         if !sink.has_errors() {
             analysis.drop_syntax(&mut sink);
+            if options.tests == Tests::Include {
+                compiled.tests = analysis.include_tests();
+            }
             let lowered = analysis.lower_packed(&mut sink);
             sink.release(analysis.bytes);
             drop(analysis);

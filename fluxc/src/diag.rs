@@ -478,6 +478,13 @@ pub mod codes {
         MISSING_CAPABILITY = Error 601, "capability not declared", "What reaches outside needs a capability, and a document declares all it needs in `## Agent`.";
         UNKNOWN_CAPABILITY = Error 602, "unknown capability", "There are eleven kinds of capabilities.";
         DEVICE_ARGUMENT = Error 603, "device not complete", "A device phrase names one device, so that rights can be given for it before the first step.";
+        // E07: tests
+        TEST_NAME_UNKNOWN = Error 701, "name not known in a test", "Given sets a reading, a parameter or a state variable of the test's agent.";
+        TEST_AGENT_UNKNOWN = Error 702, "agent not known in a test", "A test sends messages to the agents of its document.";
+        TEST_ORDER = Error 703, "test step in the wrong place", "Parameters are given before the first When or Expect; a reply needs a request before it.";
+        NO_TEST_STEP = Error 704, "not a step of tests", "A test holds Given, When, Expect and code; other steps are for programs.";
+        TEST_STAND_IN = Error 705, "answer that cannot be given", "A test answers ASK and DELEGATE for agents that the document does not define.";
+        HANDLER_MISSING = Error 706, "request not known in a test", "A test sends what the receiver has a section `## On request(…)` for.";
         // W
         PROSE_LOOKS_LIKE_SECTION = Warning 201, "heading looks like a section", "A level-3 heading is prose unless it stands under `## agent: …`.";
         PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";
@@ -488,6 +495,8 @@ pub mod codes {
         TARGET_UNKNOWN = Warning 602, "agent not known", "A message to an agent that no document of the run defines is a dead letter.";
         HANDLER_UNKNOWN = Warning 603, "request not known", "The receiver answers only what it has a section `## On request(…)` for, with as many values.";
         TOPIC_UNHANDLED = Warning 604, "topic without a handler", "Events of a topic reach the section `## On topic \"…\"`; without one they are lost.";
+        TEST_EXPECTS_NOTHING = Warning 701, "test without an expectation", "A test that expects nothing passes whatever the agent does.";
+        TEST_MATCHES_NOTHING = Warning 702, "expectation that nothing can meet", "The test expects, or answers, what no step of the document does.";
         // N
         PREFIX_NAME = Note 501, "short form of a name", "An undefined name of three letters or more that begins exactly one defined name means that name.";
     }

@@ -14,11 +14,12 @@ pub mod lang;
 pub mod lower;
 pub mod md;
 mod memory;
+pub mod plan;
 pub mod span;
 mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use compile::{Analysis, Compiled, Options, Stats, analyse, check, compile, emit};
+pub use compile::{Analysis, Compiled, Options, Stats, Tests, analyse, check, compile, emit};
 pub use fir::passes::Level;
 pub use targets::{Outline, check_targets};

@@ -89,6 +89,10 @@ impl<'p> Lowering<'_, 'p, '_> {
                 let ty = value.map_or(TypeId::UNIT, |value| self.shared.program.expr(value).ty);
                 self.reply(ty, *value);
             }
+            StmtKind::Emit(values) => {
+                let values = self.shared.program.list(*values);
+                self.answer_with(values);
+            }
             StmtKind::Subscribe(link) => {
                 let handle = self.link(*link);
                 self.b.host(Opcode::Subscribe, 0, FirType::Void, &[handle]);
@@ -291,6 +295,10 @@ impl<'p> Lowering<'_, 'p, '_> {
             Some(value) if ty != TypeId::UNIT => core::slice::from_ref(value),
             _ => &[],
         };
+        self.answer_with(values);
+    }
+
+    fn answer_with(&mut self, values: &[ExprId]) {
         let (area, types) = self.values(values);
         let offset = self.shared.data.form(&mut self.shared.module, "", &types, "", 0);
         let form = self.b.address(offset);

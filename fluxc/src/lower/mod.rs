@@ -27,11 +27,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::compile::Tests;
 use crate::fir;
 use crate::fir::pack::{Body, SpareBlocks};
 use crate::fir::{BuilderMemory, FuncId, Signature, Type as FirType};
 use crate::lang::sema::tree::{Agent, Answers, Body as TreeBody, FnId, Program};
 use crate::lang::sema::types::{Type, TypeId};
+use crate::plan::Probe;
 use crate::span::{LineTable, Span};
 use data::Data;
 use flux_isa::{ExportKind, StateField, StateLayout};
@@ -210,6 +212,8 @@ enum Role {
     Section(TypeId, Answers),
     /// A function with a result of the type.
     Function(TypeId, Recursion),
+    /// Gives values of a test.
+    Probe(Probe),
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -220,7 +224,16 @@ enum Recursion {
     Possible,
 }
 
-/// Lowers one agent of a program, or (`None`) all its functions as a library.
+/// What of a program becomes a module.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Part {
+    /// All its functions.
+    Library,
+    /// The agent of this number.
+    Agent(usize, Tests),
+}
+
+/// Lowers a part of a program.
 ///
 /// `name` is the module's name if there is no agent; the module may take `room` bytes.
 ///
@@ -228,17 +241,27 @@ enum Recursion {
 /// A limit of FIR or of the module that the document passes.
 pub(crate) fn lower<'s>(
     program: &Program<'s>,
-    agent: Option<usize>,
+    part: Part,
     lines: &LineTable,
     name: &str,
     room: usize,
 ) -> Result<Packed, LowerError> {
-    let agent = agent.and_then(|index| program.agents.get(index));
+    let (place, tests) = match part {
+        Part::Library => (usize::MAX, Tests::Leave),
+        Part::Agent(place, tests) => (place, tests),
+    };
+    let agent = program.agents.get(place);
+    let probes: Vec<Probe> = match tests {
+        Tests::Leave => Vec::new(),
+        Tests::Include => program.probes_of(place).collect(),
+    };
     let roots: Vec<FnId> = match agent {
         None => (0..program.functions.len()).map(|index| FnId(number(index))).collect(),
         Some(agent) => {
             let bodies = agent.sections.iter().map(|section| &section.body);
-            let calls = bodies.chain([&agent.state_body]).flat_map(|body| body.calls.iter().copied());
+            let probes = probes.iter().filter_map(|probe| program.probe(*probe)).map(|probe| &probe.body);
+            let bodies = bodies.chain([&agent.state_body]).chain(probes);
+            let calls = bodies.flat_map(|body| body.calls.iter().copied());
             calls.chain(program.exports.iter().copied()).collect()
         }
     };
@@ -265,7 +288,7 @@ pub(crate) fn lower<'s>(
         slots: Vec::new(),
     };
     let state = shared.state_layout()?;
-    let mut units = shared.declare(&graph.order)?;
+    let mut units = shared.declare(&graph.order, &probes)?;
     let mut bodies = Vec::with_capacity(units.len());
     for unit in &mut units {
         let before = shared.module.data.len();
@@ -352,7 +375,7 @@ impl<'p, 's> Shared<'p, 's> {
     }
 
     /// Declares all functions of the module, sections first.
-    fn declare(&mut self, functions: &[FnId]) -> Result<Vec<Unit<'p, 's>>, LowerError> {
+    fn declare(&mut self, functions: &[FnId], probes: &[Probe]) -> Result<Vec<Unit<'p, 's>>, LowerError> {
         let mut units = Vec::new();
         if let Some(agent) = self.agent {
             if agent.state.iter().any(|variable| variable.initial.is_some()) {
@@ -431,6 +454,20 @@ impl<'p, 's> Shared<'p, 's> {
                 callee: Some(*id),
             });
         }
+        for probe in probes {
+            let Some(row) = self.program.probe(*probe) else { continue };
+            let line = self.line(row.span);
+            let func = self.module.declare(&probe.export(), Signature::default(), 0, line);
+            units.push(Unit {
+                func,
+                body: &row.body,
+                role: Role::Probe(*probe),
+                span: row.span,
+                frame: 0,
+                loop_section: false,
+                callee: None,
+            });
+        }
         if units.len() > fir::limits::FUNCTIONS {
             return Err(LowerError::limit(
                 Span::empty(0),
@@ -486,13 +523,23 @@ impl<'p, 's> Shared<'p, 's> {
         let mut by_function: Vec<Option<usize>> = alloc::vec![None; self.numbers.len()];
         let mut end = start;
         // The Loop may stand suspended while another section runs: its frame is its own.
+        let probe = |unit: &Unit<'_, '_>| matches!(unit.role, Role::Probe(_));
         let loop_end = units
             .iter()
             .filter(|unit| unit.loop_section)
             .fold(start, |end, unit| end.max(start + align(u64::from(unit.frame))));
         let mut frames = Vec::with_capacity(units.len());
+        // Any section may stand suspended while a probe runs.
+        let sections_end = units
+            .iter()
+            .filter(|unit| unit.callee.is_none() && !unit.loop_section && !probe(unit))
+            .fold(loop_end, |end, unit| end.max(loop_end + align(u64::from(unit.frame))));
         for (index, unit) in units.iter().enumerate() {
-            let base = if unit.loop_section { start } else { loop_end };
+            let base = match unit.role {
+                Role::Probe(_) => sections_end,
+                _ if unit.loop_section => start,
+                _ => loop_end,
+            };
             frames.push(base);
             if let Some(id) = unit.callee {
                 if let Some(slot) = by_function.get_mut(id.index()) {

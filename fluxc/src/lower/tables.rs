@@ -114,6 +114,12 @@ impl<'p, 's> Shared<'p, 's> {
                         section.interval_ns,
                     ));
                 }
+                Role::Probe(probe) => {
+                    let name = probe.export();
+                    let nothing = String::new;
+                    let row = export(ExportKind::Function, &name, unit.func, nothing(), nothing(), 0);
+                    shell.exports.push(row);
+                }
                 Role::Function(..) => {
                     let Some(id) = unit.callee.filter(|id| self.program.exports.contains(id)) else {
                         continue;

@@ -21,7 +21,7 @@ use flux_abi::limits;
 use flux_isa::{ExportKind, LinkKind};
 
 /// Priority of an agent that names none.
-const DEFAULT_PRIORITY: u8 = 128;
+pub(super) const DEFAULT_PRIORITY: u8 = 128;
 /// Most links, and most pacers, of one agent: they are named by 16 bits.
 const MOST_LINKS: usize = 65_535;
 

@@ -35,9 +35,6 @@ impl<'s> Checker<'_, 's> {
         for import in &document.imports {
             self.unsupported(import.heading, "an import");
         }
-        for test in &document.tests {
-            self.unsupported(test.heading, "a test section");
-        }
         for fence in &document.fences {
             if !matches!(fence.kind, ast::ForeignKind::C | ast::ForeignKind::Python) {
                 self.unsupported(fence.span, "a block of this language");

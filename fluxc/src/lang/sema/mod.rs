@@ -7,7 +7,7 @@
 //! 3. The output depends on the document alone: hash maps are looked up, never walked.
 //!
 //! The order is: types, constants and signatures of functions; bodies of functions; then
-//! each agent with its Config, State and sections; last what inference left open.
+//! each agent with its Config, State and sections; then what inference left open; last the tests.
 
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -32,6 +32,7 @@ mod pattern;
 mod scope;
 mod send;
 mod step;
+pub(crate) mod test;
 pub mod tree;
 pub mod types;
 mod variable;
@@ -104,6 +105,7 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
         checker.agent(agent, gas, stem);
     }
     checker.finish();
+    checker.tests(document);
     checker.program
 }
 
@@ -175,6 +177,8 @@ enum Place {
     Section,
     /// A constant or an initial value.
     Value,
+    /// A step of a test.
+    Test,
 }
 
 /// Which enum a variant's name alone stands for.
@@ -486,6 +490,19 @@ impl<'s> Checker<'_, 's> {
 
     /// What could be decided only with the whole document in sight.
     fn finish(&mut self) {
+        self.decide_all();
+        self.check_parameters();
+        self.check_answers();
+        self.check_values();
+    }
+
+    /// The same for tests: what they are about is decided already.
+    fn finish_tests(&mut self) {
+        self.decide_all();
+        self.check_values();
+    }
+
+    fn decide_all(&mut self) {
         for _ in 0..8 {
             let open = core::mem::take(&mut self.pending);
             let before = open.len();
@@ -499,8 +516,9 @@ impl<'s> Checker<'_, 's> {
         for pending in core::mem::take(&mut self.pending) {
             self.decide(pending, Decide::Now);
         }
-        self.check_parameters();
-        self.check_answers();
+    }
+
+    fn check_values(&mut self) {
         self.check_lambda_params();
         self.check_open_operators();
         self.check_carried();

@@ -115,6 +115,10 @@ impl<'s> Checker<'_, 's> {
         }
         let binding = match self.by_prefix(name) {
             Ok(Some(binding)) => binding,
+            Ok(None) if self.ctx.place == super::Place::Test => {
+                self.undefined_in_code(name);
+                return None;
+            }
             Ok(None) => {
                 let ty = self.program.types.variable(Open::Any);
                 Binding::Param(self.parameter(name, symbol, ty))

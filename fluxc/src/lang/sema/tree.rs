@@ -98,6 +98,21 @@ pub struct Program<'s> {
     pub exports: Vec<FnId>,
     /// Messages to agents, in the order of the document.
     pub sends: Vec<SendSite<'s>>,
+    /// Tests.
+    pub tests: Vec<crate::plan::Test>,
+    /// Functions that give the values of tests.
+    pub probes: Vec<Probe<'s>>,
+}
+
+/// A function that gives values of a test; its number is that in the plan.
+#[derive(Clone, Debug)]
+pub struct Probe<'s> {
+    /// Number of the agent in whose module it is.
+    pub agent: usize,
+    /// The step.
+    pub span: Span,
+    /// Its code.
+    pub body: Body<'s>,
 }
 
 /// A message that a step sends to an agent.
@@ -391,6 +406,8 @@ pub enum StmtKind {
         /// What to do when it fails.
         otherwise: Option<Block>,
     },
+    /// Gives values to whoever runs a test.
+    Emit(List),
     /// Answers the request that started the run.
     Reply(TextId, Option<ExprId>),
     /// Subscribes to a topic.
@@ -626,7 +643,7 @@ impl Function<'_> {
     }
 }
 
-impl Program<'_> {
+impl<'s> Program<'s> {
     /// An expression; `Invalid` if there is none of that number.
     #[must_use]
     pub fn expr(&self, id: ExprId) -> Expr {
@@ -635,6 +652,18 @@ impl Program<'_> {
             ty: TypeId::ERROR,
             span: Span::empty(0),
         })
+    }
+
+    /// A probe.
+    #[must_use]
+    pub fn probe(&self, probe: crate::plan::Probe) -> Option<&Probe<'s>> {
+        self.probes.get(probe.0 as usize)
+    }
+
+    /// The probes in the module of an agent.
+    pub fn probes_of(&self, agent: usize) -> impl Iterator<Item = crate::plan::Probe> {
+        let numbered = (0u32..).zip(&self.probes);
+        numbered.filter(move |(_, row)| row.agent == agent).map(|(number, _)| crate::plan::Probe(number))
     }
 
     /// The expressions of a list.

@@ -16,11 +16,13 @@ mod code;
 mod document;
 mod step;
 mod walk;
+mod test;
 
 pub use code::*;
 pub use document::*;
 pub use step::*;
 pub use walk::{walk, walk_block};
+pub use test::*;
 
 use crate::span::Span;
 

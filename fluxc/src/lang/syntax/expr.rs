@@ -132,6 +132,19 @@ impl<'s> Parser<'s, '_> {
         Ok(left)
     }
 
+    /// A comparison and its right operand, where the left one stands before already.
+    pub(super) fn comparison_tail(&mut self) -> Parsed<(BinaryOp, Expr<'s>)> {
+        let op = match self.infix() {
+            Some((Infix::Binary(op), COMPARE)) => {
+                self.bump();
+                op
+            }
+            Some((Infix::Is, _)) => self.comparison_in_words()?,
+            _ => return Err(self.unexpected("a comparison such as `is 5` or `> 5`")),
+        };
+        Ok((op, self.operand(COMPARE.saturating_add(1))?))
+    }
+
     fn comparison_chain(&mut self, first: Span, second: Span) -> Failed {
         let mode = self.mode;
         self.report(codes::COMPARISON_CHAIN, second, || {

@@ -306,6 +306,8 @@ pub struct Test<'s> {
     pub heading: Span,
     /// The name.
     pub name: Topic<'s>,
+    /// The agent under whose `## agent: name` it stands.
+    pub agent: Option<&'s str>,
     /// The steps.
     pub body: Block<'s>,
 }

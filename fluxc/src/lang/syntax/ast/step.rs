@@ -1,10 +1,11 @@
 //! Steps.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use flux_abi::device::DeviceKind;
 
-use super::{CodeBlock, Expr, Ident, Topic};
+use super::{CodeBlock, Expr, Ident, TestStep, Topic};
 use crate::span::Span;
 
 /// Steps under one opener or in one section.
@@ -255,46 +256,8 @@ pub enum StepKind<'s> {
         /// Why.
         message: Expr<'s>,
     },
-    /// `Given x is v`, in tests.
-    Given {
-        /// The parameter, state variable or reading.
-        name: Ident<'s>,
-        /// Its value.
-        value: Expr<'s>,
-    },
-    /// `When 20s pass`, in tests.
-    WhenPass {
-        /// How long.
-        duration: Expr<'s>,
-    },
-    /// `When told f(…)`, in tests.
-    WhenTold {
-        /// What.
-        message: Message<'s>,
-    },
-    /// `Expect c`, in tests.
-    Expect {
-        /// The condition.
-        cond: Expr<'s>,
-    },
-    /// `Expect TELL to a: f(2, _)`, `Expect no DELEGATE`, in tests.
-    ExpectMessage {
-        /// Whether it is to be there.
-        presence: Presence,
-        /// Which kind of message.
-        kind: MessageKind,
-        /// To whom, if it matters.
-        target: Option<AgentRef<'s>>,
-        /// What, if it matters.
-        message: Option<Pattern<'s>>,
-    },
-    /// `Expect a trap`, `Expect no trap`, in tests.
-    ExpectTrap {
-        /// Whether it is to be there.
-        presence: Presence,
-        /// Which kind, if it matters (`Expect trap OVERFLOW`).
-        kind: Option<Ident<'s>>,
-    },
+    /// Given, When and Expect.
+    Test(Box<TestStep<'s>>),
     /// A code span or a `flux` fence.
     Code(CodeBlock<'s>),
     /// A step that has an error.
@@ -334,30 +297,6 @@ pub enum LogLevel {
     Error,
 }
 
-/// Whether a test wants something to be there.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Presence {
-    /// It must have happened.
-    Some,
-    /// It must not have happened.
-    No,
-}
-
-/// The kinds of messages that a test can look for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum MessageKind {
-    /// TELL.
-    Tell,
-    /// ASK.
-    Ask,
-    /// DELEGATE.
-    Delegate,
-    /// An event of a topic; the target is its name.
-    Event,
-    /// REPLY or RESULT.
-    Reply,
-}
-
 /// An agent by name (`cloud-agent`) or by a local handle (`w`): a local of that name wins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct AgentRef<'s> {
@@ -376,15 +315,6 @@ pub struct Message<'s> {
     pub name: Ident<'s>,
     /// The values.
     pub args: Vec<Expr<'s>>,
-}
-
-/// `f(2, _)` in a test.
-#[derive(Clone, Debug)]
-pub struct Pattern<'s> {
-    /// The handler's name.
-    pub name: Ident<'s>,
-    /// The values; `None` for `_`.
-    pub args: Vec<Option<Expr<'s>>>,
 }
 
 /// A device phrase: `I2C sensor (addr 0x48)`, `GPIO pin 17`.
@@ -442,9 +372,7 @@ impl StepKind<'_> {
             Self::Record { .. } => "Record",
             Self::Call { .. } => "Call",
             Self::Fail { .. } => "Fail",
-            Self::Given { .. } => "Given",
-            Self::WhenPass { .. } | Self::WhenTold { .. } => "When",
-            Self::Expect { .. } | Self::ExpectMessage { .. } | Self::ExpectTrap { .. } => "Expect",
+            Self::Test(step) => step.name(),
             Self::Code(_) => "code",
             Self::Invalid => "step",
         }

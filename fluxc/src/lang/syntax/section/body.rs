@@ -75,7 +75,9 @@ impl<'s> Reader<'s, '_> {
         });
         let body = self.steps(part, Place::Test);
         if let Ok(name) = name {
-            let test = Test { heading: part.heading, name, body };
+            let agent = self.agents.get(part.agent).filter(|agent| agent.doc.heading.is_some());
+            let agent = agent.and_then(|agent| agent.doc.keys.name).map(|name| name.text);
+            let test = Test { heading: part.heading, name, agent, body };
             self.sink.keep(&mut self.document.tests, test, part.heading);
         }
     }

@@ -117,25 +117,61 @@ fn simple(kind: &StepKind<'_>) -> String {
         StepKind::Call { function, args } => format!("call {}({})", function.text, list(args)),
         StepKind::Stop => "stop".to_string(),
         StepKind::Fail { message } => format!("fail {}", expr(message)),
-        StepKind::Given { name, value } => format!("given {} = {}", name.text, expr(value)),
-        StepKind::WhenPass { duration } => format!("when {} pass", expr(duration)),
-        StepKind::WhenTold { message: m } => format!("when told {}", message(m)),
-        StepKind::Expect { cond } => format!("expect {}", expr(cond)),
-        StepKind::ExpectMessage { presence, kind, target, message } => {
-            let target = target.map(|t| format!(" to {}", t.name)).unwrap_or_default();
-            let message = message.as_ref().map(|m| {
-                let args: Vec<String> =
-                    m.args.iter().map(|a| a.as_ref().map_or("_".to_string(), expr)).collect();
-                format!(": {}({})", m.name.text, args.join(", "))
-            });
-            format!("expect {presence:?} {kind:?}{target}{}", message.unwrap_or_default())
-        }
-        StepKind::ExpectTrap { presence, kind } => {
-            format!("expect {presence:?} trap{}", kind.map(|k| format!(" {}", k.text)).unwrap_or_default())
-        }
+        StepKind::Test(step) => test_step(step),
         StepKind::Code(block) => format!("code {}", code(block)),
         StepKind::Invalid => "invalid".to_string(),
         _ => unreachable!("openers are shown by their caller"),
+    }
+}
+
+fn test_step(step: &TestStep<'_>) -> String {
+    let value = |value: &ValuePattern<'_>| match value {
+        ValuePattern::Any => "_".to_string(),
+        ValuePattern::Compared(BinaryOp::Eq, value) => expr(value),
+        ValuePattern::Compared(op, value) => format!("({op:?} _ {})", expr(value)),
+    };
+    let pattern = |m: &Pattern<'_>| {
+        format!("{}({})", m.name.text, m.args.iter().map(value).collect::<Vec<_>>().join(", "))
+    };
+    let message = |m: &Message<'_>| format!("{}({})", m.name.text, list(&m.args));
+    let subject = |subject: &Subject<'_>| match subject {
+        Subject::Name(name) => name.text.to_string(),
+        Subject::Device(named) => device(named),
+    };
+    let tail = |before: &str, text: Option<String>| text.map(|t| format!("{before}{t}")).unwrap_or_default();
+    match step {
+        TestStep::Given { subject: s, value } => format!("given {} = {}", subject(s), expr(value)),
+        TestStep::GivenFails { subject: s } => format!("given {} fails", subject(s)),
+        TestStep::GivenAnswer { kind, target, message, answer } => {
+            let answer =
+                answer.as_ref().map_or("fails".to_string(), |value| format!("gives {}", expr(value)));
+            format!("given {kind:?} to {}: {} {answer}", target.name, pattern(message))
+        }
+        TestStep::WhenPass { duration } => format!("when {} pass", expr(duration)),
+        TestStep::WhenSent { kind, target, message: m } => {
+            format!("when {kind:?}{} {}", tail(" to ", target.map(|t| t.name.to_string())), message(m))
+        }
+        TestStep::WhenEvent { topic, value } => format!("when event {:?} {}", topic.name, expr(value)),
+        TestStep::Expect { cond } => format!("expect {}", expr(cond)),
+        TestStep::ExpectDevice { device: d, value: v } => format!("expect {} = {}", device(d), value(v)),
+        TestStep::ExpectMessage { presence, kind, target, message } => {
+            let target = tail(" to ", target.map(|t| t.name.to_string()));
+            format!("expect {presence:?} {kind:?}{target}{}", tail(": ", message.as_ref().map(pattern)))
+        }
+        TestStep::ExpectEvent { presence, topic, value: v } => {
+            let topic = tail(" ", topic.as_ref().map(|t| format!("{:?}", t.name)));
+            format!("expect {presence:?} event{topic}{}", tail(": ", v.as_ref().map(value)))
+        }
+        TestStep::ExpectReply { presence, value: v } => {
+            format!("expect {presence:?} reply{}", tail(" ", v.as_ref().map(value)))
+        }
+        TestStep::ExpectLog { presence, level, text } => {
+            let level = tail(" ", level.map(|level| format!("{level:?}")));
+            format!("expect {presence:?} log{level}{}", tail(" ", text.as_ref().map(expr)))
+        }
+        TestStep::ExpectTrap { presence, kind } => {
+            format!("expect {presence:?} trap{}", tail(" ", kind.map(|k| k.text.to_string())))
+        }
     }
 }
 
