@@ -1,8 +1,8 @@
 //! Golden documents: what they print when they run, and how they are refused.
 //!
 //! `tests/golden/run/NAME.flux.md` runs with the options in `NAME.args` (or `--for 10s`) and prints
-//! `NAME.log`; `tests/golden/reject/NAME.flux.md` is refused with `NAME.diag`. `FLUX_BLESS=1` writes
-//! the expected files; read them before you commit them.
+//! `NAME.log`; `tests/golden/reject/NAME.flux.md` is refused with `NAME.diag`;
+//! `flux test` prints `NAME.out` for `tests/golden/test/NAME.flux.md`. `FLUX_BLESS=1` writes the expected files; read them before you commit them.
 
 mod support;
 
@@ -46,4 +46,39 @@ fn documents_that_are_refused_say_why() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn documents_with_tests_print_what_came_of_them() {
+    let all = documents("test");
+    assert!(all.len() >= 4, "{} documents", all.len());
+    let mut faults = Vec::new();
+    for document in all {
+        let mut arguments = vec!["test".to_owned(), relative(&document)];
+        arguments.extend(options_of_test(&document));
+        let output = flux(&arguments);
+        let code = output.status.code().unwrap_or(-1);
+        let text = format!("{}{}exit code {code}\n", err(&output), without_times(&out(&output)));
+        if let Err(fault) = compare(&beside(&document, ".out"), &text) {
+            faults.push(fault);
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Options in `NAME.args`, if there are any.
+fn options_of_test(document: &std::path::Path) -> Vec<String> {
+    let text = std::fs::read_to_string(beside(document, ".args")).unwrap_or_default();
+    text.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The text with the times of the machine taken out: `(0.3 ms)`.
+fn without_times(text: &str) -> String {
+    let mut kept = String::new();
+    for line in text.lines() {
+        let start = line.rfind('(').filter(|_| line.ends_with(" ms)"));
+        kept.push_str(start.and_then(|start| line.get(..start)).unwrap_or(line).trim_end());
+        kept.push('\n');
+    }
+    kept
 }

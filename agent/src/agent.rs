@@ -44,6 +44,7 @@ use crate::task::{About, RunKind, Task, Wait};
 mod debug;
 mod ending;
 mod inspect;
+mod probe;
 mod select;
 
 /// Where an agent stands in its life.
@@ -154,6 +155,11 @@ impl Agent {
     /// Records what the agent executes from now on.
     pub(crate) fn start_trace(&mut self) {
         self.instance.start_trace();
+    }
+
+    /// Counts what the agent executes from now on.
+    pub(crate) fn start_profile(&mut self) {
+        self.instance.start_profile();
     }
 
     fn tables(&self) -> &Tables {

@@ -21,7 +21,8 @@ use flux_vm::{Host, HostCall, HostOutcome, Memory, Stop};
 use crate::context::{Context, OpenRequest, Shared};
 use crate::form::Form;
 use crate::marshal::{self, MarshalError};
-use crate::task::{About, Wait};
+use crate::observe::{Given, Seen};
+use crate::task::{About, RunKind, Wait};
 
 /// The host of one run for the time of one slice.
 pub(crate) struct Bridge<'a, S: ?Sized> {
@@ -211,6 +212,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         match self.sys.tell(self.context.id, Handle::from_word(target), outgoing) {
             Ok(_) => {
                 self.context.counters.sent.add(MessageType::Tell);
+                self.context.observe_sent(self.sys, self.shared, MessageType::Tell, (target, &form));
                 self.context.log_sent(self.sys, self.shared, MessageType::Tell, (target, &form), None);
                 HostOutcome::value(0)
             }
@@ -243,6 +245,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                 let number = Context::next_number(self.shared);
                 self.shared.numbers.keep(request, number);
                 self.context.counters.sent.add(message);
+                self.context.observe_sent(self.sys, self.shared, message, (target, &form));
                 self.context.log_sent(self.sys, self.shared, message, (target, &form), Some(number));
                 self.context.requests.push(OpenRequest {
                     request,
@@ -287,6 +290,9 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     }
 
     fn reply(&mut self, memory: &Memory, form: u64, words: u64) -> HostOutcome {
+        if self.about.kind == RunKind::Probe {
+            return self.give(memory, form, words);
+        }
         if self.about.replied || !self.about.kind.is_message() {
             return HostOutcome::Trap(TrapKind::Reply);
         }
@@ -316,6 +322,28 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         HostOutcome::value(0)
     }
 
+    /// Keeps the values of a probe for whoever called it.
+    fn give(&mut self, memory: &Memory, form: u64, words: u64) -> HostOutcome {
+        let form = match self.form(memory, form) {
+            Ok(form) => form,
+            Err(outcome) => return outcome,
+        };
+        match self.encode(memory, &form, words) {
+            Ok(()) => {
+                let shown = marshal::describe_event(&self.shared.buffer, &form.arguments);
+                let given = Given { payload: self.shared.buffer.to_vec(), shown };
+                if let Some(observer) = &mut self.shared.observer {
+                    observer.given = Some(given);
+                }
+                HostOutcome::value(0)
+            }
+            Err(error) => {
+                let kind = error.trap().unwrap_or(TrapKind::Invalid);
+                self.trap(kind, alloc::format!("the values of the test: {error}"))
+            }
+        }
+    }
+
     fn broadcast(&mut self, memory: &Memory, topic: u64, form: u64, words: u64) -> HostOutcome {
         let form = match self.letter(memory, MessageType::Event, [topic, form, words]) {
             Ok(form) => form,
@@ -325,6 +353,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         match self.sys.publish(self.context.id, Handle::from_word(topic), outgoing) {
             Ok(delivery) => {
                 self.context.counters.sent.add(MessageType::Event);
+                self.context.observe_sent(self.sys, self.shared, MessageType::Event, (topic, &form));
                 let level = if delivery.refused > 0 { LogLevel::Warning } else { LogLevel::Info };
                 if self.shared.wants(level) {
                     let mut text = alloc::format!(
@@ -440,6 +469,10 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     fn log(&mut self, memory: &Memory, text: u64, level: u32) -> HostOutcome {
         let level = u8::try_from(level).ok().and_then(LogLevel::from_byte).unwrap_or(LogLevel::Info);
         let Ok(bytes) = memory.str(text) else { return HostOutcome::Trap(TrapKind::BadAccess) };
+        if let Some(observer) = &mut self.shared.observer {
+            let (agent, text) = (Arc::clone(&self.context.name), String::from_utf8_lossy(bytes).into_owned());
+            observer.note(Seen::Logged { agent, level, text });
+        }
         if self.shared.wants(level) {
             self.sys.log(self.context.id, level, &String::from_utf8_lossy(bytes));
         }

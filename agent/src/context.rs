@@ -24,6 +24,7 @@ use flux_kcore::time::{Span, Time};
 
 use crate::form::{Form, FormCache};
 use crate::marshal;
+use crate::observe::{Observer, Seen};
 use crate::report::{Counters, Metrics};
 use crate::runtime::debug::Stopped;
 use crate::tables::Tables;
@@ -35,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) level: LogLevel,
     /// Agents record what they execute.
     pub(crate) tracing: bool,
+    /// Agents count what they execute.
+    pub(crate) profiling: bool,
     pub(crate) metrics: Metrics,
     /// Requests made until now, for `#7` in the log.
     pub(crate) requests: u64,
@@ -48,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) stopped: Option<Stopped>,
     /// A run that has ended, for the next one that starts.
     pub(crate) spare: Option<Box<Task>>,
+    /// Who is told what agents do, if they are watched.
+    pub(crate) observer: Option<Observer>,
 }
 
 /// The number in the log of each request, by the slot of the request.
@@ -143,6 +148,24 @@ impl Context {
     pub(crate) fn target_name(&self, word: u64) -> &str {
         let at = self.links.iter().position(|link| *link == word);
         at.and_then(|at| self.tables.links.get(at)).map_or("an agent", String::as_str)
+    }
+
+    /// Tells whoever watches of a message that was sent; its payload is in the buffer.
+    pub(crate) fn observe_sent<S: Syscalls + ?Sized>(
+        &self,
+        sys: &S,
+        shared: &mut Shared,
+        kind: MessageType,
+        (target, form): (u64, &Form),
+    ) {
+        if let Some(observer) = &mut shared.observer {
+            let describe =
+                if kind == MessageType::Event { marshal::describe_event } else { marshal::describe };
+            let shown = describe(&shared.buffer, &form.arguments);
+            let payload = shared.buffer.to_vec();
+            let (from, to) = (Arc::clone(&self.name), String::from(self.target_name(target)));
+            observer.note(Seen::Sent { time: sys.now(), from, kind, to, payload, shown });
+        }
     }
 
     /// Logs what was sent: `DELEGATE → alert-agent send(30.4, "lab") #7`.

@@ -23,6 +23,7 @@ mod context;
 mod form;
 mod image;
 mod marshal;
+pub mod observe;
 pub mod parameters;
 pub mod report;
 mod runtime;

@@ -18,6 +18,7 @@ use crate::agent::Agent;
 use crate::context::Shared;
 use crate::image::Image;
 use crate::marshal::Buffer;
+use crate::observe::{Answering, Given, Observer, ProbeError, Seen};
 use crate::report::{AgentReport, Metrics};
 
 /// See the module.
@@ -32,6 +33,8 @@ pub struct Runtime {
     started: u64,
     /// Number in the order of starting of each agent that lives.
     order: BTreeMap<AgentId, u64>,
+    /// Agents that have ended, if they are watched.
+    kept: BTreeMap<AgentId, Box<Agent>>,
 }
 
 impl Runtime {
@@ -41,6 +44,7 @@ impl Runtime {
             shared: Shared {
                 level,
                 tracing: false,
+                profiling: false,
                 metrics: Metrics::default(),
                 requests: 0,
                 buffer: Buffer::new(),
@@ -48,12 +52,49 @@ impl Runtime {
                 numbers: crate::context::Numbers::default(),
                 stopped: None,
                 spare: None,
+                observer: None,
             },
             agents: Vec::new(),
             ended: Vec::new(),
             started: 0,
             order: BTreeMap::new(),
+            kept: BTreeMap::new(),
         }
+    }
+
+    /// Keeps from now on what agents do, and agents that have ended; requests to stand-ins are
+    /// answered by `answering`.
+    pub fn watch(&mut self, answering: Box<Answering>) {
+        let observer = self.shared.observer.get_or_insert_default();
+        observer.answer_by(answering);
+    }
+
+    /// Lets `agent`, which is part of the kernel, take its messages as a stand-in called `name`.
+    pub fn add_stand_in(&mut self, agent: AgentId, name: &str) {
+        if let Some(observer) = &mut self.shared.observer {
+            observer.add_stand_in(agent, name);
+        }
+    }
+
+    /// Takes what agents did since the last call, if they are watched.
+    pub fn take_seen(&mut self) -> Vec<Seen> {
+        self.shared.observer.as_mut().map(Observer::take).unwrap_or_default()
+    }
+
+    /// Calls a function of an agent that is watched, between two of its runs or after its end.
+    ///
+    /// # Errors
+    /// [`ProbeError`].
+    pub fn probe<S: Syscalls + Host + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        id: AgentId,
+        name: &str,
+    ) -> Result<Option<Given>, ProbeError> {
+        let living = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::as_mut);
+        let living = living.filter(|agent| agent.context.id == id);
+        let agent = living.or_else(|| self.kept.get_mut(&id)).ok_or(ProbeError::NoAgent)?;
+        agent.probe(sys, &mut self.shared, name)
     }
 
     /// Lets agents that start from now on record what they execute, for [`AgentReport::trace`].
@@ -61,11 +102,30 @@ impl Runtime {
         self.shared.tracing = true;
     }
 
+    /// Lets agents that start from now on count what they execute, for [`Runtime::executed_lines`].
+    pub const fn start_profiling(&mut self) {
+        self.shared.profiling = true;
+    }
+
+    /// How often each line of a document was executed by agents that are watched or live, probes
+    /// of tests left out; the counts are of instructions.
+    pub fn executed_lines(&self) -> BTreeMap<u32, u64> {
+        let mut lines = BTreeMap::new();
+        let living = self.agents.iter().flatten();
+        for agent in living.chain(self.kept.values()) {
+            agent.count_lines(&mut lines);
+        }
+        lines
+    }
+
     fn close(&mut self, id: AgentId, exit: Exit) {
         let agent = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::take);
         if let Some(agent) = agent {
             let number = self.order.remove(&id).unwrap_or(u64::MAX);
             self.ended.push((number, agent.report(Some(exit))));
+            if self.shared.observer.is_some() {
+                self.kept.insert(id, agent);
+            }
         }
     }
 
@@ -102,6 +162,9 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
         if self.shared.tracing {
             agent.start_trace();
         }
+        if self.shared.profiling {
+            agent.start_profile();
+        }
         let missing = at.saturating_add(1).saturating_sub(self.agents.len());
         self.agents.try_reserve(missing).map_err(|_| Status::NoMemory)?;
         self.agents.extend(core::iter::repeat_with(|| None).take(missing));
@@ -116,7 +179,12 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
         let place = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::as_mut);
         match place {
             Some(agent) if agent.context.id == id => agent.event(sys, &mut self.shared, event),
-            _ => Wake::Stay,
+            _ => {
+                if let (Event::Message, Some(observer)) = (event, &mut self.shared.observer) {
+                    observer.serve(sys, id);
+                }
+                Wake::Stay
+            }
         }
     }
 

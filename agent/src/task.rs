@@ -29,6 +29,8 @@ pub(crate) enum RunKind {
     Topic(usize),
     /// `## Every …`, by its number in the tables.
     Every(usize),
+    /// A function that a test calls.
+    Probe,
 }
 
 impl RunKind {
@@ -46,6 +48,7 @@ impl RunKind {
             Self::Handler(at) => tables.handlers.get(at).map_or("handler", |handler| &handler.name),
             Self::Topic(at) => tables.topics.get(at).map_or("topic", |handler| &handler.name),
             Self::Every(_) => "every",
+            Self::Probe => "test",
         }
     }
 }

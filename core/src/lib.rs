@@ -16,6 +16,7 @@ pub mod qemu;
 pub mod report;
 pub mod run;
 pub mod source;
+pub mod test;
 
 pub use flux_abi::select::LogLevel;
 pub use flux_fluxc::Level;

@@ -13,12 +13,13 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use flux_abi::capability::CapabilityKind;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_fluxc::Outline;
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::Stream;
-use flux_kcore::capability::{Grant, Handle};
+use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::message::Failure;
 use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Wake};
@@ -97,6 +98,30 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     /// The runtime, for a debugger.
     pub const fn runtime_mut(&mut self) -> &mut R {
         &mut self.runtime
+    }
+
+    /// The kernel and its runtime, for shells that act in the name of agents that are part of the kernel.
+    pub const fn parts_mut(&mut self) -> (&mut Core, &mut R) {
+        (&mut self.core, &mut self.runtime)
+    }
+
+    /// A handle that lets `native`, which is part of the kernel, send to the agent `target`.
+    ///
+    /// # Errors
+    /// `BUSY` or `NOMEM` if its handle table is full.
+    pub fn endpoint_for(&mut self, native: AgentId, target: AgentId) -> Result<Handle, Status> {
+        let grant = Grant::new(CapabilityKind::Communicate, Object::Endpoint(target), Rights::WRITE);
+        self.core.mint(native, grant)
+    }
+
+    /// A handle that lets `native`, which is part of the kernel, publish on the topic `name`.
+    ///
+    /// # Errors
+    /// As [`Kernel::endpoint_for`]; `OVERFLOW` for a name that is too long.
+    pub fn topic_for(&mut self, native: AgentId, name: &str) -> Result<Handle, Status> {
+        let topic = self.core.topic(name)?;
+        let grant = Grant::new(CapabilityKind::Communicate, Object::Topic(topic), Rights::WRITE);
+        self.core.mint(native, grant)
     }
 
     /// The time now.

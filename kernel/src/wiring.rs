@@ -170,7 +170,7 @@ impl Core {
         }
     }
 
-    fn topic(&mut self, name: &str) -> Result<flux_kcore::id::TopicId, Status> {
+    pub(crate) fn topic(&mut self, name: &str) -> Result<flux_kcore::id::TopicId, Status> {
         if name.len() > TOPIC_BYTES {
             return Err(Status::Overflow);
         }

@@ -26,6 +26,7 @@ pub mod error;
 mod loader;
 pub mod summary;
 mod system;
+pub mod test;
 
 pub use config::{Config, Platform};
 pub use error::BootError;

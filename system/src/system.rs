@@ -11,12 +11,13 @@ use flux_agent::parameters;
 use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
 use flux_fluxc::diag::Diagnostic;
-use flux_hal::{BootLevel, Stream};
+use flux_hal::{BootLevel, DeviceBus, HardwareInfo, Stream};
 use flux_kcore::capability::Grant;
 use flux_kcore::id::ProcessId;
 use flux_kcore::time::{Span, Time};
 use flux_kernel::base::CoreConfig;
 use flux_kernel::boot::{BootReport, SubsystemState};
+use flux_kernel::compile::CompileService;
 use flux_kernel::kernel::{ClockMode, Kernel, Pause};
 use flux_kernel::log::{LineFormat, LogSink, Record};
 use flux_kernel::wiring::Launch;
@@ -42,6 +43,14 @@ pub enum Next {
 /// Slices between two looks at the log and at the shell.
 const SLICES: u32 = 1_024;
 
+/// What a kernel is booted on.
+pub(crate) struct Machine {
+    pub(crate) name: String,
+    pub(crate) bus: Box<dyn DeviceBus>,
+    pub(crate) hardware: Option<HardwareInfo>,
+    pub(crate) compiler: Box<dyn CompileService>,
+}
+
 /// A booted kernel with its agents.
 pub struct System {
     kernel: Kernel<Runtime>,
@@ -59,10 +68,26 @@ impl System {
     /// # Errors
     /// [`BootError`]; the boot stream then ends at the level that was reached.
     pub fn boot(platform: Platform, config: &Config, sink: &mut dyn LogSink) -> Result<Self, BootError> {
-        let mut report = BootReport::default();
         let Platform { name, simulated, devices, hardware, compiler } = platform;
         // In simulated time a device that no wave covers is an error, whatever the machine has.
         let devices = devices.filter(|_| config.clock == ClockMode::Real);
+        let bus = Box::new(Layered::new(simulated, devices));
+        let machine = Machine { name, bus, hardware, compiler };
+        Self::boot_on(machine, config, sink, |_| Ok(()))
+    }
+
+    /// Boots as [`System::boot`]; `prepare` sees the kernel before the first document is loaded.
+    ///
+    /// # Errors
+    /// As [`System::boot`], or that of `prepare`.
+    pub(crate) fn boot_on(
+        machine: Machine,
+        config: &Config,
+        sink: &mut dyn LogSink,
+        prepare: impl FnOnce(&mut Kernel<Runtime>) -> Result<(), BootError>,
+    ) -> Result<Self, BootError> {
+        let mut report = BootReport::default();
+        let Machine { name, bus, hardware, compiler } = machine;
         let core = CoreConfig {
             seed: config.seed,
             delay: match config.clock {
@@ -70,7 +95,7 @@ impl System {
                 ClockMode::Real => Span::ZERO,
             },
             level: config.level,
-            devices: Box::new(Layered::new(simulated, devices)),
+            devices: bus,
             compiler,
             hardware,
         };
@@ -96,7 +121,7 @@ impl System {
         system.reach(&mut report, sink);
         system.drivers(&mut report);
         system.reach(&mut report, sink);
-        let result = system.full(&mut report, config);
+        let result = prepare(&mut system.kernel).and_then(|()| system.full(&mut report, config));
         if result.is_ok() {
             system.reach(&mut report, sink);
             let reports = system.kernel.runtime().reports();
@@ -318,7 +343,7 @@ impl System {
         summary
     }
 
-    fn flush(&mut self, sink: &mut dyn LogSink) {
+    pub(crate) fn flush(&mut self, sink: &mut dyn LogSink) {
         for record in self.kernel.take_records() {
             let line = self.format.line(&record);
             sink.record(&record, &line);

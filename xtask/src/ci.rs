@@ -28,6 +28,7 @@ pub(crate) fn ci() -> Result<(), Error> {
         ("fuzz", || crate::fuzz::fuzz(None, FUZZ_SECONDS)),
         ("editor-test", crate::editor::editor_test),
         ("test", test),
+        ("app-test", app_test),
     ];
     let mut times = Vec::new();
     for (name, job) in jobs {
@@ -56,6 +57,18 @@ pub(crate) fn clippy() -> Result<(), Error> {
 /// Runs every test.
 pub(crate) fn test() -> Result<(), Error> {
     run(Command::new("cargo").args(["test", "--locked", "--no-fail-fast"]))
+}
+
+/// Runs the tests in the example documents.
+///
+/// # Errors
+/// That of a test that failed, or that the documents can't be found.
+pub(crate) fn app_test() -> Result<(), Error> {
+    let files = std::fs::read_dir("apps")?.map(|entry| entry.map(|entry| entry.path()));
+    let mut files = files.collect::<Result<Vec<_>, _>>()?;
+    files.retain(|file| file.to_string_lossy().ends_with(".flux.md"));
+    files.sort();
+    run(Command::new("cargo").args(["run", "--locked", "--package", "flux-cli", "--", "test"]).args(files))
 }
 
 /// Prints all figures from one run: the interpreter beside its peer, then the whole system.

@@ -40,6 +40,8 @@ enum Job {
     Clippy,
     /// Run every test.
     Test,
+    /// Run the tests in the example documents.
+    AppTest,
     /// Print the figures beside the peers.
     Bench,
     /// Run the fuzz targets.
@@ -98,6 +100,7 @@ fn dispatch(job: Job) -> Result<(), Error> {
         Job::Fmt => ci::fmt(),
         Job::Clippy => ci::clippy(),
         Job::Test => ci::test(),
+        Job::AppTest => ci::app_test(),
         Job::Bench => ci::bench(),
         Job::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Job::Docs { check } => docs::docs(if check { docs::Mode::Check } else { docs::Mode::Write }),

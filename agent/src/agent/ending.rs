@@ -1,6 +1,7 @@
 //! What the end of a run, or of the agent, means.
 
 use super::*;
+use crate::observe::Seen;
 use crate::runtime::debug::Stopped;
 use crate::task::Asked;
 
@@ -164,6 +165,7 @@ impl Agent {
         match about.kind {
             RunKind::StateInit => self.stage = Stage::Init,
             RunKind::Init => self.stage = Stage::Live,
+            RunKind::Probe => {}
             RunKind::Loop => {
                 self.context.counters.add(|c| &mut c.passes);
                 // A pass that did not suspend yields at its end.
@@ -276,6 +278,9 @@ impl Agent {
                 if shared.tracing {
                     self.start_trace();
                 }
+                if shared.profiling {
+                    self.start_profile();
+                }
                 self.filled = None;
             }
             Err(error) => {
@@ -357,6 +362,10 @@ impl Agent {
     ) -> Step {
         self.context.counters.add(|c| &mut c.traps);
         self.trace = self.last_instructions();
+        if let Some(observer) = &mut shared.observer {
+            let agent = Arc::clone(&self.context.name);
+            observer.note(Seen::Trapped { agent, kind, text: text.clone() });
+        }
         self.context.log(sys, shared, LogLevel::Error, &text);
         self.fault = Some(text);
         self.ended(sys, shared, Exit::Trapped(kind))

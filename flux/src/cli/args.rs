@@ -83,6 +83,8 @@ pub(crate) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Run the `## Test` sections of documents in simulated time
+    Test(TestArguments),
     /// Compile a document to a .fluxbc module
     Build(BuildArguments),
     /// Take a document, FIR text, assembly or bytecode through the pipeline, stage by stage
@@ -178,6 +180,29 @@ pub(crate) struct RunArguments {
     /// Run bytecode (the default)
     #[arg(long, conflicts_with = "jit")]
     pub(crate) interpret: bool,
+}
+
+/// Arguments of `flux test`.
+#[derive(Args, Debug)]
+pub(crate) struct TestArguments {
+    /// Documents, each tested by itself
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Only tests with this in their name
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Print the tests and run none
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Also write the results as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) junit: Option<PathBuf>,
+    /// Show which lines of the documents ran
+    #[arg(long)]
+    pub(crate) coverage: bool,
+    /// Seed of every random choice
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
 }
 
 /// Arguments of `flux boot`.

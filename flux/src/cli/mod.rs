@@ -20,6 +20,7 @@ mod reference;
 mod run;
 mod shell;
 mod terminal;
+mod test;
 
 use std::process::ExitCode;
 
@@ -68,6 +69,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
     match command {
         Command::Run(arguments) => run::run(&arguments, terminal),
         Command::Check { files } => check::check(&files, terminal),
+        Command::Test(arguments) => test::test(&arguments, terminal),
         Command::Build(arguments) => build::build(&arguments, terminal),
         Command::Compile(arguments) => compile::compile(&arguments, terminal),
         Command::Asm { file, output, verbatim } => {
