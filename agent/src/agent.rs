@@ -27,7 +27,7 @@ use flux_abi::trap::TrapKind;
 use flux_kcore::agent_state::AgentState;
 use flux_kcore::id::RequestId;
 use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
-use flux_kcore::runtime::{Event, Exit, Step, Syscalls, Wake};
+use flux_kcore::runtime::{Event, Exit, Role, Step, Syscalls, Wake};
 use flux_kcore::sched::Gas;
 use flux_kcore::time::Time;
 use flux_vm::{FunctionIndex, Host, HostOutcome, Instance, Place, Stop, Trap, VmError};
@@ -160,6 +160,10 @@ impl Agent {
     /// Counts what the agent executes from now on.
     pub(crate) fn start_profile(&mut self) {
         self.instance.start_profile();
+    }
+
+    pub(crate) const fn role(&self) -> Role {
+        self.image.role
     }
 
     fn tables(&self) -> &Tables {

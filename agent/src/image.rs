@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
 use flux_abi::select::AllocKind;
+use flux_kcore::runtime::Role;
 use flux_vm::{Config, Instance, Program, VmError};
 
 use crate::parameters::ParameterValue;
@@ -29,6 +30,8 @@ pub struct Image {
     pub links: Vec<u64>,
     /// One value for each parameter.
     pub parameters: Vec<ParameterValue>,
+    /// Whom it belongs to: a part of the system stands in no report.
+    pub role: Role,
 }
 
 impl Image {

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_kcore::id::AgentId;
-use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Syscalls, Wake};
+use flux_kcore::runtime::{AgentRuntime, Event, Exit, Role, Step, Syscalls, Wake};
 use flux_kcore::sched::Gas;
 use flux_vm::{Host, VmError};
 
@@ -121,8 +121,9 @@ impl Runtime {
     fn close(&mut self, id: AgentId, exit: Exit) {
         let agent = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::take);
         if let Some(agent) = agent {
-            let number = self.order.remove(&id).unwrap_or(u64::MAX);
-            self.ended.push((number, agent.report(Some(exit))));
+            if let Some(number) = self.order.remove(&id) {
+                self.ended.push((number, agent.report(Some(exit))));
+            }
             if self.shared.observer.is_some() {
                 self.kept.insert(id, agent);
             }
@@ -169,9 +170,12 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
         self.agents.try_reserve(missing).map_err(|_| Status::NoMemory)?;
         self.agents.extend(core::iter::repeat_with(|| None).take(missing));
         let place = self.agents.get_mut(at).ok_or(Status::NoMemory)?;
+        let reported = agent.role() == Role::Application;
         *place = Some(Box::new(agent));
-        self.order.insert(id, self.started);
-        self.started = self.started.saturating_add(1);
+        if reported {
+            self.order.insert(id, self.started);
+            self.started = self.started.saturating_add(1);
+        }
         Ok(Wake::Ready)
     }
 

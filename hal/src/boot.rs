@@ -47,6 +47,17 @@ impl BootLevel {
             Self::Full => None,
         }
     }
+
+    /// The level before this one; [`BootLevel::None`] has none.
+    pub const fn previous(self) -> Option<Self> {
+        match self {
+            Self::None => None,
+            Self::Probe => Some(Self::None),
+            Self::Ready => Some(Self::Probe),
+            Self::Drivers => Some(Self::Ready),
+            Self::Full => Some(Self::Drivers),
+        }
+    }
 }
 
 impl fmt::Display for BootLevel {
@@ -62,9 +73,9 @@ mod tests {
     #[test]
     fn levels_follow_one_another_in_the_order_of_the_table() {
         for pair in BootLevel::ALL.windows(2) {
-            assert_eq!(pair[0].next(), Some(pair[1]));
+            assert_eq!((pair[0].next(), pair[1].previous()), (Some(pair[1]), Some(pair[0])));
             assert!(pair[0] < pair[1]);
         }
-        assert_eq!(BootLevel::Full.next(), None);
+        assert_eq!((BootLevel::Full.next(), BootLevel::None.previous()), (None, None));
     }
 }

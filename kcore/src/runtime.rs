@@ -44,6 +44,16 @@ pub enum Exit {
     Killed,
 }
 
+/// Whom an agent belongs to.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Role {
+    /// A document of the run: it stands in the log and in the summary.
+    #[default]
+    Application,
+    /// A part of the system: what it says stands on the boot stream.
+    System,
+}
+
 /// Something that concerns one agent and that its runtime must hear of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Event {

@@ -198,6 +198,8 @@ pub struct Shard {
     sequence: u64,
     delivered: u64,
     seed: u64,
+    /// The present generation of agent 1, if it is there to hear of failures.
+    supervisor: Option<AgentId>,
 }
 
 impl Shard {
@@ -222,6 +224,7 @@ impl Shard {
             sequence: 0,
             delivered: 0,
             seed: config.seed,
+            supervisor: None,
         }
     }
 
@@ -399,6 +402,16 @@ impl Shard {
     /// Bytes charged to the quotas of all living agents.
     pub fn memory_used(&self) -> u64 {
         self.agents.iter().fold(0, |sum, (_, agent)| sum.saturating_add(agent.memory.used()))
+    }
+
+    /// The supervisor: agent 1 in its present generation, living or not.
+    pub fn supervisor(&self) -> AgentId {
+        self.supervisor.unwrap_or(AgentId::SUPERVISOR)
+    }
+
+    /// Lets agent 1 hear of the failures of agents that nobody else supervises.
+    pub const fn appoint_supervisor(&mut self, agent: AgentId) {
+        self.supervisor = Some(agent);
     }
 
     fn next_sequence(&mut self) -> u64 {

@@ -21,7 +21,7 @@ use flux_kcore::capability::{CapabilityError, Extent, Grant, Handle, Rights};
 use flux_kcore::dead_letter::DeadReason;
 use flux_kcore::id::{AgentId, RequestId, TimerId, TopicId};
 use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
-use flux_kcore::runtime::{Arrival, BarrierStep, Delivery, Syscalls};
+use flux_kcore::runtime::{Arrival, BarrierStep, Delivery, Role, Syscalls};
 use flux_kcore::shard::Shard;
 use flux_kcore::time::{Span, Time};
 use flux_vm::Program;
@@ -70,6 +70,7 @@ pub(crate) struct Known {
     pub(crate) program: Option<Arc<Program>>,
     /// The document that it comes from; empty for one without.
     pub(crate) document: Arc<str>,
+    pub(crate) role: Role,
 }
 
 /// See the module.
@@ -390,7 +391,11 @@ impl Syscalls for Core {
     }
 
     fn log(&mut self, caller: AgentId, level: LogLevel, text: &str) {
-        self.record(Stream::Log, Some(caller), level, text);
+        let stream = match self.known(caller).map(|known| known.role) {
+            Some(Role::System) => Stream::Boot,
+            _ => Stream::Log,
+        };
+        self.record(stream, Some(caller), level, text);
     }
 
     fn device_fault(&mut self, caller: AgentId) -> Option<String> {

@@ -65,6 +65,12 @@ impl BootReport {
         self.level
     }
 
+    /// Falls back to the level before, when something that made this one is gone.
+    pub fn fall(&mut self) -> BootLevel {
+        self.level = self.level.previous().unwrap_or(BootLevel::None);
+        self.level
+    }
+
     /// The level reached.
     pub const fn level(&self) -> BootLevel {
         self.level

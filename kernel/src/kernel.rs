@@ -22,7 +22,7 @@ use flux_hal::Stream;
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::message::Failure;
-use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Wake};
+use flux_kcore::runtime::{AgentRuntime, Event, Exit, Role, Step, Wake};
 use flux_kcore::sched::{Boost, Gas};
 use flux_kcore::shard::Birth;
 use flux_kcore::time::{Span, Time};
@@ -33,6 +33,10 @@ use crate::log::Record;
 use crate::syscall::{self, Answer};
 use crate::user_memory::UserMemory;
 use crate::wiring::Launch;
+
+mod supervision;
+
+use supervision::Supervision;
 
 /// Which clock a kernel runs by.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -66,6 +70,7 @@ pub struct Kernel<R: AgentRuntime<Core>> {
     order: Vec<AgentId>,
     /// In simulated time, the agent that goes on first when the kernel comes back.
     unfinished: Option<AgentId>,
+    supervision: Supervision,
 }
 
 impl<R: AgentRuntime<Core>> Kernel<R> {
@@ -82,7 +87,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     ) -> Result<Self, Status> {
         let mut core = Core::new(config);
         core.shard.processes_mut().create(None, u64::MAX).map_err(Status::from)?;
-        Ok(Self { core, runtime, imager, clock, slice, order: Vec::new(), unfinished: None })
+        Ok(Self { core, runtime, imager, clock, slice, order: Vec::new(), unfinished: None, supervision: Supervision::None })
     }
 
     /// The kernel without its runtime.
@@ -177,7 +182,13 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         let agent = self.core.shard.spawn(Birth::new(name, process))?;
         self.core.introduce(
             agent,
-            Known { name: name.into(), capabilities: grant.kinds, program: None, document: "".into() },
+            Known {
+                name: name.into(),
+                capabilities: grant.kinds,
+                program: None,
+                document: "".into(),
+                role: Role::Application,
+            },
         );
         let handle = self.core.mint(agent, grant)?;
         Ok((agent, handle))
@@ -241,15 +252,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
 
     fn start(&mut self, agent: AgentId, mut launch: Launch) -> Result<(), KernelError> {
         self.core.wire(agent, &mut launch)?;
-        let refused = |reason: String| KernelError::Start { agent: launch.name.as_ref().into(), reason };
-        let image = (self.imager)(&launch).map_err(refused)?;
-        let wake = self.runtime.start(&mut self.core, agent, image).map_err(|status| {
-            let reason = match status {
-                Status::NoMemory => String::from("its memory quota does not hold its state; raise `memory:`"),
-                status => String::from(status.meaning()),
-            };
-            KernelError::Start { agent: launch.name.as_ref().into(), reason }
-        })?;
+        let wake = self.begin(agent, &launch)?;
         self.order.push(agent);
         let text = self.core.holdings(agent, &launch);
         self.core.record(Stream::Log, Some(agent), LogLevel::Info, &text);
@@ -257,6 +260,19 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.core.shard.wake(agent, Boost::None);
         }
         Ok(())
+    }
+
+    /// Makes the runtime's part of a wired agent.
+    fn begin(&mut self, agent: AgentId, launch: &Launch) -> Result<Wake, KernelError> {
+        let refused = |reason: String| KernelError::Start { agent: launch.name.as_ref().into(), reason };
+        let image = (self.imager)(launch).map_err(refused)?;
+        self.runtime.start(&mut self.core, agent, image).map_err(|status| {
+            let reason = match status {
+                Status::NoMemory => String::from("its memory quota does not hold its state; raise `memory:`"),
+                status => String::from(status.meaning()),
+            };
+            KernelError::Start { agent: launch.name.as_ref().into(), reason }
+        })
     }
 
     /// Keeps for `caller` what the runtime knows of `agent`.
@@ -275,6 +291,10 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     }
 
     fn bury(&mut self, agent: AgentId, exit: Exit) {
+        if self.is_supervisor(agent) {
+            self.revive(exit);
+            return;
+        }
         if let Some(remains) = self.core.shard.end(agent, exit)
             && remains.unread > 0
         {
@@ -334,6 +354,14 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
     }
 
+    /// One slice of an agent.
+    fn turn(&mut self, agent: AgentId) -> Step {
+        self.core.set_current(Some(agent));
+        let step = self.runtime.run(&mut self.core, agent, self.slice);
+        self.core.set_current(None);
+        step
+    }
+
     /// Gives the processor to an agent; how many slices it used.
     fn step(&mut self, agent: AgentId, most: u32) -> u32 {
         if self.core.is_held(agent) {
@@ -342,9 +370,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
         let mut used = 0u32;
         loop {
-            self.core.set_current(Some(agent));
-            let step = self.runtime.run(&mut self.core, agent, self.slice);
-            self.core.set_current(None);
+            let step = self.turn(agent);
             used = used.saturating_add(1);
             if let Step::Ended(exit) = step {
                 self.bury(agent, exit);
@@ -402,5 +428,6 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.runtime.end(&mut self.core, agent, Exit::Stopped(0));
             self.bury(agent, Exit::Stopped(0));
         }
+        self.dismiss_supervisor();
     }
 }

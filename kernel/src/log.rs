@@ -153,14 +153,14 @@ impl LineFormat {
             LogLevel::Debug => "debug: ",
         };
         match (&record.agent, record.stream) {
-            (_, Stream::Boot) => alloc::format!("{mark}{}", record.text),
+            (Some(agent), Stream::Boot) => alloc::format!("{mark}{agent}: {}", record.text),
             (Some(agent), Stream::Log) => alloc::format!(
                 "{:>11}  {agent:<width$}  {mark}{}",
                 Seconds(record.time),
                 record.text,
                 width = self.names
             ),
-            (None, Stream::Log) => alloc::format!("{mark}{}", record.text),
+            (None, _) => alloc::format!("{mark}{}", record.text),
         }
     }
 }

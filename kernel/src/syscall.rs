@@ -203,7 +203,7 @@ fn managed(core: &Core, caller: AgentId, word: u64) -> Result<AgentId, Status> {
 
 fn kill(core: &mut Core, caller: AgentId, word: u64) -> Result<u64, Status> {
     let agent = managed(core, caller, word)?;
-    if agent == AgentId::SUPERVISOR {
+    if agent == core.shard.supervisor() {
         return Err(Status::Denied);
     }
     core.ask_to_kill(agent)

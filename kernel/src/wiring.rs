@@ -19,7 +19,7 @@ use flux_abi::status::Status;
 use flux_isa::{ExportKind, Link, LinkKind};
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, ProcessId};
-use flux_kcore::runtime::Exit;
+use flux_kcore::runtime::{Exit, Role};
 use flux_kcore::shard::Birth;
 use flux_vm::Program;
 
@@ -43,8 +43,10 @@ pub struct Launch {
     pub links: Vec<u64>,
     /// Parameters as they were given, name and text.
     pub parameters: Vec<(String, String)>,
+    /// Whom it belongs to.
+    pub role: Role,
     /// Who gives it its handles, and from which.
-    grantor: (AgentId, Handle),
+    pub(crate) grantor: (AgentId, Handle),
 }
 
 /// What an execution asks for.
@@ -111,6 +113,7 @@ impl Core {
             capabilities: module.capabilities,
             program: Some(Arc::clone(&wanted.program)),
             document: Arc::from(wanted.document.as_str()),
+            role: Role::Application,
         };
         let launch = Launch {
             name: Arc::clone(&known.name),
@@ -119,6 +122,7 @@ impl Core {
             capabilities: module.capabilities,
             links: Vec::new(),
             parameters: wanted.parameters,
+            role: Role::Application,
             grantor: (caller, wanted.grants),
             program: wanted.program,
         };

@@ -25,6 +25,7 @@ pub mod config;
 pub mod error;
 mod loader;
 pub mod summary;
+mod supervisor;
 mod system;
 pub mod test;
 

@@ -11,9 +11,7 @@ use flux_agent::parameters;
 use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
 use flux_fluxc::diag::Diagnostic;
-use flux_hal::{BootLevel, DeviceBus, HardwareInfo, Stream};
-use flux_kcore::capability::Grant;
-use flux_kcore::id::ProcessId;
+use flux_hal::{BootLevel, Stream};
 use flux_kcore::time::{Span, Time};
 use flux_kernel::base::CoreConfig;
 use flux_kernel::boot::{BootReport, SubsystemState};
@@ -28,6 +26,7 @@ use crate::config::{Config, Platform};
 use crate::error::BootError;
 use crate::loader;
 use crate::summary::Summary;
+use crate::supervisor;
 
 /// What the shell does next.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -231,8 +230,7 @@ impl System {
     }
 
     fn full(&mut self, report: &mut BootReport, config: &Config) -> Result<(), BootError> {
-        let refused = |status| BootError::Kernel { what: "the supervisor", status };
-        self.kernel.native_agent("supervisor", ProcessId::KERNEL, Grant::ROOT).map_err(refused)?;
+        supervisor::start(&mut self.kernel)?;
         report.subsystem("supervisor", SubsystemState::Up, String::from("agent 1"));
         self.remarks = loader::load(&mut self.kernel, config)?;
         let agents = self.kernel.living();
@@ -290,6 +288,7 @@ impl System {
             ClockMode::Real => present.min(self.end),
         };
         let pause = self.kernel.run(until, slices);
+        self.look_after_supervisor();
         self.flush(sink);
         if self.kernel.living() == 0 {
             return Next::Over;
@@ -307,6 +306,14 @@ impl System {
                     Next::Sleep((next < Time::NEVER).then_some(next))
                 }
             }
+        }
+    }
+
+    /// Without agent 1 the system goes on, a level lower.
+    fn look_after_supervisor(&mut self) {
+        if self.kernel.lost_supervisor() && self.report.level() == BootLevel::Full {
+            let level = self.report.fall();
+            self.say(&alloc::format!("boot level {}: {level}, since there is no supervisor", level as u8));
         }
     }
 
@@ -389,6 +396,7 @@ fn imager(config: &Config) -> flux_kernel::kernel::Imager<Image> {
             capabilities: launch.capabilities,
             links: launch.links.clone(),
             parameters: values,
+            role: launch.role,
         })
     })
 }

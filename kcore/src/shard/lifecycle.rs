@@ -1,5 +1,7 @@
 //! How agents begin, change their state and end.
 
+use flux_proto::payload::Writer;
+
 use super::messages::split_mix;
 use super::*;
 
@@ -150,11 +152,71 @@ impl Shard {
             process.memory.release(record.memory.used());
         }
         self.processes.remove_agent(record.process);
-        if let Some(parent) = record.parent.filter(|parent| self.agents.contains(*parent)) {
-            let sequence = self.next_sequence();
-            self.depart(parent, sequence, Event::Ended { agent, exit });
+        match record.parent.filter(|parent| self.agents.contains(*parent)) {
+            Some(parent) => {
+                let sequence = self.next_sequence();
+                self.depart(parent, sequence, Event::Ended { agent, exit });
+            }
+            None => self.tell_supervisor(&record, exit),
         }
         Some(Remains { agent: record, unread })
+    }
+
+    /// Ends the supervisor and registers it again: a new generation with the name, an empty handle
+    /// table, and the messages that were not read. Requests to the old generation end in an ERROR.
+    ///
+    /// # Errors
+    /// As [`Shard::spawn`]; the old generation has ended then, too.
+    pub fn restart_supervisor(&mut self, exit: Exit, birth: Birth<'_>) -> Result<AgentId, Status> {
+        let old = self.supervisor();
+        let mut kept = Mailbox::new();
+        if let Some(record) = self.agents.get_mut(old) {
+            while let Some(message) = record.mailbox.pop(&mut self.pool) {
+                if message.reply_to.is_none() {
+                    // Its place in the pool has just become free.
+                    let _ = kept.put(&mut self.pool, message);
+                }
+            }
+        }
+        self.end(old, exit);
+        let spawned = self.spawn(birth);
+        match spawned.as_ref().ok().and_then(|agent| self.agents.get_mut(*agent)) {
+            Some(record) => record.mailbox = kept,
+            None => while kept.pop(&mut self.pool).is_some() {},
+        }
+        let agent = spawned?;
+        self.supervisor = Some(agent);
+        for flight in &mut self.flights {
+            if flight.agent == old && flight.event == Event::Message {
+                flight.agent = agent;
+            }
+        }
+        Ok(agent)
+    }
+
+    /// Tells agent 1 of the failure of an agent that nobody else supervises.
+    fn tell_supervisor(&mut self, record: &Agent, exit: Exit) {
+        let Some(supervisor) = self.supervisor else { return };
+        let admits = |agent: &Agent| agent.mailbox.admits(&self.pool, None).is_ok();
+        // One that does not keep up misses notices; it is not flooded with dead letters.
+        if !self.agents.get(supervisor).is_some_and(admits) {
+            return;
+        }
+        let status;
+        let reason = match exit {
+            Exit::Stopped(0) | Exit::Killed => return,
+            Exit::Stopped(code) => {
+                status = alloc::format!("status {code}");
+                status.as_str()
+            }
+            Exit::Trapped(kind) => kind.name(),
+        };
+        let heartbeats = record.counters.sent(MessageType::Heartbeat);
+        let mut buffer = [0; NOTICE_BYTES];
+        if let Some(payload) = notice(&mut buffer, &record.name, reason, heartbeats) {
+            // Refused for want of memory: the log names the failure all the same.
+            let _ = self.tell_from_kernel(supervisor, Outgoing::new(payload));
+        }
     }
 
     /// Tells an agent that it shall stop at its next safe point.
@@ -196,6 +258,30 @@ impl Shard {
         }
         Ok(handle)
     }
+}
+
+/// Request by which agent 1 is told of a failure: name, reason, heartbeats given.
+const NOTICE: &str = "failed";
+/// Bytes of a notice: two texts that are cut, and what stands around them.
+const NOTICE_BYTES: usize = 512;
+/// Longest text in a notice in bytes.
+const NOTICE_TEXT: usize = 200;
+
+fn notice<'b>(
+    buffer: &'b mut [u8; NOTICE_BYTES],
+    name: &str,
+    reason: &str,
+    heartbeats: u64,
+) -> Option<&'b [u8]> {
+    let mut writer = Writer::new(buffer, NOTICE, 3).ok()?;
+    writer.str(cut(name)).ok()?;
+    writer.str(cut(reason)).ok()?;
+    writer.int(i64::try_from(heartbeats).unwrap_or(i64::MAX)).ok()?;
+    writer.finish().ok()
+}
+
+fn cut(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(NOTICE_TEXT)).unwrap_or(text)
 }
 
 /// Whether a process shows AGENT_THINKING for an agent in this state.

@@ -338,7 +338,8 @@ impl Shard {
             record.heartbeat = Some(now);
             record.counters.count_sent(MessageType::Heartbeat);
         }
-        if let Some(supervisor) = self.agents.get_mut(AgentId::SUPERVISOR) {
+        let supervisor = self.supervisor();
+        if let Some(supervisor) = self.agents.get_mut(supervisor) {
             supervisor.counters.count_received(MessageType::Heartbeat);
         }
     }
