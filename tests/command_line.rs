@@ -86,6 +86,19 @@ fn a_run_did_not_warn_of_targets_that_no_document_has() {
 }
 
 #[test]
+fn a_folder_of_files_must_be_there() {
+    let run = |folder: &str| flux(["run", "apps/cloud.flux.md", "--for", "1s", "--files", folder]);
+    let output = run("/nonexistent/folder");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("--files /nonexistent/folder: "), "{}", err(&output));
+    let file = run("Cargo.toml");
+    assert_eq!(file.status.code(), Some(1), "{}", err(&file));
+    let good = run("apps");
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+    assert!(err(&good).contains("files        up        apps"), "{}", err(&good));
+}
+
+#[test]
 fn a_parameter_without_a_value_is_named() {
     let output = flux([
         "run",

@@ -9,6 +9,7 @@
 pub mod capability;
 pub mod device;
 pub mod fir_type;
+pub mod ioctl;
 pub mod limits;
 pub mod message;
 pub mod opcode;

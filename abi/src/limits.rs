@@ -74,3 +74,11 @@ pub const GAS_COVER_FACTOR: u64 = 16;
 pub const GAS_COVER_BASE: u64 = 16;
 /// Bytes of a module file.
 pub const MODULE_BYTES: usize = 64 << 20;
+/// Bytes of a file that agents may open.
+pub const FILE_BYTES: usize = 16 << 20;
+/// Bytes of the path of a file.
+pub const FILE_NAME_BYTES: usize = 1_024;
+/// Bytes of one READ or WRITE of a file.
+pub const FILE_TRANSFER_BYTES: usize = 64 << 10;
+/// Files that one agent may have open.
+pub const OPEN_FILES: usize = 16;

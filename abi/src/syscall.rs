@@ -62,7 +62,7 @@ calls! {
     105 Getpid "GETPID" [] = "own process number";
     200 Alloc "ALLOC" ["handle", "type", "size"] cap Memory = "memory of a type inside the caller's quota";
     201 Free "FREE" ["handle", "region"] cap Memory = "gives memory back";
-    202 Mmap "MMAP" ["handle", "object", "size"] cap Memory = "maps memory as a region";
+    202 Mmap "MMAP" ["handle", "object", "size"] cap Memory = "maps new memory, or what an open file holds, as a region";
     203 Munmap "MUNMAP" ["handle", "region"] cap Memory = "unmaps a region";
     204 Mprotect "MPROTECT" ["handle", "region", "rights"] cap Memory = "changes the rights of a region";
     300 A2aSend "A2A_SEND" ["handle", "record"] cap Communicate = "sends one message";
@@ -74,15 +74,15 @@ calls! {
     402 BcStatus "BC_STATUS" ["agent", "buffer", "size"] = "state, counters, gas";
     403 BcDump "BC_DUMP" ["handle", "agent", "buffer", "size"] cap Debug = "disassembly, registers, trace";
     500 Compile "COMPILE" ["handle", "record"] cap Compile = "compiles a document or FIR text";
-    501 Emit "EMIT" ["handle", "artifact", "target"] cap Compile = "writes an artifact to a file or device";
-    502 Devcode "DEVCODE" ["handle", "record"] cap Compile = "writes a document from a description in words";
+    501 Emit "EMIT" ["handle", "artifact", "target"] cap Compile = "writes a module that COMPILE made to the open file `target`";
+    502 Devcode "DEVCODE" ["handle", "record"] cap Compile = "writes a document from a description in words; not supported yet: NOTFOUND";
     600 Read "READ" ["handle", "buffer", "size"] cap IoRead = "reads a file or device";
     601 Write "WRITE" ["handle", "buffer", "size"] cap IoWrite = "writes a file or device";
     602 Ioctl "IOCTL" ["handle", "operation", "record"] = "carries an operation on an object that has no number of its own";
-    603 Open "OPEN" ["handle", "name"] cap Filesystem = "opens a file or device";
+    603 Open "OPEN" ["handle", "name", "mode"] cap Filesystem = "opens a file or device";
     604 Close "CLOSE" ["handle"] = "closes a file or device";
     700 HwInfo "HW_INFO" ["item", "buffer", "size"] = "what the hardware layer found";
-    701 HwConfig "HW_CONFIG" ["handle", "item", "value"] cap Hardware = "changes the hardware's configuration";
+    701 HwConfig "HW_CONFIG" ["handle", "item", "value"] cap Hardware = "changes the hardware's configuration; no hardware layer can change any yet: NOTFOUND";
     800 Info "INFO" ["item"] = "kernel version, uptime, counters";
     801 Log "LOG" ["level", "text"] = "one structured log record";
 }

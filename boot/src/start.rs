@@ -103,6 +103,7 @@ fn run_archive(machine: &mut Machine, archive: Archive) -> Result<ExitStatus, Ha
         name: format!("bare {}", hardware.architecture),
         simulated,
         devices: None,
+        files: None,
         hardware: Some(hardware),
         compiler: Box::new(KernelCompiler::default()),
     };

@@ -6,6 +6,7 @@
 //! location = "lab"
 //! color = "never"
 //! seed = 7
+//! files = "/var/lib/flux"
 //!
 //! [devices]
 //! "i2c:0x48" = "tmp102"
@@ -40,6 +41,8 @@ pub struct Config {
     pub format: Option<String>,
     /// Seed of every random choice.
     pub seed: Option<u64>,
+    /// Folder whose files agents may open; `--files` goes before.
+    pub files: Option<PathBuf>,
     /// Driver of each device address.
     #[serde(default)]
     pub devices: BTreeMap<String, String>,

@@ -1,15 +1,15 @@
 //! Runs documents on the hosted kernel, and packs them for a kernel that boots.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use flux_abi::select::LogLevel;
 use flux_fluxc::diag::Diagnostic;
 use flux_fluxc::{Level, Options};
-use flux_hal::arch::native::{DeviceConfig, LinuxBus};
-use flux_hal::{DeviceBus, Hardware, SimBus};
+use flux_hal::arch::native::{DeviceConfig, Directory, LinuxBus};
+use flux_hal::{DeviceBus, FileSystem, Hardware, SimBus};
 use flux_proto::archive::{Archive, Document, RunClock};
 use flux_system::compile::{CompileError, CompileService, Compiled, KernelCompiler};
 use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System, Time};
@@ -39,6 +39,8 @@ pub struct Request {
     pub level: LogLevel,
     /// The last instructions of an agent that traps are shown.
     pub trace: bool,
+    /// The folder whose files agents with FILESYSTEM may open; without one files are kept in memory.
+    pub files: Option<PathBuf>,
 }
 
 /// Why a run did not start.
@@ -117,6 +119,17 @@ fn real_devices(config: &Config) -> Result<Box<dyn DeviceBus>, Error> {
     Ok(Box::new(LinuxBus::new(devices)))
 }
 
+/// The files below a folder.
+fn folder(path: &Path) -> Result<Box<dyn FileSystem>, Error> {
+    match Directory::new(path) {
+        Ok(directory) => Ok(Box::new(directory)),
+        Err(error) => Err(Error::Option {
+            option: format!("--files {}", path.display()),
+            why: format!("{error}; name a folder that is there and can be read"),
+        }),
+    }
+}
+
 /// Boots the hosted kernel and runs the agents to the end of the time, or until `stop` says so.
 ///
 /// In real time the thread sleeps between events; a message on `stop`, or its end, ends the run in order.
@@ -168,6 +181,10 @@ pub fn boot(
         devices: match request.clock {
             ClockMode::Real => Some(real_devices(config)?),
             ClockMode::Simulated => None,
+        },
+        files: match request.files.as_ref().or(config.files.as_ref()) {
+            Some(path) => Some(folder(path)?),
+            None => None,
         },
         hardware: host.hardware().ok(),
         compiler: Box::new(Compiler {

@@ -14,7 +14,8 @@
 //!
 //! # Invariants
 //! 1. A live grant is covered by the grant that it was derived from (kinds, object, rights);
-//!    a badge that is set stays.
+//!    a badge that is set stays. A grant that the kernel hung below another one by
+//!    [`Capabilities::attach`] goes with it, and need not be covered.
 //! 2. A place in a table never gets the same generation twice; a worn-out place is retired.
 //! 3. Revoking makes the root stale first. While its descendants are still being walked,
 //!    nothing can be derived from or moved out of them, so the walk ends.
@@ -193,6 +194,27 @@ impl Capabilities {
         self.may_give(caller, above, to)?;
         self.holder_mut(to)?.make_room()?;
         self.add(to, narrower, Some(above), Some(caller), depth.saturating_add(1))
+    }
+
+    /// Makes a grant for something that the holder of `parent` opened by it, such as a file by
+    /// FILESYSTEM: it is revoked with `parent`. For the kernel alone, which decides what it allows.
+    ///
+    /// # Errors
+    /// As [`Capabilities::derive`], without [`CapabilityError::Wider`].
+    pub fn attach(
+        &mut self,
+        caller: AgentId,
+        parent: Handle,
+        grant: Grant,
+    ) -> Result<Handle, CapabilityError> {
+        let (above, node) = self.find(caller, parent)?;
+        let depth = node.depth;
+        if depth >= MAX_DEPTH {
+            return Err(CapabilityError::TooDeep);
+        }
+        self.may_give(caller, above, caller)?;
+        self.holder_mut(caller)?.make_room()?;
+        self.add(caller, grant, Some(above), Some(caller), depth.saturating_add(1))
     }
 
     /// Moves `handle` to another agent; the old word is stale, what was derived from it stays.

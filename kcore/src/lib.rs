@@ -67,3 +67,4 @@ mod sorted;
 pub mod time;
 pub mod timer;
 pub mod topic;
+pub mod watch;

@@ -4,8 +4,8 @@
 //! come from the pool of the shard and go back to it.
 //!
 //! # Invariants
-//! 1. A mailbox holds at most [`flux_abi::limits::MAILBOX`] messages, at most a quarter of
-//!    them from one agent; the place is taken when the message is sent, not when it arrives.
+//! 1. A mailbox holds at most [`flux_abi::limits::MAILBOX`] messages, or less if it was limited, at
+//!    most a quarter of them from one agent; the place is taken when the message is sent, not when it arrives.
 //! 2. A full mailbox refuses the sender; nothing that was taken is dropped.
 //! 3. Messages are taken in the order (arrival, higher priority first, sending).
 
@@ -26,10 +26,10 @@ pub const SHARE: usize = MAILBOX / 4;
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 pub enum Refusal {
     /// It is full.
-    #[error("the mailbox is full: {MAILBOX} messages wait in it")]
+    #[error("the mailbox is full")]
     Full,
     /// The sender's share is used up.
-    #[error("{SHARE} messages of this sender wait already, no sender may have more")]
+    #[error("a quarter of the mailbox is this sender's already, no sender may have more")]
     Share,
     /// The allocator gave no memory.
     #[error("no memory for a message")]
@@ -112,20 +112,40 @@ impl Pool {
 /// The mailbox of one agent.
 ///
 /// Dropping one leaves its messages in the pool; empty it with [`Mailbox::pop`] first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Mailbox {
     list: List,
+    /// Messages that it may hold, 1 to [`flux_abi::limits::MAILBOX`].
+    limit: u8,
 }
+
+impl Default for Mailbox {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a mailbox holds unless it is given less.
+#[expect(clippy::cast_possible_truncation, reason = "checked when it is compiled")]
+const LIMIT: u8 = {
+    assert!(MAILBOX <= u8::MAX as usize);
+    MAILBOX as u8
+};
 
 impl Mailbox {
     /// An empty mailbox.
     pub const fn new() -> Self {
-        Self { list: List { head: 0, tail: 0, len: 0 } }
+        Self { list: List { head: 0, tail: 0, len: 0 }, limit: LIMIT }
     }
 
     /// Messages in it, those on their way included.
     pub const fn len(&self) -> u32 {
         self.list.len
+    }
+
+    /// Sets how many messages it takes from now on.
+    pub const fn set_limit(&mut self, limit: u8) {
+        self.limit = limit;
     }
 
     /// Tells whether nothing is in it or on its way.
@@ -139,15 +159,17 @@ impl Mailbox {
     /// [`Refusal::Full`], [`Refusal::Share`].
     pub fn admits(&self, pool: &Pool, sender: Option<AgentId>) -> Result<(), Refusal> {
         let len = self.list.len as usize;
-        if len >= MAILBOX {
+        let limit = usize::from(self.limit);
+        if len >= limit {
             return Err(Refusal::Full);
         }
+        let share = (limit / 4).max(1);
         // Below a quarter in all nobody can have more than a quarter.
-        if len < SHARE || sender.is_none() {
+        if len < share || sender.is_none() {
             return Ok(());
         }
         let of_sender = self.iter(pool).filter(|message| message.sender == sender).count();
-        if of_sender >= SHARE { Err(Refusal::Share) } else { Ok(()) }
+        if of_sender >= share { Err(Refusal::Share) } else { Ok(()) }
     }
 
     /// Takes a message that [`Mailbox::admits`].

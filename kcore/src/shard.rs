@@ -37,6 +37,7 @@ use crate::sorted::SortedMap;
 use crate::time::{Span, Time};
 use crate::timer::{Order, TimerQueue};
 use crate::topic::Topics;
+use crate::watch::{WatchKind, Watches};
 
 mod lifecycle;
 mod messages;
@@ -200,6 +201,7 @@ pub struct Shard {
     seed: u64,
     /// The present generation of agent 1, if it is there to hear of failures.
     supervisor: Option<AgentId>,
+    watches: Watches,
 }
 
 impl Shard {
@@ -225,6 +227,7 @@ impl Shard {
             delivered: 0,
             seed: config.seed,
             supervisor: None,
+            watches: Watches::new(),
         }
     }
 

@@ -15,7 +15,7 @@ use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_fluxc::Outline;
 use flux_fluxc::diag::Diagnostic;
-use flux_hal::{DeviceBus, HardwareInfo, Stream};
+use flux_hal::{DeviceBus, FileSystem, HardwareInfo, Stream};
 use flux_kcore::agent_state::AgentState;
 use flux_kcore::capability::{CapabilityError, Extent, Grant, Handle, Rights};
 use flux_kcore::dead_letter::DeadReason;
@@ -28,8 +28,10 @@ use flux_vm::Program;
 
 use crate::compile::CompileService;
 use crate::devices::DeviceTable;
+use crate::files::FileTable;
 use crate::log::LogBuffer;
 use crate::modules::{ModuleNumber, ModuleTable};
+use crate::services::Services;
 use crate::wiring::Launch;
 
 /// What a kernel is made with.
@@ -42,6 +44,8 @@ pub struct CoreConfig {
     pub level: LogLevel,
     /// The devices.
     pub devices: Box<dyn DeviceBus>,
+    /// The files.
+    pub files: Box<dyn FileSystem>,
     /// The compile service.
     pub compiler: Box<dyn CompileService>,
     /// What the hardware layer found, if it could be asked.
@@ -78,6 +82,8 @@ pub struct Core {
     pub(crate) shard: Shard,
     pub(crate) log: LogBuffer,
     pub(crate) devices: DeviceTable,
+    pub(crate) files: FileTable,
+    pub(crate) services: Services,
     pub(crate) modules: ModuleTable,
     pub(crate) compiler: Box<dyn CompileService>,
     pub(crate) hardware: Option<HardwareInfo>,
@@ -117,6 +123,8 @@ impl Core {
             shard,
             log: LogBuffer::new(config.level),
             devices: DeviceTable::new(config.devices),
+            files: FileTable::new(config.files),
+            services: Services::default(),
             modules: ModuleTable::default(),
             compiler: config.compiler,
             hardware: config.hardware,
@@ -172,6 +180,22 @@ impl Core {
         self.known.remove(&agent.slot());
         self.held.remove(&agent);
         self.inspected.remove(&agent);
+        self.services.forget(agent);
+        self.close_files(agent, |_| true);
+    }
+
+    /// Closes those files of an agent whose handles are so.
+    pub(crate) fn close_files(&mut self, agent: AgentId, which: impl Fn(Handle) -> bool) {
+        let gone: Vec<u32> =
+            self.files.of(agent).filter(|(_, handle)| which(*handle)).map(|(number, _)| number).collect();
+        for number in gone {
+            self.files.close(number);
+        }
+    }
+
+    /// The files, to ask for their name.
+    pub const fn files(&self) -> &FileTable {
+        &self.files
     }
 
     pub(crate) fn known(&self, agent: AgentId) -> Option<&Known> {

@@ -40,7 +40,7 @@ impl Host for Core {
             }
             // Every device here answers when it is read, so there is always something to read.
             Opcode::Poll => self.device(caller, a, CapabilityKind::IoRead).map(|_| 1),
-            Opcode::Ioctl => syscall::ioctl(self, caller, [a, b, c]),
+            Opcode::Ioctl => syscall::ioctl(self, caller, [a, b, c], memory),
             Opcode::Mmap => self
                 .check(caller, Handle::from_word(a), CapabilityKind::Memory, Rights::USE)
                 .and_then(|_| syscall::map_new(b, memory)),
@@ -186,11 +186,11 @@ impl Core {
     }
 
     /// The agent behind a handle that allows to manage it.
-    fn managed(&self, caller: AgentId, word: u64) -> Result<AgentId, Status> {
+    pub(crate) fn managed(&self, caller: AgentId, word: u64) -> Result<AgentId, Status> {
         self.endpoint(caller, word, Rights::MANAGE)
     }
 
-    fn covers(&self, caller: AgentId, word: u64, rights: u64) -> bool {
+    pub(crate) fn covers(&self, caller: AgentId, word: u64, rights: u64) -> bool {
         let needed = u8::try_from(rights).ok().and_then(Rights::from_bits);
         match (self.inspect(caller, Handle::from_word(word)), needed) {
             (Ok(grant), Some(needed)) => grant.rights.covers(needed),
@@ -205,7 +205,7 @@ impl Core {
         self.derive(caller, handle, to, grant).map(Handle::word)
     }
 
-    fn signal(&mut self, agent: AgentId, number: u64) -> Result<u64, Status> {
+    pub(crate) fn signal(&mut self, agent: AgentId, number: u64) -> Result<u64, Status> {
         match number {
             SIGNAL_STOP => self.ask_to_stop(agent),
             SIGNAL_KILL => self.ask_to_kill(agent),

@@ -87,7 +87,16 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     ) -> Result<Self, Status> {
         let mut core = Core::new(config);
         core.shard.processes_mut().create(None, u64::MAX).map_err(Status::from)?;
-        Ok(Self { core, runtime, imager, clock, slice, order: Vec::new(), unfinished: None, supervision: Supervision::None })
+        Ok(Self {
+            core,
+            runtime,
+            imager,
+            clock,
+            slice,
+            order: Vec::new(),
+            unfinished: None,
+            supervision: Supervision::None,
+        })
     }
 
     /// The kernel without its runtime.
@@ -195,8 +204,8 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     }
 
     /// Ends an agent that is part of the kernel; its handles go, what it started stays.
-    pub fn end_native(&mut self, agent: AgentId) {
-        self.core.shard.end(agent, Exit::Stopped(0));
+    pub fn end_native(&mut self, agent: AgentId, exit: Exit) {
+        self.core.shard.end(agent, exit);
         self.core.forget(agent);
     }
 
@@ -295,7 +304,8 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.revive(exit);
             return;
         }
-        if let Some(remains) = self.core.shard.end(agent, exit)
+        let remains = self.core.shard.end(agent, exit);
+        if let Some(remains) = &remains
             && remains.unread > 0
         {
             let text = match remains.unread {
@@ -305,6 +315,9 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &text);
         }
         self.core.forget(agent);
+        for linked in remains.map_or_else(Vec::new, |remains| remains.linked) {
+            self.core.pending.push(Pending::Kill(linked));
+        }
         if let Some(at) = self.order.iter().rposition(|other| *other == agent) {
             self.order.remove(at);
         }

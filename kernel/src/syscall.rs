@@ -17,10 +17,13 @@
 //! `name=text` pieces, each ended by a zero byte. The output of COMPILE is for each module its
 //! length as a word and its bytes, padded to 8. The names of OPEN and the text of LOG are texts
 //! as programs have them: {length u32, capacity u32, bytes}; OPEN takes `i2c:0x48`, or
-//! `i2c:0x76 pressure` with a channel.
+//! `i2c:0x76 pressure` with a channel, and for everything that does not begin with a kind of device
+//! the path of a file, with mode 0 to read, 1 to write anew, 2 to append. READ and WRITE of a file go
+//! on from where the last one ended, at most 64 KiB at once; READ gives 0 at the end.
 //!
-//! IOCTL operations: 1 finds the caller's own handle for the kind whose number is the record word
-//! (its handle is 0), 2 ends the subscription to the topic of the handle, 3 revokes the handle.
+//! EMIT takes a record [module, length] and the handle of a file that is open for writing.
+//!
+//! The operations of IOCTL are the table of `flux_abi::ioctl`.
 //!
 //! ALLOC takes a number of `flux_abi::syscall::MemoryType`; a region is a number 1 to 15 for
 //! LOAD_RM and STORE_RM. MPROTECT takes the bits 1 read, 2 write, 4 share, 8 execute.
@@ -57,12 +60,15 @@ use crate::user_memory::{UserMemory, Words};
 
 mod code;
 mod devices;
+mod files;
 mod messages;
+mod objects;
 mod regions;
 
 pub(crate) use code::spawn;
-pub(crate) use devices::{ioctl, registers};
+pub(crate) use devices::registers;
 pub(crate) use messages::receive;
+pub(crate) use objects::ioctl;
 pub use regions::EXECUTE;
 pub(crate) use regions::map_new;
 
@@ -145,13 +151,20 @@ pub fn dispatch(
         Syscall::BcStatus => code::status(core, caller, first, [second, third], memory).map(Answer::Value),
         Syscall::BcDump => code::dump(core, caller, second, [third, fourth], memory),
         Syscall::Compile => code::compile(core, second, memory).map(Answer::Value),
-        // This kernel has no files to write to and no model to write documents.
-        Syscall::Emit | Syscall::Devcode => value(Err(Status::NotFound)),
-        Syscall::Read => value(devices::read(core, caller, first, second, third, memory)),
-        Syscall::Write => value(devices::write(core, caller, first, second, third, memory)),
-        Syscall::Ioctl => value(ioctl(core, caller, [first, second, third])),
-        Syscall::Open => value(devices::open(core, caller, first, grant, second, memory)),
-        Syscall::Close => value(devices::close(core, caller, first)),
+        Syscall::Emit => value(files::emit(core, caller, second, third, memory)),
+        // No model writes documents here.
+        Syscall::Devcode => value(Err(Status::NotFound)),
+        Syscall::Read => value(match grant.object {
+            Object::File(number) => files::read(core, number, second, third, memory),
+            _ => devices::read(core, caller, first, second, third, memory),
+        }),
+        Syscall::Write => value(match grant.object {
+            Object::File(number) => files::write(core, number, second, third, memory),
+            _ => devices::write(core, caller, first, second, third, memory),
+        }),
+        Syscall::Ioctl => value(ioctl(core, caller, [first, second, third], memory)),
+        Syscall::Open => value(files::open(core, caller, [first, second, third], grant, memory)),
+        Syscall::Close => value(files::close(core, caller, first)),
         Syscall::HwInfo => devices::hardware(core, first, second, third, memory).map(Answer::Value),
         Syscall::HwConfig => value(devices::configure(second)),
         Syscall::Info => value(core.info(first)),

@@ -152,6 +152,10 @@ impl Core {
             self.give(agent, launch, grant, || kind.name().to_string())?;
         }
         if module.capabilities.allows(CapabilityKind::Communicate) {
+            // Reaches nobody: for receiving, and for finding those who let themselves be found.
+            let rights = Rights::USE.with(Rights::GRANT);
+            let grant = Grant::new(CapabilityKind::Communicate, Object::Kind, rights);
+            self.give(agent, launch, grant, || CapabilityKind::Communicate.name().to_string())?;
             let handlers = module.exports.iter().filter(|export| export.kind == ExportKind::Topic);
             let topics = module.meta.subscribe.iter().chain(handlers.map(|export| &export.name));
             for topic in topics {
@@ -282,7 +286,7 @@ impl Core {
 
 /// Places of a handle table for so many links: whoever starts an agent fills a quarter at most.
 fn handles_for(links: usize) -> u16 {
-    let needed = links.saturating_add(PLAIN_KINDS.len()).saturating_mul(4);
+    let needed = links.saturating_add(PLAIN_KINDS.len()).saturating_add(1).saturating_mul(4);
     u16::try_from(needed).unwrap_or(u16::MAX).max(flux_kcore::capability::HANDLES)
 }
 

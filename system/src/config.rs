@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::select::LogLevel;
-use flux_hal::{DeviceBus, HardwareInfo, SimBus};
+use flux_hal::{DeviceBus, FileSystem, HardwareInfo, SimBus};
 use flux_kcore::sched::Gas;
 use flux_kernel::compile::CompileService;
 use flux_kernel::kernel::ClockMode;
@@ -18,6 +18,8 @@ pub struct Platform {
     pub simulated: SimBus,
     /// Real devices; never used in simulated time.
     pub devices: Option<Box<dyn DeviceBus>>,
+    /// The files; without any they are kept in memory and go with the kernel.
+    pub files: Option<Box<dyn FileSystem>>,
     /// What the hardware layer found, if it could be asked.
     pub hardware: Option<HardwareInfo>,
     /// The compile service.

@@ -23,6 +23,7 @@ use flux_hal::Stream;
 use flux_isa::Module;
 use flux_kcore::capability::{Grant, Handle};
 use flux_kcore::id::AgentId;
+use flux_kcore::runtime::Exit;
 use flux_kernel::error::{KernelError, Refusal};
 use flux_kernel::kernel::Kernel;
 use flux_kernel::user_memory::{NativeMemory, UserMemory, Words, words};
@@ -66,7 +67,7 @@ pub(crate) fn load(
     let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new(), remarks: Vec::new() };
     let result = loader.run(config).map(|()| core::mem::take(&mut loader.remarks));
     // What the loader holds goes with it; the handles of the agents stay.
-    loader.kernel.end_native(agent);
+    loader.kernel.end_native(agent, Exit::Stopped(0));
     result
 }
 

@@ -11,7 +11,7 @@ use flux_agent::parameters;
 use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
 use flux_fluxc::diag::Diagnostic;
-use flux_hal::{BootLevel, Stream};
+use flux_hal::{BootLevel, DeviceBus, FileSystem, HardwareInfo, MemoryFiles, Stream};
 use flux_kcore::time::{Span, Time};
 use flux_kernel::base::CoreConfig;
 use flux_kernel::boot::{BootReport, SubsystemState};
@@ -46,6 +46,7 @@ const SLICES: u32 = 1_024;
 pub(crate) struct Machine {
     pub(crate) name: String,
     pub(crate) bus: Box<dyn DeviceBus>,
+    pub(crate) files: Box<dyn FileSystem>,
     pub(crate) hardware: Option<HardwareInfo>,
     pub(crate) compiler: Box<dyn CompileService>,
 }
@@ -67,11 +68,12 @@ impl System {
     /// # Errors
     /// [`BootError`]; the boot stream then ends at the level that was reached.
     pub fn boot(platform: Platform, config: &Config, sink: &mut dyn LogSink) -> Result<Self, BootError> {
-        let Platform { name, simulated, devices, hardware, compiler } = platform;
+        let Platform { name, simulated, devices, files, hardware, compiler } = platform;
         // In simulated time a device that no wave covers is an error, whatever the machine has.
         let devices = devices.filter(|_| config.clock == ClockMode::Real);
         let bus = Box::new(Layered::new(simulated, devices));
-        let machine = Machine { name, bus, hardware, compiler };
+        let files = files.unwrap_or_else(|| Box::new(MemoryFiles::new()));
+        let machine = Machine { name, bus, files, hardware, compiler };
         Self::boot_on(machine, config, sink, |_| Ok(()))
     }
 
@@ -86,7 +88,7 @@ impl System {
         prepare: impl FnOnce(&mut Kernel<Runtime>) -> Result<(), BootError>,
     ) -> Result<Self, BootError> {
         let mut report = BootReport::default();
-        let Machine { name, bus, hardware, compiler } = machine;
+        let Machine { name, bus, files, hardware, compiler } = machine;
         let core = CoreConfig {
             seed: config.seed,
             delay: match config.clock {
@@ -95,6 +97,7 @@ impl System {
             },
             level: config.level,
             devices: bus,
+            files,
             compiler,
             hardware,
         };
@@ -211,6 +214,7 @@ impl System {
         if devices.is_empty() {
             report.subsystem("devices", SubsystemState::Absent, String::from("none found or simulated"));
         }
+        report.subsystem("files", SubsystemState::Up, self.kernel.core().files().name());
         for device in devices {
             let channels: Vec<String> = device
                 .channels

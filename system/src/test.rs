@@ -25,7 +25,7 @@ use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_agent::observe::{Given, ProbeError, Seen, StandInAnswer};
 use flux_fluxc::plan::{Action, Presence, Probe, Reading as Channel, Sent, Step, Test};
-use flux_hal::Stream;
+use flux_hal::{MemoryFiles, Stream};
 use flux_isa::{LinkKind, Module};
 use flux_kcore::capability::Grant;
 use flux_kcore::id::{AgentId, ProcessId, RequestId};
@@ -263,6 +263,7 @@ impl Driver {
         let machine = Machine {
             name: String::from("test"),
             bus: Box::new(bus.clone()),
+            files: Box::new(MemoryFiles::new()),
             hardware: None,
             compiler: Box::new(compile),
         };

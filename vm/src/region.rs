@@ -80,6 +80,15 @@ impl SharedRegion {
         merge(high, u64::MAX >> (64 - shift), value >> (64 - shift));
         Some(())
     }
+
+    /// Writes the byte at `offset`; `None` if it does not lie inside.
+    pub fn write_byte(&self, offset: u64, value: u8) -> Option<()> {
+        let cell = self.words.get(usize::try_from(offset / 8).ok()?).filter(|_| offset < self.length)?;
+        let shift = (offset % 8) as u32 * 8;
+        let old = cell.load(Ordering::Relaxed);
+        cell.store(old & !(0xFF << shift) | u64::from(value) << shift, Ordering::Relaxed);
+        Some(())
+    }
 }
 
 /// A region as one instance has mapped it.

@@ -1,6 +1,7 @@
 //! Writes the pages that are derived from tables, or checks that they are up to date.
 
 mod isa;
+mod syscalls;
 
 use std::fs;
 use std::path::Path;
@@ -29,6 +30,7 @@ enum Maker {
 /// Every derived page: its path from the root, and what makes its text.
 const PAGES: &[(&str, Maker)] = &[
     ("docs/ISA.md", Maker::Table(isa::isa_markdown)),
+    ("docs/SYSCALLS.md", Maker::Table(syscalls::syscalls_markdown)),
     ("docs/ERRORS.md", Maker::Flux(&["explain", "--markdown"])),
     ("docs/CLI-REFERENCE.md", Maker::Flux(&["man", "--markdown"])),
 ];

@@ -54,6 +54,12 @@ pub const KEYS: &[Key] = &[
         help: "driver of each I2C device, as in devices.i2c:0x48 tmp102",
     },
     Key {
+        name: "files",
+        kind: Kind::Text,
+        default: "",
+        help: "folder whose files agents with FILESYSTEM may open; --files goes before",
+    },
+    Key {
         name: "format",
         kind: Kind::Choice(&["table", "json", "ndjson", "tsv", "quiet"]),
         default: "table",

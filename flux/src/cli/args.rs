@@ -168,6 +168,9 @@ pub(crate) struct RunArguments {
     /// Use the machine's clock, also with --for
     #[arg(long)]
     pub(crate) realtime: bool,
+    /// Folder whose files agents with FILESYSTEM may open [default: files in memory, gone at the end]
+    #[arg(long = "files", value_name = "DIR")]
+    pub(crate) files_in: Option<PathBuf>,
     /// Print the last instructions of an agent that traps
     #[arg(long)]
     pub(crate) trace: bool,

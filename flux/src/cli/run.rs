@@ -27,6 +27,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
     };
     let mut request = request(&arguments.files, &arguments.options, clock, terminal)?;
     request.trace = arguments.trace;
+    request.files.clone_from(&arguments.files_in);
     let config = Config::load(terminal.config.as_deref())?;
     let stop = stop_on_interrupt()?;
     let mut sink = Sink::new(terminal);
@@ -71,6 +72,7 @@ pub(crate) fn request(
         gas: options.gas,
         level: if terminal.verbose > 0 { LogLevel::Debug } else { LogLevel::Info },
         trace: false,
+        files: None,
     })
 }
 

@@ -73,6 +73,8 @@ pub enum Object {
     Module(u32),
     /// A memory region, by its number at the kernel.
     Region(u32),
+    /// An open file, by its number at the kernel.
+    File(u32),
 }
 
 impl Object {

@@ -1,5 +1,8 @@
 //! How agents begin, change their state and end.
 
+use alloc::vec::Vec;
+
+use flux_abi::limits::MAILBOX;
 use flux_proto::payload::Writer;
 
 use super::messages::split_mix;
@@ -46,6 +49,8 @@ pub struct Remains {
     pub agent: Agent,
     /// Messages that it had not read.
     pub unread: u32,
+    /// Agents that end with it.
+    pub linked: Vec<AgentId>,
 }
 
 impl Shard {
@@ -157,9 +162,73 @@ impl Shard {
                 let sequence = self.next_sequence();
                 self.depart(parent, sequence, Event::Ended { agent, exit });
             }
-            None => self.tell_supervisor(&record, exit),
+            None if is_failure(exit) => self.tell_supervisor(&record, exit),
+            None => {}
         }
-        Some(Remains { agent: record, unread })
+        let linked = self.tell_watchers(agent, &record, exit);
+        Some(Remains { agent: record, unread, linked })
+    }
+
+    /// Tells those who monitor an agent that ended; those who end with it.
+    fn tell_watchers(&mut self, agent: AgentId, record: &Agent, exit: Exit) -> Vec<AgentId> {
+        let mut linked = Vec::new();
+        while let Some((other, kind)) = self.watches.take_next(agent) {
+            match kind {
+                WatchKind::Monitor => self.tell_end(other, ENDED, record, exit),
+                WatchKind::Link if exit == Exit::Stopped(0) => {}
+                WatchKind::Link => {
+                    if linked.try_reserve(1).is_ok() {
+                        linked.push(other);
+                    }
+                }
+            }
+        }
+        linked
+    }
+
+    /// Lets `watcher` hear of the end of `subject`, or end with it.
+    ///
+    /// # Errors
+    /// `NOTFOUND` if it does not live, `INVALID` for the watcher itself; as [`Watches::add`].
+    pub fn watch(&mut self, watcher: AgentId, subject: AgentId, kind: WatchKind) -> Result<(), Status> {
+        if watcher == subject {
+            return Err(Status::Invalid);
+        }
+        if !self.agents.contains(subject) {
+            return Err(Status::NotFound);
+        }
+        self.watches.add(watcher, subject, kind)
+    }
+
+    /// Takes link and monitor of `watcher` over `subject` back.
+    ///
+    /// # Errors
+    /// `NOTFOUND`.
+    pub fn unwatch(&mut self, watcher: AgentId, subject: AgentId) -> Result<(), Status> {
+        self.watches.remove(watcher, subject)
+    }
+
+    /// Changes the priority of an agent.
+    ///
+    /// # Errors
+    /// `NOTFOUND`.
+    pub fn set_priority(&mut self, agent: AgentId, priority: u8) -> Result<(), Status> {
+        if !self.agents.contains(agent) {
+            return Err(Status::NotFound);
+        }
+        self.scheduler.set_priority(agent, priority);
+        Ok(())
+    }
+
+    /// Changes how many messages may wait at an agent; those that wait stay.
+    ///
+    /// # Errors
+    /// `NOTFOUND`; `INVALID` for 0 or more than a mailbox can hold.
+    pub fn set_mailbox_limit(&mut self, agent: AgentId, messages: u64) -> Result<(), Status> {
+        let record = self.agents.get_mut(agent).ok_or(Status::NotFound)?;
+        let limit = u8::try_from(messages).ok().filter(|limit| (1..=MAILBOX).contains(&usize::from(*limit)));
+        record.mailbox.set_limit(limit.ok_or(Status::Invalid)?);
+        Ok(())
     }
 
     /// Ends the supervisor and registers it again: a new generation with the name, an empty handle
@@ -199,12 +268,17 @@ impl Shard {
         let Some(supervisor) = self.supervisor else { return };
         let admits = |agent: &Agent| agent.mailbox.admits(&self.pool, None).is_ok();
         // One that does not keep up misses notices; it is not flooded with dead letters.
-        if !self.agents.get(supervisor).is_some_and(admits) {
-            return;
+        if self.agents.get(supervisor).is_some_and(admits) {
+            self.tell_end(supervisor, FAILED, record, exit);
         }
+    }
+
+    /// Posts a notice of an end: name, reason, heartbeats given.
+    fn tell_end(&mut self, to: AgentId, request: &str, record: &Agent, exit: Exit) {
         let status;
         let reason = match exit {
-            Exit::Stopped(0) | Exit::Killed => return,
+            Exit::Stopped(0) => "stopped",
+            Exit::Killed => "killed",
             Exit::Stopped(code) => {
                 status = alloc::format!("status {code}");
                 status.as_str()
@@ -213,9 +287,9 @@ impl Shard {
         };
         let heartbeats = record.counters.sent(MessageType::Heartbeat);
         let mut buffer = [0; NOTICE_BYTES];
-        if let Some(payload) = notice(&mut buffer, &record.name, reason, heartbeats) {
-            // Refused for want of memory: the log names the failure all the same.
-            let _ = self.tell_from_kernel(supervisor, Outgoing::new(payload));
+        if let Some(payload) = notice(&mut buffer, request, [&record.name, reason], heartbeats) {
+            // A full mailbox counts it as a dead letter; the log names the end all the same.
+            let _ = self.tell_from_kernel(to, Outgoing::new(payload));
         }
     }
 
@@ -246,6 +320,22 @@ impl Shard {
     ) -> Result<Handle, Status> {
         self.reserve_flight()?;
         let handle = self.capabilities.derive(caller, parent, to, narrower)?;
+        self.tell_granted(caller, to, handle);
+        Ok(handle)
+    }
+
+    /// Moves a handle to another agent and tells it so by [`Event::Granted`].
+    ///
+    /// # Errors
+    /// As [`Capabilities::transfer`]; `NOMEM`.
+    pub fn transfer(&mut self, caller: AgentId, handle: Handle, to: AgentId) -> Result<Handle, Status> {
+        self.reserve_flight()?;
+        let handle = self.capabilities.transfer(caller, handle, to)?;
+        self.tell_granted(caller, to, handle);
+        Ok(handle)
+    }
+
+    fn tell_granted(&mut self, caller: AgentId, to: AgentId, handle: Handle) {
         if caller != to {
             if let Some(record) = self.agents.get_mut(caller) {
                 record.counters.count_sent(MessageType::Capability);
@@ -256,12 +346,13 @@ impl Shard {
             let sequence = self.next_sequence();
             self.depart(to, sequence, Event::Granted(handle));
         }
-        Ok(handle)
     }
 }
 
-/// Request by which agent 1 is told of a failure: name, reason, heartbeats given.
-const NOTICE: &str = "failed";
+/// Request by which agent 1 is told of a failure.
+const FAILED: &str = "failed";
+/// Request by which a monitor is told of an end.
+const ENDED: &str = "ended";
 /// Bytes of a notice: two texts that are cut, and what stands around them.
 const NOTICE_BYTES: usize = 512;
 /// Longest text in a notice in bytes.
@@ -269,15 +360,20 @@ const NOTICE_TEXT: usize = 200;
 
 fn notice<'b>(
     buffer: &'b mut [u8; NOTICE_BYTES],
-    name: &str,
-    reason: &str,
+    request: &str,
+    texts: [&str; 2],
     heartbeats: u64,
 ) -> Option<&'b [u8]> {
-    let mut writer = Writer::new(buffer, NOTICE, 3).ok()?;
-    writer.str(cut(name)).ok()?;
-    writer.str(cut(reason)).ok()?;
+    let mut writer = Writer::new(buffer, request, 3).ok()?;
+    for text in texts {
+        writer.str(cut(text)).ok()?;
+    }
     writer.int(i64::try_from(heartbeats).unwrap_or(i64::MAX)).ok()?;
     writer.finish().ok()
+}
+
+const fn is_failure(exit: Exit) -> bool {
+    matches!(exit, Exit::Trapped(_)) || matches!(exit, Exit::Stopped(status) if status != 0)
 }
 
 fn cut(text: &str) -> &str {

@@ -1,6 +1,6 @@
 //! Agent 1: started with the root handles, started again when it fails.
 //!
-//! The only policy in the kernel: [`RESTARTS`] times in [`WINDOW`] the built-in version is started
+//! The only policy in the kernel: [`RESTARTS`] times in [`WINDOW_NS`] the built-in version is started
 //! again; a further failure in that time leaves the kernel without a supervisor.
 //!
 //! # Invariants
@@ -28,7 +28,7 @@ use crate::base::{Core, Known};
 use crate::error::KernelError;
 use crate::wiring::Launch;
 
-/// Restarts in [`WINDOW`].
+/// Restarts in [`WINDOW_NS`].
 const RESTARTS: usize = 3;
 /// The time in which restarts are counted, in nanoseconds.
 const WINDOW_NS: i64 = 60_000_000_000;
@@ -127,6 +127,11 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         };
         self.core.wire(agent, &mut launch)?;
         if self.begin(agent, &launch)? == Wake::Stay {
+            return Ok(());
+        }
+        // One whose first message may end it begins like any other agent.
+        if self.core.queued(agent).unwrap_or(0) > 0 {
+            self.core.shard.wake(agent, Boost::None);
             return Ok(());
         }
         // At once and beside the scheduler, whose order of the other agents it does not disturb.

@@ -9,7 +9,6 @@ use alloc::string::{String, ToString as _};
 use core::fmt::Write as _;
 
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
-use flux_abi::device::DeviceKind;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_hal::DeviceAddress;
@@ -17,7 +16,7 @@ use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
 
-use super::{MOST_TEXT, bytes_out, text_at};
+use super::{MOST_TEXT, bytes_out};
 use crate::base::{Core, shown};
 use crate::error::Refusal;
 use crate::user_memory::{UserMemory, Words};
@@ -73,15 +72,13 @@ pub(super) fn write(
     Ok(WORD_BYTES)
 }
 
-/// OPEN: a handle for the device that the text at `name` names: an address, or an address, a
-/// space and a channel.
+/// OPEN of a device: a handle for an address, or an address, a space and a channel.
 pub(super) fn open(
     core: &mut Core,
     caller: AgentId,
     handle: u64,
     grant: Grant,
-    name: u64,
-    memory: &dyn UserMemory,
+    name: &str,
 ) -> Result<u64, Status> {
     let kinds = [(CapabilityKind::IoRead, Rights::READ), (CapabilityKind::IoWrite, Rights::WRITE)];
     let mut narrower = Grant {
@@ -99,11 +96,7 @@ pub(super) fn open(
     if narrower.kinds == CapabilitySet::EMPTY || grant.object == Object::Kind {
         return Err(Status::Denied);
     }
-    let name = text_at(memory, name)?;
-    let (address, channel) = name.split_once(' ').unwrap_or((&name, ""));
-    let prefix = address.split_once(':').map_or(address, |(prefix, _)| prefix);
-    // Not a kind of device: the name of a file, and this kernel has no file system.
-    DeviceKind::from_prefix(prefix).ok_or(Status::NotFound)?;
+    let (address, channel) = name.split_once(' ').unwrap_or((name, ""));
     let parsed: DeviceAddress = address.parse().map_err(|_| Status::Invalid)?;
     let listed = core.devices.list();
     let known = match &parsed {
@@ -119,52 +112,6 @@ pub(super) fn open(
     let number = core.devices.open(address, channel).map_err(|error| error.status())?;
     narrower.object = Object::Device(number.0);
     core.derive(caller, Handle::from_word(handle), caller, narrower).map(Handle::word)
-}
-
-/// CLOSE: gives a handle of a device back, and what was derived from it.
-pub(super) fn close(core: &mut Core, caller: AgentId, word: u64) -> Result<u64, Status> {
-    let handle = Handle::from_word(word);
-    let grant = core.inspect(caller, handle)?;
-    let fits = [CapabilityKind::IoRead, CapabilityKind::IoWrite, CapabilityKind::Filesystem];
-    if !fits.iter().any(|kind| grant.kinds.allows(*kind)) {
-        return Err(Status::Denied);
-    }
-    let Object::Device(_) = grant.object else { return Err(Status::Invalid) };
-    core.revoke(caller, handle).map(|()| 0)
-}
-
-/// Operations of IOCTL.
-mod operation {
-    /// The caller's handle for the kind whose number is the record word.
-    pub(super) const KIND_HANDLE: u64 = 1;
-    /// Ends the subscription to the topic of the handle.
-    pub(super) const UNSUBSCRIBE: u64 = 2;
-    /// Revokes what was derived from the handle, and the handle.
-    pub(super) const REVOKE: u64 = 3;
-}
-
-/// IOCTL; all operations but the first, which looks for a handle, need one.
-pub(crate) fn ioctl(
-    core: &mut Core,
-    caller: AgentId,
-    [handle, operation, record]: [u64; 3],
-) -> Result<u64, Status> {
-    if operation == operation::KIND_HANDLE && handle == 0 {
-        let kind = u8::try_from(record).ok().and_then(CapabilityKind::from_bit).ok_or(Status::Invalid)?;
-        let mut held = core.shard.capabilities().held(caller);
-        return held
-            .find(|(_, grant)| grant.object == Object::Kind && grant.kinds.contains(kind))
-            .map(|(handle, _)| handle.word())
-            .ok_or(Status::NotFound);
-    }
-    let claim = Handle::from_word(handle);
-    core.inspect(caller, claim)?;
-    match operation {
-        operation::UNSUBSCRIBE => core.unsubscribe(caller, claim).map(|()| 0),
-        operation::REVOKE => core.revoke(caller, claim).map(|()| 0),
-        operation::KIND_HANDLE => Err(Status::Invalid),
-        _ => Err(Status::NotFound),
-    }
 }
 
 /// What HW_INFO can be asked, by number.

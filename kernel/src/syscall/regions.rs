@@ -7,12 +7,13 @@
 //! 2. A change of rights never gives more than the region was mapped with.
 
 use flux_abi::capability::CapabilityKind;
+use flux_abi::limits::FILE_BYTES;
 use flux_abi::select::RegionRights;
 use flux_abi::status::Status;
 use flux_abi::syscall::MemoryType;
-use flux_kcore::capability::{Grant, Handle, Object};
+use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
-use flux_vm::{MemoryError, Protection, SharedRegion};
+use flux_vm::{Memory, MemoryError, Protection, SharedRegion};
 
 use crate::base::Core;
 use crate::user_memory::UserMemory;
@@ -36,9 +37,10 @@ pub(super) fn allocate(
     }
 }
 
-/// MMAP: `size` bytes of the object behind handle `object`, or of new memory for 0.
+/// MMAP: `size` bytes of new memory for 0, else what is behind handle `object`: of a file that is
+/// open for reading, the bytes that come next, padded with zeros, in a region that can only be read.
 pub(super) fn map(
-    core: &Core,
+    core: &mut Core,
     caller: AgentId,
     grant: Grant,
     object: u64,
@@ -48,8 +50,11 @@ pub(super) fn map(
     if object == 0 {
         return map_new(size, memory);
     }
-    match core.inspect(caller, Handle::from_word(object))?.object {
+    let behind = core.inspect(caller, Handle::from_word(object))?;
+    match behind.object {
         Object::Device(_) => device(grant),
+        Object::File(number) if behind.rights.covers(Rights::READ) => map_file(core, number, size, memory),
+        Object::File(_) => Err(Status::Denied),
         // Other objects have no memory that could be mapped.
         _ => Err(Status::Invalid),
     }
@@ -61,6 +66,39 @@ fn device(grant: Grant) -> Result<u64, Status> {
         return Err(Status::Denied);
     }
     Err(Status::NotFound)
+}
+
+fn map_file(core: &mut Core, number: u32, size: u64, memory: &mut dyn UserMemory) -> Result<u64, Status> {
+    if size > FILE_BYTES as u64 {
+        return Err(Status::Overflow);
+    }
+    // Mapped first, so that nothing is read for a region that can't be had.
+    let region = map_new(size, memory)?;
+    let filled = fill(core, number, memory.machine()?, region);
+    let kept = filled.and_then(|()| protect(region, u64::from(RegionRights::Read as u8), memory));
+    if kept.is_err() {
+        memory.machine()?.unmap_region(region);
+    }
+    kept.map(|_| region)
+}
+
+fn fill(core: &mut Core, number: u32, memory: &Memory, region: u64) -> Result<(), Status> {
+    let (region, _) = memory.region(region).ok_or(Status::NotFound)?;
+    let mut buffer = [0; 4_096];
+    let mut at = 0u64;
+    while at < region.length() {
+        let left = usize::try_from(region.length().saturating_sub(at)).unwrap_or(usize::MAX);
+        let wanted = buffer.get_mut(..left.min(4_096)).ok_or(Status::General)?;
+        let count = core.files.read(number, wanted)?;
+        if count == 0 {
+            return Ok(());
+        }
+        for byte in wanted.iter().take(count) {
+            region.write_byte(at, *byte).ok_or(Status::General)?;
+            at = at.saturating_add(1);
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn map_new(size: u64, memory: &mut dyn UserMemory) -> Result<u64, Status> {

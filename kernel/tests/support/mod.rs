@@ -62,6 +62,7 @@ pub fn kernel(devices: &[&str], hardware: Option<HardwareInfo>) -> Kernel<Still>
         delay: Span::ZERO,
         level: LogLevel::Debug,
         devices: Box::new(bus),
+        files: Box::new(flux_hal::MemoryFiles::new()),
         compiler: Box::new(compiler),
         hardware,
     };

@@ -176,6 +176,7 @@ pub fn platform(seed: u64, sims: &[(&str, &str)]) -> Platform {
         name: "test".into(),
         simulated: flux_system::bus::simulated(seed, &sims, &mut |_| Err("no files".into())).unwrap(),
         devices: None,
+        files: None,
         hardware: None,
         compiler: Box::new(Assembler),
     }

@@ -20,6 +20,7 @@ pub fn platform(seed: u64) -> Result<Platform, Failure> {
         name: String::from("hosted"),
         simulated: flux_system::bus::simulated(seed, &sims, &mut |_| Err(String::from("no files")))?,
         devices: None,
+        files: None,
         hardware: None,
         compiler: Box::new(KernelCompiler::default()),
     })

@@ -9,6 +9,8 @@ mod console;
 mod devices;
 mod entropy;
 #[cfg(feature = "linux")]
+mod files;
+#[cfg(feature = "linux")]
 pub mod gpio;
 mod hardware;
 mod interrupts;
@@ -21,6 +23,8 @@ use std::time::Instant;
 
 #[cfg(feature = "linux")]
 pub use devices::{DeviceConfig, LinuxBus};
+#[cfg(feature = "linux")]
+pub use files::Directory;
 
 /// The machine that this process runs on.
 #[derive(Debug)]

@@ -1,0 +1,136 @@
+//! Operations of IOCTL (602), which carries what has no number of its own: rows 602.1 and on.
+
+macro_rules! operations {
+    ($($num:literal $variant:ident $object:literal $name:literal $needs:literal record $record:literal
+        gives $gives:literal = $meaning:literal;)*) => {
+        /// An operation; the number is the second argument of IOCTL.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[repr(u8)]
+        pub enum Operation { $(#[doc = $meaning] $variant = $num,)* }
+
+        /// One row of the table of operations.
+        #[derive(Clone, Copy, Debug)]
+        pub struct OperationInfo {
+            /// The operation.
+            pub operation: Operation,
+            /// What the handle stands for.
+            pub object: &'static str,
+            /// Its name.
+            pub name: &'static str,
+            /// The handle that it needs.
+            pub needs: &'static str,
+            /// What the third argument is: a word, or the words of the record that it points to.
+            pub record: &'static str,
+            /// What R16 holds when it is done.
+            pub gives: &'static str,
+            /// What it does, in one line.
+            pub meaning: &'static str,
+        }
+
+        /// The operations in the order of the numbers.
+        pub static OPERATIONS: &[OperationInfo] = &[$(OperationInfo {
+            operation: Operation::$variant, object: $object, name: $name, needs: $needs,
+            record: $record, gives: $gives, meaning: $meaning,
+        },)*];
+
+        impl Operation {
+            /// The operation with this number, if there is one.
+            pub const fn from_number(number: u64) -> Option<Self> {
+                match number { $($num => Some(Self::$variant),)* _ => None }
+            }
+
+            /// Its number.
+            pub const fn number(self) -> u64 {
+                self as u64
+            }
+        }
+    };
+}
+
+operations! {
+    1 Own "capability" "own" "0" record "kind" gives "handle"
+        = "the caller's own handle of the kind with this number";
+    2 Unsubscribe "topic" "unsubscribe" "READ on a topic" record "–" gives "0"
+        = "ends the subscription to the topic";
+    3 Revoke "capability" "revoke" "any handle" record "–" gives "0"
+        = "revokes the handle and everything derived from it";
+    4 Derive "capability" "derive" "any handle, with GRANT for another agent"
+        record "[to, kinds, rights, badge, object type, object]" gives "handle"
+        = "derives a handle that is no wider, for the caller (to = 0) or the agent of the handle `to`";
+    5 Transfer "capability" "transfer" "any handle with GRANT" record "handle of an agent" gives "handle"
+        = "moves the handle to the agent; the caller's is stale";
+    6 Check "capability" "check" "any word" record "rights" gives "1 or 0"
+        = "tells whether the handle is live and covers the rights";
+    7 Publish "service" "publish" "any handle of COMMUNICATE" record "[name, audience]" gives "handle"
+        = "lets others find the caller under a name: all agents, or the one of the handle `audience`";
+    8 Withdraw "service" "withdraw" "the handle that publish gave" record "–" gives "0"
+        = "ends a publication and revokes what was found through it";
+    9 Find "service" "find" "any handle of COMMUNICATE" record "[name, skip]" gives "handle"
+        = "a handle for the agent that published the name to the caller, after skipping some";
+    10 Link "agent" "link" "MANAGE on an agent" record "–" gives "0"
+        = "binds the caller and the agent: when one fails, the other is ended";
+    11 Monitor "agent" "monitor" "any handle of an agent" record "–" gives "0"
+        = "lets the caller have the message `ended(name, reason, heartbeats)` when the agent ends";
+    12 Unlink "agent" "unlink" "any handle of an agent" record "–" gives "0"
+        = "takes link or monitor back";
+    13 Signal "agent" "signal" "MANAGE on an agent" record "15 stop, 9 kill" gives "0"
+        = "asks the agent to stop in order, or ends it";
+    14 Snapshot "agent" "snapshot" "MANAGE on an agent" record "–" gives "–"
+        = "not supported yet: NOTFOUND";
+    15 SetLimit "agent" "set-limit" "MANAGE on an agent" record "[limit, value]" gives "0"
+        = "limit 0: priority 0 to 255; 1: messages that may wait, 1 to 64; others are not supported yet: NOTFOUND";
+    16 Poll "device or file" "poll" "READ on a device or file" record "–" gives "1"
+        = "tells that there is something to read; devices and files always answer";
+}
+
+/// Objects to which DERIVE narrows a handle.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum ObjectType {
+    /// What the handle stands for already; the object word is not looked at.
+    Same = 0,
+    /// The kind itself, for calls that need no object.
+    Kind = 1,
+    /// A device, by its number at the kernel.
+    Device = 2,
+    /// An agent, by its number.
+    Agent = 3,
+    /// A topic, by its number.
+    Topic = 4,
+    /// A loaded module, by its number at the kernel.
+    Module = 5,
+    /// An open file, by its number at the kernel.
+    File = 6,
+}
+
+impl ObjectType {
+    /// The type with this number, if there is one.
+    pub const fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(Self::Same),
+            1 => Some(Self::Kind),
+            2 => Some(Self::Device),
+            3 => Some(Self::Agent),
+            4 => Some(Self::Topic),
+            5 => Some(Self::Module),
+            6 => Some(Self::File),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_operations_are_the_rows_of_602() {
+        for (number, row) in (1..).zip(OPERATIONS) {
+            assert_eq!(row.operation.number(), number);
+            assert_eq!(Operation::from_number(number), Some(row.operation));
+        }
+        assert_eq!((Operation::from_number(0), Operation::from_number(17)), (None, None));
+        assert_eq!(ObjectType::from_number(6), Some(ObjectType::File));
+        assert_eq!(ObjectType::from_number(7), None);
+    }
+}
