@@ -17,7 +17,7 @@ type CiJob = (&'static str, fn() -> Result<(), Error>);
 /// # Errors
 /// That of the job that failed, after a line that names it.
 pub(crate) fn ci() -> Result<(), Error> {
-    let jobs: [CiJob; 10] = [
+    let jobs: &[CiJob] = &[
         ("install", || crate::install::install(Consent::Given)),
         ("layers", crate::layers::layers),
         ("fmt", fmt),

@@ -1,7 +1,7 @@
 //! The layout inside steps and entries: spaces between words, and in expressions.
 
 use flux_fluxc::lang::syntax::ast::{
-    Block, ConfigEntry, Document, Expr, StateEntry, Step, StepKind, Type, YieldUntil,
+    Block, ConfigEntry, Document, Expr, StateEntry, Step, StepKind, TestStep, Type, YieldUntil,
 };
 use flux_fluxc::span::Span;
 
@@ -70,10 +70,7 @@ impl Parts {
             | StepKind::Let { value, .. }
             | StepKind::Publish { value, .. }
             | StepKind::Record { value, .. }
-            | StepKind::Given { value, .. }
             | StepKind::Wait { duration: value }
-            | StepKind::WhenPass { duration: value }
-            | StepKind::Expect { cond: value }
             | StepKind::Log { message: value, .. }
             | StepKind::Fail { message: value }
             | StepKind::Yield { until: YieldUntil::Duration(value) }
@@ -100,15 +97,26 @@ impl Parts {
                 self.expression(count);
                 within.iter().for_each(|within| self.expression(within));
             }
-            StepKind::Tell { message, .. } | StepKind::WhenTold { message, .. } => {
-                self.list.push((message.span, Part::Expression));
-            }
+            StepKind::Tell { message, .. } => self.list.push((message.span, Part::Expression)),
+            StepKind::Test(step) => self.test(step),
             StepKind::Ask { message, within, .. } | StepKind::Delegate { message, within, .. } => {
                 self.list.push((message.span, Part::Expression));
                 within.iter().for_each(|within| self.expression(within));
             }
             StepKind::Call { args, .. } => args.iter().for_each(|value| self.expression(value)),
             StepKind::Code(code) => self.list.push((code.span, Part::Code)),
+            _ => {}
+        }
+    }
+
+    fn test(&mut self, step: &TestStep<'_>) {
+        match step {
+            TestStep::Given { value, .. }
+            | TestStep::WhenPass { duration: value }
+            | TestStep::WhenEvent { value, .. }
+            | TestStep::Expect { cond: value } => self.expression(value),
+            TestStep::WhenSent { message, .. } => self.list.push((message.span, Part::Expression)),
+            TestStep::GivenAnswer { answer: Some(answer), .. } => self.expression(answer),
             _ => {}
         }
     }

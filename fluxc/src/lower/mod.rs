@@ -462,6 +462,7 @@ impl<'p, 's> Shared<'p, 's> {
                 func,
                 body: &row.body,
                 role: Role::Probe(*probe),
+                captures: None,
                 span: row.span,
                 frame: 0,
                 loop_section: false,

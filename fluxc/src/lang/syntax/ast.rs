@@ -15,14 +15,14 @@
 mod code;
 mod document;
 mod step;
-mod walk;
 mod test;
+mod walk;
 
 pub use code::*;
 pub use document::*;
 pub use step::*;
-pub use walk::{walk, walk_block};
 pub use test::*;
+pub use walk::{walk, walk_block};
 
 use crate::span::Span;
 
