@@ -144,6 +144,9 @@ impl<'s> Parser<'s, '_, '_> {
         if self.eat(";") {
             return Ok(());
         }
+        if self.at_any(&["=", "++", "--"]) {
+            return Err(self.assignment_inside());
+        }
         let at = Span::empty(self.before);
         let span = self.tok.span;
         let found = self.found();
