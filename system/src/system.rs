@@ -77,7 +77,8 @@ impl System {
         Self::boot_on(machine, config, sink, |_| Ok(()))
     }
 
-    /// Boots as [`System::boot`]; `prepare` sees the kernel before the first document is loaded.
+    /// Boots as [`System::boot`]; `prepare` sees the kernel, with its supervisor, before the first
+    /// document is loaded.
     ///
     /// # Errors
     /// As [`System::boot`], or that of `prepare`.
@@ -123,7 +124,9 @@ impl System {
         system.reach(&mut report, sink);
         system.drivers(&mut report);
         system.reach(&mut report, sink);
-        let result = prepare(&mut system.kernel).and_then(|()| system.full(&mut report, config));
+        let result = supervisor::start(&mut system.kernel)
+            .and_then(|()| prepare(&mut system.kernel))
+            .and_then(|()| system.full(&mut report, config));
         if result.is_ok() {
             system.reach(&mut report, sink);
             let reports = system.kernel.runtime().reports();
@@ -234,7 +237,6 @@ impl System {
     }
 
     fn full(&mut self, report: &mut BootReport, config: &Config) -> Result<(), BootError> {
-        supervisor::start(&mut self.kernel)?;
         report.subsystem("supervisor", SubsystemState::Up, String::from("agent 1"));
         self.remarks = loader::load(&mut self.kernel, config)?;
         let agents = self.kernel.living();

@@ -330,6 +330,8 @@ impl Driver {
             // A trap at the start is looked for by this step or those before the first When.
             let now = core::slice::from_ref(step);
             let traps = match (step.action.moves(), expected_traps(now)) {
+                // The start is part of the first time that passes.
+                (true, _) if matches!(step.action, Action::Pass(_)) => expected_traps(after),
                 (true, _) => Traps::Fail,
                 (false, Traps::Expected) => Traps::Expected,
                 (false, Traps::Fail) => expected_traps(after),
@@ -368,7 +370,11 @@ impl Driver {
                     [Value::Int(ns)] if *ns > 0 => Span::from_ns(*ns),
                     _ => return Err(Reason::new("a time above 0", self.shown(*probe))),
                 };
-                self.window = Window { line: step.line, ..Window::default() };
+                let start = match self.window.line {
+                    0 => core::mem::take(&mut self.window),
+                    _ => Window::default(),
+                };
+                self.window = Window { line: step.line, ..start };
                 self.pass(span, expected_traps(after), log)
             }
             Action::Send { kind, agent, name, values } => {
