@@ -1,4 +1,4 @@
-//! The reference page keeps its word: every example in `docs/LANGUAGE.md` compiles.
+//! The pages keep their word: every example in `docs/LANGUAGE.md` and `docs/QUICKSTART.md` compiles.
 
 use flux_fluxc::{Options, compile};
 
@@ -21,7 +21,18 @@ fn fences(page: &str) -> Vec<(&str, usize, String)> {
 
 #[test]
 fn every_example_of_the_reference_compiles_without_a_warning() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LANGUAGE.md");
+    let compiled = examples("docs/LANGUAGE.md");
+    assert!(compiled >= 14, "{compiled} examples");
+}
+
+#[test]
+fn the_program_of_the_quick_start_compiles_without_a_warning() {
+    assert_eq!(examples("docs/QUICKSTART.md"), 1);
+}
+
+/// Compiles the examples of a page; how many there are.
+fn examples(name: &str) -> usize {
+    let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
     let page = std::fs::read_to_string(path).expect("the page");
     let mut compiled = 0;
     for (tag, line, text) in fences(&page) {
@@ -37,9 +48,9 @@ fn every_example_of_the_reference_compiles_without_a_warning() {
             .filter(|row| row.code.to_string() != "N0501")
             .map(|row| format!("{} {}", row.code, row.message))
             .collect();
-        assert!(faults.is_empty(), "docs/LANGUAGE.md:{line}: {faults:?}");
-        assert!(!result.modules.is_empty(), "docs/LANGUAGE.md:{line} gives no module");
+        assert!(faults.is_empty(), "{name}:{line}: {faults:?}");
+        assert!(!result.modules.is_empty(), "{name}:{line} gives no module");
         compiled += 1;
     }
-    assert!(compiled >= 14, "{compiled} examples");
+    compiled
 }

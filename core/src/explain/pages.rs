@@ -6,9 +6,20 @@ mod file;
 mod names;
 mod sections;
 mod steps;
+mod tests;
 
 use super::Page;
 
 /// Every page, by code.
-pub(super) const GROUPS: &[&[Page]] =
-    &[file::PAGES, sections::PAGES, steps::PAGES, code::PAGES, names::PAGES, agents::PAGES, agents::WARNINGS];
+pub(super) const GROUPS: &[&[Page]] = &[
+    file::PAGES,
+    sections::PAGES,
+    steps::PAGES,
+    code::PAGES,
+    names::PAGES,
+    agents::PAGES,
+    tests::PAGES,
+    agents::WARNINGS,
+    tests::WARNINGS,
+    agents::NOTES,
+];

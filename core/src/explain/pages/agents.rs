@@ -96,12 +96,13 @@ pub(super) const WARNINGS: &[Page] = &[
         ),
         mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\nsubscribe: \"stop\"\n\n## Loop\n1. YIELD\n\n## On topic \"stop\"\n1. Stop\n",
     },
-    Page {
-        code: codes::PREFIX_NAME,
-        mend: "Nothing needs to be done; write the name in full to have no note.",
-        example: Example::Text(
-            "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read temperature from ADC channel 1\n2. Log \"{temp}\"\n",
-        ),
-        mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read temperature from ADC channel 1\n2. Log \"{temperature}\"\n",
-    },
 ];
+
+pub(super) const NOTES: &[Page] = &[Page {
+    code: codes::PREFIX_NAME,
+    mend: "Nothing needs to be done; write the name in full to have no note.",
+    example: Example::Text(
+        "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read temperature from ADC channel 1\n2. Log \"{temp}\"\n",
+    ),
+    mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read temperature from ADC channel 1\n2. Log \"{temperature}\"\n",
+}];

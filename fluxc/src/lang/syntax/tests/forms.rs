@@ -80,10 +80,10 @@ fn each_form_of_the_table_is_read() {
         ("Record latency elapsed", "record latency elapsed"),
         ("Record soil moisture %", "record soil moisture %"),
         ("Record speed 3 m/s² (of the belt).", "record speed 3 m/s² (of the belt)"),
-        ("Record rest n % 3", "record rest (% n 3)"),
+        ("Record rest n % 3", "record rest (Rem n 3)"),
         (
             "Set x to if a > 1 { 2 } else if a { b } else { 3 }",
-            "set x to if (> a 1) {2} else {if a {b} else {3}}",
+            "set x = if (Gt a 1) { 2 } else { if a { b } else { 3 } }",
         ),
         ("Call recalibrate(temperature)", "call recalibrate(temperature)"),
         ("Fail \"sensor is gone\"", "fail \"sensor is gone\""),
