@@ -12,11 +12,14 @@ mod data;
 mod expr;
 mod flow;
 mod function;
+mod glue;
 mod graph;
+mod list;
 mod memory;
 mod message;
 mod operator;
 mod optional;
+mod own;
 mod tables;
 
 use alloc::borrow::ToOwned;
@@ -173,6 +176,8 @@ struct Shared<'p, 's> {
     send_words: u32,
     /// Offsets of constants that are aggregates.
     constants: Vec<Option<u32>>,
+    /// Functions that the compiler makes.
+    made: glue::Made,
     /// Bytes that the module may still take.
     room: usize,
     /// For the next function.
@@ -247,6 +252,7 @@ pub(crate) fn lower<'s>(
         state: Vec::new(),
         send_words: 0,
         constants: alloc::vec![None; program.consts.len()],
+        made: glue::Made::default(),
         room,
         builder: BuilderMemory::default(),
         slots: Vec::new(),
@@ -263,6 +269,7 @@ pub(crate) fn lower<'s>(
         shared.take(body.bytes() + data, unit.span)?;
         bodies.push(body);
     }
+    shared.make_glue(&mut bodies)?;
     shared.finish(&units, bodies, &graph.callers_first, state)
 }
 
@@ -277,7 +284,8 @@ fn fir_type(ty: Type) -> FirType {
         Type::Bool => FirType::Bool,
         Type::Int(kind) => kind.ty(),
         Type::Float(kind) => kind.ty(),
-        Type::Str | Type::Array(..) | Type::Struct(_) | Type::Optional(_) => FirType::Ptr,
+        Type::Str | Type::List(_) | Type::Map(..) | Type::Bytes => FirType::Ptr,
+        Type::Array(..) | Type::Struct(_) | Type::Optional(_) => FirType::Ptr,
         Type::Duration | Type::Ticket => FirType::I64,
         Type::Enum(_) => FirType::I32,
     }

@@ -1,7 +1,8 @@
 //! Optionals in memory, and the patterns of a match.
 
 use super::function::Lowering;
-use super::memory::{Address, Element, Old, Texts};
+use super::memory::{Address, Element};
+use super::own::Origin;
 use crate::fir::{Access, BlockId, IntCompare, Truth, Type as FirType, ValueId};
 use crate::lang::sema::tree::{ExprId, ExprKind, LocalId, Pattern};
 use crate::lang::sema::types::{Type, TypeId};
@@ -12,8 +13,8 @@ use crate::lang::syntax::ast::{BinaryOp, Bound};
 pub(super) struct Subject {
     ty: TypeId,
     value: Held,
-    /// Whether texts in it may lie in the state.
-    borrowed: bool,
+    /// Whose memory it holds.
+    origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -37,7 +38,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     }
 
     /// Goes on if the tag at `at` is `tag`, else to `other`.
-    fn tag_is(&mut self, tag: u32, at: Address, other: BlockId) {
+    pub(super) fn tag_is(&mut self, tag: u32, at: Address, other: BlockId) {
         let found = self.tag(at);
         let wanted = self.b.constant(FirType::I32, u64::from(tag));
         let same = self.b.compare(IntCompare::Eq, found, wanted);
@@ -52,80 +53,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.b.switch_to(fine);
     }
 
-    /// Copies an optional that holds texts.
-    pub(super) fn copy_optional(
-        &mut self,
-        ty: TypeId,
-        inner: TypeId,
-        from: Address,
-        to: Address,
-        texts: Texts,
-        budget: &mut u32,
-    ) {
-        if texts == Texts::Keep(Old::Free) {
-            // The old value may have a text where the new one has none, and the other way round.
-            let offset = self.reserve(ty);
-            let new = self.frame_address(offset);
-            self.copy_optional(ty, inner, from, new, Texts::Keep(Old::None), budget);
-            self.free_deep(ty, to);
-            let new = self.frame_address(offset);
-            self.copy(ty, new, to);
-            return;
-        }
-        let (from, to) = (self.fixed(from), self.fixed(to));
-        self.copy(ty, from, to);
-        let end = self.b.create_block();
-        self.tag_is(1, from, end);
-        let offset = self.shared.program.types.value_offset(inner);
-        self.copy_deep(inner, from.plus(offset), to.plus(offset), texts, budget);
-        self.go_on(end);
-        self.b.seal_block(end);
-        self.b.switch_to(end);
-    }
-
     /// An address whose base is computed here, for use in several blocks.
-    fn fixed(&mut self, at: Address) -> Address {
+    pub(super) fn fixed(&mut self, at: Address) -> Address {
         Address { base: self.pointer(at), offset: 0 }
-    }
-
-    /// Gives back the texts of a value in the state.
-    pub(super) fn free_deep(&mut self, ty: TypeId, at: Address) {
-        if !self.shared.program.types.holds_text(ty) {
-            return;
-        }
-        let program = self.shared.program;
-        match self.settled(ty) {
-            Type::Str => {
-                let text = self.b.load(FirType::Ptr, Access::Z32, at.base, at.displacement());
-                self.b.intrinsic(crate::fir::Intrinsic::StateFree, 0, &[text]);
-            }
-            Type::Optional(inner) => {
-                let at = self.fixed(at);
-                let end = self.b.create_block();
-                self.tag_is(1, at, end);
-                self.free_deep(inner, at.plus(program.types.value_offset(inner)));
-                self.go_on(end);
-                self.b.seal_block(end);
-                self.b.switch_to(end);
-            }
-            Type::Struct(id) => {
-                let fields = program.types.structure(id).map_or(&[][..], |row| &row.fields);
-                for (index, field) in fields.iter().enumerate() {
-                    let offset = program.types.field_offset(id, super::number(index)).unwrap_or(0);
-                    self.free_deep(field.ty, at.plus(offset));
-                }
-            }
-            Type::Array(element, length) => {
-                let at = self.fixed(at);
-                let (start, end) = (self.b.i64(0), self.b.i64(i64::from(length)));
-                self.count_up(start, end, |lowering, index| {
-                    let element = lowering.indexed(element, at, index);
-                    let at = lowering.plain(&element);
-                    lowering.free_deep(element.ty, at);
-                });
-            }
-            _ => {}
-        }
     }
 
     /// The text form of an optional.
@@ -161,46 +91,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             let op = if op == BinaryOp::Ne { IntCompare::Ne } else { IntCompare::Eq };
             return self.b.compare(op, tag, zero);
         }
-        let left = self.address_of_value(left);
-        let right = self.address_of_value(right);
-        let (left, right) = (self.fixed(left), self.fixed(right));
-        let result = self.b.declare(FirType::Bool);
-        let other = self.b.create_block();
-        let end = self.b.create_block();
-        self.same_or(ty, left, right, other);
-        for (block, same) in [(None, true), (Some(other), false)] {
-            if let Some(block) = block {
-                self.b.seal_block(block);
-                self.b.switch_to(block);
-            }
-            let truth = self.b.boolean(Truth::from(same == (op != BinaryOp::Ne)));
-            self.b.assign(result, truth);
-            self.b.jump(end, &[]);
-        }
-        self.b.seal_block(end);
-        self.b.switch_to(end);
-        self.b.read(result)
-    }
-
-    /// Goes on if the values at two addresses are equal, else to `other`.
-    fn same_or(&mut self, ty: TypeId, a: Address, b: Address, other: BlockId) {
-        if let Type::Optional(inner) = self.settled(ty) {
-            let (left, right) = (self.tag(a), self.tag(b));
-            let same = self.b.compare(IntCompare::Eq, left, right);
-            self.unless(same, other);
-            let end = self.b.create_block();
-            self.tag_is(1, a, end);
-            let offset = self.shared.program.types.value_offset(inner);
-            self.same_or(inner, a.plus(offset), b.plus(offset), other);
-            self.go_on(end);
-            self.b.seal_block(end);
-            self.b.switch_to(end);
-            return;
-        }
-        let left = self.load_element(&Element { ty, at: a, index: None });
-        let right = self.load_element(&Element { ty, at: b, index: None });
-        let same = self.operate(BinaryOp::Eq, ty, left, right);
-        self.unless(same, other);
+        let left = self.compared(left);
+        let right = self.compared(right);
+        self.operate(op, ty, left, right)
     }
 
     // ------------------------------------------------------------ patterns
@@ -208,14 +101,14 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     /// What a match looks at; taken once.
     pub(super) fn subject(&mut self, id: ExprId) -> Subject {
         let ty = self.shared.program.expr(id).ty;
-        let borrowed = self.borrows_state(id);
+        let origin = self.origin(id);
         let value = if self.shared.program.types.is_aggregate(ty) {
             let at = self.address_of_value(id);
             Held::At(self.fixed(at))
         } else {
             Held::Word(self.expr(id))
         };
-        Subject { ty, value, borrowed }
+        Subject { ty, value, origin }
     }
 
     /// Goes on if the pattern takes the subject, with its names bound, else to `other`.
@@ -232,11 +125,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 if let (Held::At(at), Type::Optional(ty)) = (subject.value, self.settled(subject.ty)) {
                     self.tag_is(1, at, other);
                     let at = at.plus(self.shared.program.types.value_offset(ty));
-                    self.pattern(
-                        inner,
-                        &Subject { ty, value: Held::At(at), borrowed: subject.borrowed },
-                        other,
-                    );
+                    self.pattern(inner, &Subject { ty, value: Held::At(at), origin: subject.origin }, other);
                 }
             }
             Pattern::Equal(expected) => {
@@ -266,17 +155,23 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
     }
 
-    /// Gives a local its own copy of the subject.
+    /// Lets a local stand for the subject. What lies in the state is copied, since an arm may
+    /// change it; everything else is borrowed, unless the subject ends here.
     fn bind_subject(&mut self, local: LocalId, subject: &Subject) {
+        if subject.origin == Origin::Shared
+            && let Some(slot) = self.borrows.get_mut(local.index())
+        {
+            *slot = Some(Origin::Shared);
+        }
+        let own = if subject.origin == Origin::State { Origin::State } else { Origin::Fresh };
         if let (super::function::Slot::Frame(offset), Held::At(at)) = (self.slot(local), subject.value) {
             let to = self.frame_address(offset);
-            self.copy_texts(subject.ty, at, to, subject.borrowed);
+            self.copy(subject.ty, at, to);
+            self.adopt(subject.ty, to, own);
             return;
         }
-        let mut value = self.subject_word(subject);
-        if subject.borrowed && self.settled(subject.ty) == Type::Str {
-            value = self.b.text(flux_abi::select::TextOp::Copy, value);
-        }
+        let value = self.subject_word(subject);
+        let value = self.owned_word(subject.ty, value, own);
         self.set_local(local, value);
     }
 }

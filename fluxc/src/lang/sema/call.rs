@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::operator::Same;
-use super::tree::{Builtin, ExprId, ExprKind, FnId};
+use super::tree::{Builtin, CollectionOp, ExprId, ExprKind, FnId};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Place};
 use crate::diag::{Diagnostic, codes};
@@ -180,6 +180,9 @@ impl<'s> Checker<'_, 's> {
         span: Span,
     ) -> ExprId {
         self.note_call(function);
+        if self.growing.get(function.index()) == Some(&true) {
+            self.grows(span, "a growable value in the function");
+        }
         let Some(callee) = self.program.functions.get(function.index()) else { return self.invalid(span) };
         let ret = callee.ret;
         let params = callee.body.params as usize;
@@ -261,6 +264,9 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
+        if let Some(id) = self.collection_method(first, name, args, span) {
+            return id;
+        }
         if LATER.contains(&name.text) {
             let what = format!("the method `{}`", name.text);
             return self.not_yet(name.span, &what);
@@ -379,6 +385,10 @@ impl<'s> Checker<'_, 's> {
         let Some(first) = args.first().copied() else { return self.invalid(span) };
         let builtin = match self.get(self.ty(first)) {
             Ok(Type::Array(..)) => Builtin::ArrayLength,
+            Ok(Type::List(_) | Type::Bytes | Type::Map(..)) => {
+                let list = self.list(&[first]);
+                return self.new_expr(ExprKind::Collection(CollectionOp::Length, list), TypeId::I64, span);
+            }
             Ok(Type::Str) => Builtin::TextLength,
             Ok(Type::Error) => return self.invalid(span),
             _ => {

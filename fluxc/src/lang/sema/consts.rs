@@ -56,6 +56,8 @@ impl Program<'_> {
                 fold(op, self.constant(left)?, self.constant(right)?, self.types.settled(self.expr(left).ty))
             }
             ExprKind::Convert(operand) => convert(self.constant(operand)?, ty),
+            // A growable array is made while running.
+            ExprKind::Array(_) if !matches!(ty, Type::Array(..)) => None,
             ExprKind::Array(list) | ExprKind::Struct(list) => {
                 let ids = self.list(list);
                 if ids.len() > MOST_PARTS {
@@ -64,7 +66,7 @@ impl Program<'_> {
                 let values: Option<Vec<Value>> = ids.iter().map(|id| self.constant(*id)).collect();
                 values.map(Value::Aggregate)
             }
-            ExprKind::Repeat(operand) => match ty {
+            ExprKind::Repeat(operand, _) => match ty {
                 Type::Array(_, length) => {
                     Some(Value::Repeat(alloc::boxed::Box::new(self.constant(operand)?), length))
                 }

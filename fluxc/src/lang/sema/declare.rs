@@ -254,7 +254,7 @@ impl<'s> Checker<'_, 's> {
         loop {
             self.program.types.settle(at);
             match self.get(at) {
-                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = inner,
+                Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => at = inner,
                 _ => return,
             }
         }
@@ -317,6 +317,7 @@ impl<'s> Checker<'_, 's> {
             span: function.signature,
             ret,
             body: Body { params: number(locals.len()), locals, ..Body::default() },
+            grows: None,
         };
         self.sink.keep(&mut self.program.functions, row, function.signature);
     }
@@ -350,9 +351,11 @@ impl<'s> Checker<'_, 's> {
         }
         let block = self.function_block(&function.body, ret, function.name.text);
         self.names.leave(scope);
+        let grows = self.ctx.grows;
         let body = self.end_body(number(params.len()), block);
         if let Some(row) = self.program.functions.get_mut(id.index()) {
             row.body = body;
+            row.grows = grows;
         }
     }
 
@@ -363,7 +366,7 @@ impl<'s> Checker<'_, 's> {
                 if let Some(ty) = Types::builtin(name) {
                     return ty;
                 }
-                if matches!(*name, "bytes" | "agent" | "capability" | "region" | "bytecode") {
+                if matches!(*name, "agent" | "capability" | "region" | "bytecode") {
                     let what = format!("the type `{name}`");
                     self.unsupported(ty.span, &what);
                     return TypeId::ERROR;
@@ -385,7 +388,13 @@ impl<'s> Checker<'_, 's> {
                 }
                 self.program.types.intern(Type::Array(element, length))
             }
-            TypeKind::List(_) => self.later_type(ty, "a growable array"),
+            TypeKind::List(element) => {
+                let element = self.type_of(element);
+                if element == TypeId::ERROR {
+                    return element;
+                }
+                self.program.types.intern(Type::List(element))
+            }
             TypeKind::Map(..) => self.later_type(ty, "a map"),
             TypeKind::Optional(inner) => {
                 let inner = self.type_of(inner);

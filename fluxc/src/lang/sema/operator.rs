@@ -157,8 +157,12 @@ impl<'s> Checker<'_, 's> {
             Ok(Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration | Type::Bool | Type::Enum(_))
             | Ok(Type::Error)
             | Err(_) => true,
-            Ok(Type::Optional(inner)) => self.comparable(inner),
-            Ok(Type::Unit | Type::Ticket | Type::Array(..) | Type::Struct(_)) => false,
+            Ok(Type::Optional(inner) | Type::Array(inner, _) | Type::List(inner)) => self.comparable(inner),
+            Ok(Type::Map(_, value)) => self.comparable(value),
+            Ok(Type::Bytes) => true,
+            // A field of a ticket cannot be written.
+            Ok(Type::Struct(_)) => true,
+            Ok(Type::Unit | Type::Ticket) => false,
         }
     }
 
@@ -200,7 +204,7 @@ impl<'s> Checker<'_, 's> {
         let number = matches!(operand, Ok(Type::Int(_) | Type::Float(_)) | Err(_));
         match class(op) {
             Class::Arithmetic => match (op, operand) {
-                (BinaryOp::Add, Ok(Type::Str)) => Some(ty),
+                (BinaryOp::Add, Ok(Type::Str | Type::List(_) | Type::Bytes)) => Some(ty),
                 (BinaryOp::Add | BinaryOp::Sub, Ok(Type::Duration)) => Some(ty),
                 _ => number.then_some(ty),
             },

@@ -55,6 +55,12 @@ pub enum Type {
     Ticket,
     /// `[T; n]`.
     Array(TypeId, u32),
+    /// `[T]`.
+    List(TypeId),
+    /// `map[K]V`.
+    Map(TypeId, TypeId),
+    /// `bytes`.
+    Bytes,
     /// A struct.
     Struct(StructId),
     /// An enum without payloads.
@@ -122,7 +128,18 @@ struct Shape {
     height: usize,
     /// Bytes of the descriptor.
     descriptor: usize,
-    holds_text: bool,
+    owns: Owns,
+}
+
+/// What a value has in memory of its own, outside the place that it is in.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Owns {
+    /// Nothing: its bytes are all of it.
+    Nothing,
+    /// Texts, which never change and may be shared.
+    Texts,
+    /// Arrays, maps or bytes that can change: each value has its own.
+    Blocks,
 }
 
 /// Why a struct cannot be.
@@ -199,6 +216,7 @@ fixed! {
     STR = 13, Type::Str;
     DURATION = 14, Type::Duration;
     TICKET = 15, Type::Ticket;
+    BYTES = 16, Type::Bytes;
 }
 
 impl Default for Types<'_> {
@@ -230,6 +248,7 @@ impl<'s> Types<'s> {
             "f64" => TypeId::F64,
             "bool" => TypeId::BOOL,
             "str" => TypeId::STR,
+            "bytes" => TypeId::BYTES,
             "duration" => TypeId::DURATION,
             "i8" => TypeId::I8,
             "i16" => TypeId::I16,
@@ -321,6 +340,14 @@ impl<'s> Types<'s> {
                 self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
             }
         }
+        // Behind a growable array or a map a struct may come again, which only the whole shows.
+        for first in 0..number(count) {
+            let id = StructId(first);
+            let fields = self.structure(id).map_or(&[][..], |row| &row.fields);
+            if !fields.iter().all(|field| self.has_descriptor(field.ty)) {
+                problems.push((id, StructProblem::TooManyFields));
+            }
+        }
         problems.sort_unstable_by_key(|(id, _)| id.0);
         problems
     }
@@ -347,7 +374,7 @@ impl<'s> Types<'s> {
                         offsets: Vec::new(),
                         height: 1,
                         descriptor: 2,
-                        holds_text: false,
+                        owns: Owns::Nothing,
                     }
                 }));
             }
@@ -377,7 +404,7 @@ impl<'s> Types<'s> {
     /// Shape of a struct whose fields' structs have theirs.
     fn shape_of(&self, fields: &[Field<'s>]) -> Result<Shape, StructProblem> {
         let (mut size, mut align, mut descriptor) = (0u32, 1u32, 2usize);
-        let (mut height, mut holds_text) = (0, false);
+        let (mut height, mut owns) = (0, Owns::Nothing);
         let mut offsets = Vec::with_capacity(fields.len());
         for field in fields {
             let place = self.layout(field.ty).ok_or(StructProblem::TooLarge)?;
@@ -387,7 +414,7 @@ impl<'s> Types<'s> {
             align = align.max(place.align);
             height = height.max(self.height(field.ty));
             descriptor = descriptor.saturating_add(self.descriptor_bytes(field.ty));
-            holds_text |= self.holds_text(field.ty);
+            owns = owns.max(self.owns(field.ty));
         }
         let size = size.checked_next_multiple_of(align).filter(|size| *size <= AGGREGATE_BYTES);
         let size = size.ok_or(StructProblem::TooLarge)?;
@@ -398,7 +425,7 @@ impl<'s> Types<'s> {
         if descriptor > DESCRIPTOR_BYTES {
             return Err(StructProblem::TooManyFields);
         }
-        Ok(Shape { layout: Layout { size, align }, offsets, height, descriptor, holds_text })
+        Ok(Shape { layout: Layout { size, align }, offsets, height, descriptor, owns })
     }
 
     /// Structs and arrays in each other.
@@ -511,6 +538,8 @@ impl<'s> Types<'s> {
             (Ok(Type::Error), _) | (_, Ok(Type::Error)) => true,
             (Ok(Type::Array(x, n)), Ok(Type::Array(y, m))) => n == m && self.unify(x, y),
             (Ok(Type::Optional(x)), Ok(Type::Optional(y))) => self.unify(x, y),
+            (Ok(Type::List(x)), Ok(Type::List(y))) => self.unify(x, y),
+            (Ok(Type::Map(k, v)), Ok(Type::Map(l, w))) => self.unify(k, l) && self.unify(v, w),
             (Ok(_), Ok(_)) => false,
             (Err(open), Ok(ty)) => self.bind_to(a, open, b, ty),
             (Ok(ty), Err(open)) => self.bind_to(b, open, a, ty),
@@ -555,7 +584,11 @@ impl<'s> Types<'s> {
                 return true;
             }
             match self.get(at) {
-                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = self.resolve(inner),
+                Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => {
+                    at = self.resolve(inner);
+                }
+                // A key is never a variable that stands for a map.
+                Ok(Type::Map(_, value)) => at = self.resolve(value),
                 _ => return false,
             }
         }
@@ -593,6 +626,20 @@ impl<'s> Types<'s> {
                 text.push('?');
                 text
             }
+            Type::List(element) => {
+                let mut text = String::from("[");
+                text.push_str(&self.name(element));
+                text.push(']');
+                text
+            }
+            Type::Map(key, value) => {
+                let mut text = String::from("map[");
+                text.push_str(&self.name(key));
+                text.push(']');
+                text.push_str(&self.name(value));
+                text
+            }
+            Type::Bytes => "bytes".to_string(),
             Type::Struct(id) => self.structure(id).map_or("", |row| row.name).to_string(),
             Type::Enum(id) => self.enumeration(id).map_or("", |row| row.name).to_string(),
         }
@@ -604,14 +651,31 @@ impl<'s> Types<'s> {
         self.settled(id).is_aggregate()
     }
 
-    /// Tells whether a value of the type holds text, whose bytes live elsewhere.
+    /// What a value of the type has in memory of its own.
     #[must_use]
-    pub fn holds_text(&self, id: TypeId) -> bool {
+    pub fn owns(&self, id: TypeId) -> Owns {
         match self.settled(id) {
-            Type::Str => true,
-            Type::Array(inner, _) | Type::Optional(inner) => self.holds_text(inner),
-            Type::Struct(id) => self.shape(id).is_some_and(|shape| shape.holds_text),
-            _ => false,
+            Type::Str => Owns::Texts,
+            Type::List(_) | Type::Map(..) | Type::Bytes => Owns::Blocks,
+            Type::Array(inner, _) | Type::Optional(inner) => self.owns(inner),
+            Type::Struct(id) => self.shape(id).map_or(Owns::Nothing, |shape| shape.owns),
+            _ => Owns::Nothing,
+        }
+    }
+
+    /// Tells whether a value of the type has memory of its own.
+    #[must_use]
+    pub fn owns_memory(&self, id: TypeId) -> bool {
+        self.owns(id) != Owns::Nothing
+    }
+
+    /// The type of the elements of an array, growable or not, or of bytes.
+    #[must_use]
+    pub fn element(&self, id: TypeId) -> Option<TypeId> {
+        match self.settled(id) {
+            Type::Array(element, _) | Type::List(element) => Some(element),
+            Type::Bytes => Some(TypeId::U8),
+            _ => None,
         }
     }
 
@@ -627,7 +691,12 @@ impl<'s> Types<'s> {
             Type::Error | Type::Unit => Some(Layout { size: 0, align: 1 }),
             Type::Bool => scalar(1),
             Type::Int(kind) => scalar(kind.bits() / 8),
-            Type::Float(FloatKind::F32) | Type::Str | Type::Enum(_) => scalar(4),
+            Type::Float(FloatKind::F32)
+            | Type::Str
+            | Type::List(_)
+            | Type::Map(..)
+            | Type::Bytes
+            | Type::Enum(_) => scalar(4),
             Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket => scalar(8),
             Type::Array(element, length) => {
                 let element = self.layout_within(element, depth.checked_sub(1)?)?;
@@ -666,7 +735,24 @@ impl<'s> Types<'s> {
 
     /// Appends the type descriptor ([`flux_isa::desc`]) of a type; nothing for no value.
     pub fn write_descriptor(&self, id: TypeId, out: &mut String) {
-        match self.settled(id) {
+        let end = out.len().saturating_add(DESCRIPTOR_BYTES);
+        self.describe(id, out, end, &mut Vec::new());
+    }
+
+    /// Tells whether the descriptor of a type is short enough, and nested no deeper than types may be.
+    fn has_descriptor(&self, id: TypeId) -> bool {
+        let mut text = String::new();
+        self.describe(id, &mut text, DESCRIPTOR_BYTES, &mut Vec::new());
+        text.len() <= DESCRIPTOR_BYTES && flux_isa::desc::Desc::parse_list(&text).is_ok()
+    }
+
+    /// Writes up to a little behind byte `end`; `around` are the structs and enums that the type stands in.
+    fn describe(&self, id: TypeId, out: &mut String, end: usize, around: &mut Vec<Type>) {
+        if out.len() > end || around.len() > TYPE_NESTING {
+            return;
+        }
+        let ty = self.settled(id);
+        match ty {
             Type::Error | Type::Unit => {}
             Type::Bool => out.push('b'),
             Type::Int(kind) => out.push(match kind {
@@ -686,22 +772,38 @@ impl<'s> Types<'s> {
             Type::Ticket => out.push('l'),
             Type::Array(element, length) => {
                 let _ = write!(out, "({length})");
-                self.write_descriptor(element, out);
+                self.describe(element, out, end, around);
             }
             Type::Optional(inner) => {
                 out.push('?');
                 if self.settled(inner) == Type::Unit {
                     out.push('b');
                 } else {
-                    self.write_descriptor(inner, out);
+                    self.describe(inner, out, end, around);
                 }
             }
+            Type::List(element) => {
+                out.push('[');
+                self.describe(element, out, end, around);
+            }
+            Type::Map(key, value) => {
+                out.push('m');
+                self.describe(key, out, end, around);
+                self.describe(value, out, end, around);
+            }
+            Type::Bytes => out.push('y'),
             Type::Struct(id) => {
+                if let Some(up) = around.iter().rev().position(|outer| *outer == ty) {
+                    let _ = write!(out, "^{up};");
+                    return;
+                }
+                around.push(ty);
                 out.push('{');
                 for field in self.structure(id).map_or(&[][..], |row| &row.fields) {
-                    self.write_descriptor(field.ty, out);
+                    self.describe(field.ty, out, end, around);
                 }
                 out.push('}');
+                around.pop();
             }
             Type::Enum(id) => {
                 out.push('<');
@@ -814,7 +916,7 @@ mod tests {
         // The 11th would have 2048 fields; it is emptied, and so it goes on.
         assert_eq!(problems[0], (StructId(10), StructProblem::TooManyFields));
         assert!(last.is_some() && problems.len() < 5);
-        assert!(!types.holds_text(inner) && types.layout(inner).is_some());
+        assert!(!types.owns_memory(inner) && types.layout(inner).is_some());
     }
 
     #[test]
