@@ -132,6 +132,8 @@ impl Lowering<'_, '_, '_> {
                 let (a, b) = (self.expr(nth(0)), self.expr(nth(1)));
                 self.concat(ty, a, b)
             }
+            CollectionOp::Pop => self.pop(nth(0), ty),
+            _ => self.text_method(op, ids, ty),
         })
     }
 
@@ -267,6 +269,29 @@ impl Lowering<'_, '_, '_> {
         self.b.intrinsic(Intrinsic::MemCopy, 0, &[to, from, moved]);
         self.set_length(block, shorter);
         value
+    }
+
+    /// Takes the last element out; gives the address of an optional.
+    fn pop(&mut self, place: ExprId, ty: TypeId) -> ValueId {
+        let element = self.shared.program.types.element(self.shared.program.expr(place).ty);
+        let element = element.unwrap_or(TypeId::ERROR);
+        let home = self.home(place);
+        let holder = self.holder(place);
+        let block = self.held(holder);
+        let length = self.length_of(block);
+        let zero = self.b.i64(0);
+        let some = self.b.compare(IntCompare::Ne, length, zero);
+        self.optional_result(ty, some, &mut |lowering, to| {
+            let shorter = lowering.add(length, -1);
+            let last = lowering.indexed(element, Address { base: block, offset: HEAD }, shorter);
+            let value = lowering.taken_out(&last, home);
+            if lowering.shared.program.types.is_aggregate(element) {
+                lowering.copy(element, Address { base: value, offset: 0 }, to);
+            } else {
+                lowering.store_scalar(element, value, to);
+            }
+            lowering.set_length(block, shorter);
+        })
     }
 
     /// Moves the value in a place to the arena: a word, or the address of an aggregate.

@@ -21,6 +21,7 @@ mod operator;
 mod optional;
 mod own;
 mod tables;
+mod texts;
 
 use alloc::borrow::ToOwned;
 use alloc::format;

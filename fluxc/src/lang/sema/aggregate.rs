@@ -135,7 +135,11 @@ impl<'s> Checker<'_, 's> {
             }
             Ok(Type::Bytes) => self.new_expr(ExprKind::Index(base, index), TypeId::U8, span),
             Ok(Type::Error) => self.invalid(span),
-            Ok(Type::Str) => self.not_yet(span, "indexing of a text"),
+            Ok(Type::Str) => {
+                let list = self.list(&[base, index]);
+                let op = super::tree::CollectionOp::OfText(flux_abi::select::TextOp::At);
+                self.new_expr(ExprKind::Collection(op, list), TypeId::STR, span)
+            }
             _ => {
                 let found = self.type_name(self.ty(base));
                 self.report(

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::tree::{CollectionOp, ExprId, ExprKind};
+use super::tree::{CollectionOp, ExprId, ExprKind, FloatOrInt};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Place};
 use crate::diag::{Diagnostic, codes};
@@ -15,6 +15,7 @@ use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::Ident;
 use crate::span::Span;
 use flux_abi::capability::CapabilityKind;
+use flux_abi::select::TextOp;
 
 /// What a method does and asks for, its first operand left out.
 struct Method {
@@ -85,8 +86,9 @@ impl<'s> Checker<'_, 's> {
     ) -> Option<ExprId> {
         let ty = self.ty(first);
         let (methods, method): (&[&str], _) = match self.get(ty) {
-            Ok(Type::List(element)) => (LIST, Self::list_method(name.text, ty, element)),
-            Ok(Type::Bytes) => (LIST, Self::list_method(name.text, ty, TypeId::U8)),
+            Ok(Type::List(element)) => (LIST, self.list_method(name.text, ty, element)),
+            Ok(Type::Bytes) => (BYTES, self.list_method(name.text, ty, TypeId::U8)),
+            Ok(Type::Str) => (TEXT, self.text_method(name.text)),
             _ => return None,
         };
         if name.text == "len" {
@@ -112,12 +114,14 @@ impl<'s> Checker<'_, 's> {
         if method.op.changes() {
             self.check_changeable(first);
         }
-        self.grows(span, "a growable array");
+        if method.op.needs_memory() {
+            self.grows(span, "a growable array");
+        }
         let list = self.list(&exprs);
         Some(self.new_expr(ExprKind::Collection(method.op, list), method.result, span))
     }
 
-    fn list_method(name: &str, ty: TypeId, element: TypeId) -> Option<Method> {
+    fn list_method(&mut self, name: &str, ty: TypeId, element: TypeId) -> Option<Method> {
         let method = |op, args, result| Some(Method { op, args, result });
         match name {
             "push" => method(CollectionOp::Push, vec![element], TypeId::UNIT),
@@ -125,6 +129,51 @@ impl<'s> Checker<'_, 's> {
             "remove" => method(CollectionOp::Remove, vec![TypeId::I64], element),
             "contains" => method(CollectionOp::Contains, vec![element], TypeId::BOOL),
             "slice" => method(CollectionOp::Slice, vec![TypeId::I64, TypeId::I64], ty),
+            "pop" => {
+                let result = self.program.types.intern(Type::Optional(element));
+                method(CollectionOp::Pop, vec![], result)
+            }
+            "join" if ty != TypeId::BYTES && self.program.types.unify(element, TypeId::STR) => {
+                method(CollectionOp::Join, vec![TypeId::STR], TypeId::STR)
+            }
+            "text" if ty == TypeId::BYTES => {
+                let result = self.program.types.intern(Type::Optional(TypeId::STR));
+                method(CollectionOp::Text, vec![], result)
+            }
+            _ => None,
+        }
+    }
+
+    fn text_method(&mut self, name: &str) -> Option<Method> {
+        let method = |op, args, result| Some(Method { op, args, result });
+        let of = |op, args, result| method(CollectionOp::OfText(op), args, result);
+        match name {
+            "chars" | "split" => {
+                let result = self.program.types.intern(Type::List(TypeId::STR));
+                let args = if name == "chars" { vec![] } else { vec![TypeId::STR] };
+                of(TextOp::Split, args, result)
+            }
+            "bytes" => of(TextOp::Copy, vec![], TypeId::BYTES),
+            "trim" => of(TextOp::Trim, vec![], TypeId::STR),
+            "to_upper" => of(TextOp::Upper, vec![], TypeId::STR),
+            "to_lower" => of(TextOp::Lower, vec![], TypeId::STR),
+            "starts_with" => of(TextOp::StartsWith, vec![TypeId::STR], TypeId::BOOL),
+            "ends_with" => of(TextOp::EndsWith, vec![TypeId::STR], TypeId::BOOL),
+            "contains" => method(CollectionOp::TextContains, vec![TypeId::STR], TypeId::BOOL),
+            "slice" => method(CollectionOp::TextSlice, vec![TypeId::I64, TypeId::I64], TypeId::STR),
+            "replace" => method(CollectionOp::Replace, vec![TypeId::STR, TypeId::STR], TypeId::STR),
+            "find" => {
+                let result = self.program.types.intern(Type::Optional(TypeId::I64));
+                method(CollectionOp::Find, vec![TypeId::STR], result)
+            }
+            "parse_int" => {
+                let result = self.program.types.intern(Type::Optional(TypeId::I64));
+                method(CollectionOp::Parse(FloatOrInt::Int), vec![], result)
+            }
+            "parse_float" => {
+                let result = self.program.types.intern(Type::Optional(TypeId::F64));
+                method(CollectionOp::Parse(FloatOrInt::Float), vec![], result)
+            }
             _ => None,
         }
     }
@@ -148,4 +197,13 @@ impl<'s> Checker<'_, 's> {
 }
 
 /// Methods of growable arrays.
-const LIST: &[&str] = &["push", "len", "insert", "remove", "contains", "slice"];
+const LIST: &[&str] = &["push", "pop", "len", "insert", "remove", "contains", "slice", "join"];
+
+/// Methods of bytes.
+const BYTES: &[&str] = &["push", "pop", "len", "insert", "remove", "contains", "slice", "text"];
+
+/// Methods of texts.
+const TEXT: &[&str] = &[
+    "len", "chars", "bytes", "split", "trim", "find", "contains", "replace", "starts_with", "ends_with",
+    "parse_int", "parse_float", "slice", "to_upper", "to_lower",
+];

@@ -19,6 +19,7 @@ use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, Bound, Ident, LogLevel, UnaryOp};
 use crate::span::Span;
 use flux_abi::capability::CapabilitySet;
+use flux_abi::select::TextOp;
 use flux_isa::ExportKind;
 
 macro_rules! ids {
@@ -213,13 +214,52 @@ pub enum CollectionOp {
     Slice,
     /// One array behind another.
     Concat,
+    /// Takes the last element out, if there is one.
+    Pop,
+    /// The texts of an array with one between each two.
+    Join,
+    /// Bytes as a text, if they are UTF-8.
+    Text,
+    /// An operation on texts that gives what the machine's does.
+    OfText(TextOp),
+    /// Characters from one number to before another.
+    TextSlice,
+    /// Whether a text is in a text.
+    TextContains,
+    /// Number of the character where a text begins in a text, if it does.
+    Find,
+    /// A text with one text for each other one.
+    Replace,
+    /// The number whose text it is, if it is one.
+    Parse(FloatOrInt),
+}
+
+impl CollectionOp {
+    /// Whether it makes or changes a growable value.
+    #[must_use]
+    pub const fn needs_memory(self) -> bool {
+        match self {
+            Self::OfText(op) => matches!(op, TextOp::Split | TextOp::Copy),
+            Self::TextSlice | Self::TextContains | Self::Find | Self::Replace | Self::Parse(_) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What a text is read as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FloatOrInt {
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
 }
 
 impl CollectionOp {
     /// Whether the first operand is a place that is changed.
     #[must_use]
     pub const fn changes(self) -> bool {
-        matches!(self, Self::Push | Self::Insert | Self::Remove)
+        matches!(self, Self::Push | Self::Pop | Self::Insert | Self::Remove)
     }
 }
 
