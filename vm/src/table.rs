@@ -42,7 +42,8 @@ impl Head {
     }
 
     fn slot(&self, table: u64, place: u64) -> u64 {
-        table.wrapping_add(ENTRIES + (self.stride * self.capacity).next_multiple_of(4) + 4 * place)
+        let entries = (self.stride * self.capacity).next_multiple_of(4);
+        table.wrapping_add(ENTRIES).wrapping_add(entries).wrapping_add(4 * place)
     }
 
     /// The key as bytes: of a text, or the low bytes of a word.
@@ -89,7 +90,8 @@ pub(crate) fn find(table: u64, key: u64, memory: &Memory) -> Result<(u64, u64), 
     let mut looked = 0;
     let slots = slots(head.capacity);
     if slots == 0 {
-        for number in 0..head.length {
+        // A length above the capacity is a claim that no table of ours makes.
+        for number in 0..head.length.min(head.capacity) {
             looked += 1;
             let entry = head.entry(table, number);
             if head.key_at(entry, memory)? == wanted {

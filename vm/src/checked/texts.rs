@@ -30,7 +30,8 @@ impl Table {
     }
 
     fn slot(&self, place: u64) -> u64 {
-        self.at.wrapping_add(16 + (self.stride * self.capacity).div_ceil(4) * 4 + 4 * place)
+        let entries = (self.stride * self.capacity).div_ceil(4) * 4;
+        self.at.wrapping_add(16).wrapping_add(entries).wrapping_add(4 * place)
     }
 }
 
@@ -158,7 +159,7 @@ impl Model<'_> {
         let mut found = 0;
         let slots = table.slots();
         let mut place = if slots == 0 { 0 } else { hash(&wanted) % slots };
-        for step in 0..(if slots == 0 { table.length } else { slots }) {
+        for step in 0..(if slots == 0 { table.length.min(table.capacity) } else { slots }) {
             let number = match slots {
                 0 => step,
                 _ => match self.half(table.slot(place))? {
