@@ -204,6 +204,19 @@ const BYTES: &[&str] = &["push", "pop", "len", "insert", "remove", "contains", "
 
 /// Methods of texts.
 const TEXT: &[&str] = &[
-    "len", "chars", "bytes", "split", "trim", "find", "contains", "replace", "starts_with", "ends_with",
-    "parse_int", "parse_float", "slice", "to_upper", "to_lower",
+    "len",
+    "chars",
+    "bytes",
+    "split",
+    "trim",
+    "find",
+    "contains",
+    "replace",
+    "starts_with",
+    "ends_with",
+    "parse_int",
+    "parse_float",
+    "slice",
+    "to_upper",
+    "to_lower",
 ];
