@@ -145,6 +145,7 @@ impl<'s> Checker<'_, 's> {
                         || self.names.function(symbol).is_some()
                         || self.names.ty(symbol).is_some()
                         || self.variants.contains_key(name.text)
+                        || self.library(name.text).is_some()
                     {
                         continue;
                     }
