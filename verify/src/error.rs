@@ -190,6 +190,14 @@ pub enum Problem {
         /// Words of code.
         words: usize,
     },
+    /// A line of a document that is not in the table.
+    #[error("the line is of document {document}, the module names {documents}")]
+    NoDocument {
+        /// Number of the document.
+        document: u8,
+        /// Documents that the module names.
+        documents: usize,
+    },
     /// Line 0.
     #[error("document lines count from 1")]
     LineZero,

@@ -3,7 +3,7 @@
 use flux_abi::limits;
 use flux_isa::desc::{Desc, Layout};
 use flux_isa::flow::Context;
-use flux_isa::{Export, ExportKind, LinkKind, Module, Signature};
+use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine};
 
 use crate::error::{Place, Problem, VerifyError};
 
@@ -81,6 +81,9 @@ fn meta(module: &Module) -> Result<(), VerifyError> {
     not_negative(meta.heartbeat_ns).map_err(whole)?;
     for (row, topic) in meta.subscribe.iter().enumerate() {
         name(topic, limits::TOPIC_BYTES).map_err(at("subscription", row))?;
+    }
+    for (row, document) in module.documents.iter().enumerate() {
+        name(document, limits::STRING_BYTES).map_err(at("document", row))?;
     }
     Ok(())
 }
@@ -232,8 +235,13 @@ fn entries_and_lines(module: &Module) -> Result<(), VerifyError> {
         if before >= Some(line.offset) {
             return Err(at("line", row)(Problem::Order));
         }
-        if line.line == 0 {
+        let place = SourceLine::from_word(line.line);
+        if place.line == 0 {
             return Err(at("line", row)(Problem::LineZero));
+        }
+        let documents = module.documents.len();
+        if usize::from(place.document) > documents {
+            return Err(at("line", row)(Problem::NoDocument { document: place.document, documents }));
         }
         before = Some(line.offset);
     }
