@@ -117,7 +117,9 @@ pub struct CodeInfo {
 /// A further place that a diagnostic points at.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Label {
-    /// The place, in the diagnostic's document.
+    /// The document, as in [`Diagnostic::source`].
+    pub source: SourceId,
+    /// The place.
     pub span: Span,
     /// What is there.
     pub text: String,
@@ -197,7 +199,7 @@ impl Diagnostic {
     /// Adds a further place.
     #[must_use]
     pub fn secondary(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label { source: SourceId::default(), span, text: text.into() });
         self
     }
 
@@ -332,6 +334,9 @@ impl Sink {
         }
         if self.kept.len() < Self::LIMIT {
             diagnostic.source = self.source;
+            for label in &mut diagnostic.secondary {
+                label.source = self.source;
+            }
             self.kept.push(diagnostic);
         } else {
             self.dropped = self.dropped.saturating_add(1);
@@ -471,6 +476,11 @@ pub mod codes {
         MISSING_CAPABILITY = Error 601, "capability not declared", "What reaches outside needs a capability, and a document declares all it needs in `## Agent`.";
         UNKNOWN_CAPABILITY = Error 602, "unknown capability", "There are eleven kinds of capabilities.";
         DEVICE_ARGUMENT = Error 603, "device not complete", "A device phrase names one device, so that rights can be given for it before the first step.";
+        // E07: further documents
+        DOCUMENT_MISSING = Error 701, "document not found", "A document names others by paths relative to itself; each must be there and readable.";
+        LIBRARY_FAULTY = Error 702, "library with errors", "A library is compiled with the document that uses it; its errors are shown at their own places.";
+        DEPENDENCY_CIRCLE = Error 703, "documents depend on each other", "A library cannot use, over others or not, a document that uses it.";
+        NOT_EXPORTED = Error 704, "name of a library that is not exported", "A library with sections `## export:` shows what they name and no more.";
         // W
         PROSE_LOOKS_LIKE_SECTION = Warning 201, "heading looks like a section", "A level-3 heading is prose unless it stands under `## agent: …`.";
         PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";

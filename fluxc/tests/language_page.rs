@@ -1,6 +1,10 @@
 //! The reference page keeps its word: every example in `docs/LANGUAGE.md` compiles.
+//!
+//! A fence `markdown name=units.flux.md` is a document by that name; examples may use it.
 
-use flux_fluxc::{Options, compile};
+use std::collections::BTreeMap;
+
+use flux_fluxc::{Found, Options, compile, gather};
 
 /// The fences of the page: their tag, the line they begin on, their lines.
 fn fences(page: &str) -> Vec<(&str, usize, String)> {
@@ -23,14 +27,26 @@ fn fences(page: &str) -> Vec<(&str, usize, String)> {
 fn every_example_of_the_reference_compiles_without_a_warning() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/LANGUAGE.md");
     let page = std::fs::read_to_string(path).expect("the page");
+    let all = fences(&page);
+    let file = |tag: &str| tag.strip_prefix("markdown name=").map(str::to_owned);
+    let files: BTreeMap<String, &String> =
+        all.iter().filter_map(|(tag, _, text)| Some((file(tag)?, text))).collect();
+    let mut read = |path: &str| match files.get(path) {
+        Some(text) => Ok(Found { bytes: text.as_bytes().to_vec(), identity: path.into() }),
+        None => Err("the page has no such document".to_owned()),
+    };
     let mut compiled = 0;
-    for (tag, line, text) in fences(&page) {
-        let document = match tag {
-            "markdown" => text,
+    for (tag, line, text) in &all {
+        let document = match *tag {
+            "markdown" => text.clone(),
             "flux" => format!("```flux\n{text}\n```\n"),
+            tag if file(tag).is_some() => text.clone(),
             _ => continue,
         };
-        let result = compile(document.as_bytes(), "example.flux.md", &Options::default());
+        let name = file(tag).unwrap_or_else(|| "example.flux.md".into());
+        let all = gather(&name, document.as_bytes(), name.clone(), &mut read).expect("within the limits");
+        let all = all.unwrap_or_else(|| document.into_bytes());
+        let result = compile(&all, &name, &Options::default());
         let faults: Vec<String> = result
             .diagnostics
             .iter()

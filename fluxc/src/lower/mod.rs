@@ -29,7 +29,7 @@ use crate::fir;
 use crate::fir::{FuncId, Inst, Signature, Type as FirType};
 use crate::lang::sema::tree::{Agent, Answers, Body, FnId, Program};
 use crate::lang::sema::types::{Type, TypeId};
-use crate::span::{LineTable, Span};
+use crate::span::{SourceLines, Span};
 use data::Data;
 use flux_isa::{ExportKind, StateField, StateLayout};
 use function::Lowering;
@@ -108,7 +108,7 @@ const MARK_BITS: u32 = 40;
 struct Shared<'p, 's> {
     program: &'p Program<'s>,
     agent: Option<&'p Agent<'s>>,
-    lines: &'p LineTable,
+    lines: &'p SourceLines,
     module: fir::Module,
     data: Data,
     /// FIR number of each function of the document that the module holds.
@@ -163,13 +163,16 @@ enum Recursion {
 pub fn lower<'s>(
     program: &Program<'s>,
     agent: Option<usize>,
-    lines: &LineTable,
+    lines: &SourceLines,
     name: &str,
     room: usize,
 ) -> Result<Lowered, LowerError> {
     let agent = agent.and_then(|index| program.agents.get(index));
     let roots: Vec<FnId> = match agent {
-        None => (0..program.functions.len()).map(|index| FnId(number(index))).collect(),
+        None => {
+            let own = program.functions.iter().enumerate().filter(|(_, function)| function.unit == 0);
+            own.map(|(index, _)| FnId(number(index))).collect()
+        }
         Some(agent) => {
             let bodies = agent.sections.iter().map(|section| &section.body);
             let calls = bodies.chain([&agent.state_body]).flat_map(|body| body.calls.iter().copied());
@@ -241,7 +244,7 @@ impl<'p, 's> Shared<'p, 's> {
     }
 
     fn line(&self, span: Span) -> u32 {
-        self.lines.line(span.start)
+        self.lines.word(span.start)
     }
 
     fn fir_type(&self, ty: TypeId) -> FirType {
@@ -333,7 +336,11 @@ impl<'p, 's> Shared<'p, 's> {
                 Recursion::None
             };
             let line = self.line(function.span);
-            let func = self.module.declare(function.name, Signature { params, result }, 0, line);
+            let name = match self.program.documents.get(usize::from(function.unit)) {
+                Some(library) if function.unit > 0 => format!("{}.{}", library.stem, function.name),
+                _ => function.name.to_owned(),
+            };
+            let func = self.module.declare(&name, Signature { params, result }, 0, line);
             if let Some(slot) = self.numbers.get_mut(id.index()) {
                 *slot = Some(func);
             }

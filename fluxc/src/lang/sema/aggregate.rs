@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use super::Checker;
 use super::Mode;
-use super::scope::Binding;
 use super::tree::{ExprId, ExprKind};
 use super::types::{Field, Open, StructId, Type, TypeId};
 use crate::diag::{Diagnostic, codes};
@@ -22,12 +21,12 @@ impl<'s> Checker<'_, 's> {
         access: Access,
         span: Span,
     ) -> ExprId {
-        if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
-            let symbol = self.names.symbol(of);
-            if self.names.binding(symbol) == Binding::None
-                && let Some(ty) = self.names.ty(symbol)
-            {
+        if access == Access::Plain {
+            if let Some(ty) = self.type_before_variant(base) {
                 return self.variant(ty, name, span);
+            }
+            if let Some(constant) = self.library_constant(base, name, span) {
+                return constant;
             }
         }
         let base = self.value(base, TypeId::ERROR);
@@ -211,9 +210,7 @@ impl<'s> Checker<'_, 's> {
         inits: &[ast::FieldInit<'s>],
         span: Span,
     ) -> ExprId {
-        let symbol = self.names.symbol(name.text);
-        let Some(ty) = self.names.ty(symbol) else {
-            self.unknown_type(name);
+        let Some(ty) = self.type_named(name) else {
             for init in inits {
                 self.expr(&init.value, TypeId::ERROR);
             }

@@ -131,6 +131,13 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
+        if name.text.contains('.') {
+            // A step `Call library.name(…)`.
+            return match self.function_named(name) {
+                Some(function) => self.call_function(function, name, args, span),
+                None => self.invalid(span),
+            };
+        }
         let symbol = self.names.symbol(name.text);
         if let Some(function) = self.names.function(symbol) {
             return self.call_function(function, name, args, span);
@@ -234,10 +241,12 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
-        if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
-            let symbol = self.names.symbol(of);
-            if self.names.ty(symbol).is_some() && self.names.binding(symbol) == super::scope::Binding::None {
+        if access == Access::Plain {
+            if self.type_before_variant(base).is_some() {
                 return self.not_yet(span, "an enum with values in its variants");
+            }
+            if let Some(call) = self.library_call(base, name, args, span) {
+                return call;
             }
         }
         let first = self.value(base, TypeId::ERROR);

@@ -292,8 +292,7 @@ impl<'s> Checker<'_, 's> {
                     return Pattern::All;
                 }
                 if let Some(of) = of {
-                    let symbol = self.names.symbol(of.text);
-                    match self.names.ty(symbol) {
+                    match self.type_named(*of) {
                         Some(named) if self.program.types.unify(named, ty) => {}
                         Some(named) => {
                             let (expected, found) = (self.type_name(ty), self.type_name(named));
@@ -309,10 +308,7 @@ impl<'s> Checker<'_, 's> {
                             );
                             return Pattern::All;
                         }
-                        None => {
-                            self.unknown_type(*of);
-                            return Pattern::All;
-                        }
+                        None => return Pattern::All,
                     }
                     return Pattern::Equal(self.variant(ty, *name, pattern.span));
                 }

@@ -21,6 +21,7 @@ mod consts;
 mod declare;
 mod device;
 mod expr;
+mod library;
 mod name;
 mod operator;
 mod optional;
@@ -38,6 +39,7 @@ use alloc::vec::Vec;
 
 use hashbrown::HashMap;
 
+use crate::dependencies::Units;
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Document, Ident};
 use crate::span::Span;
@@ -46,14 +48,17 @@ use scope::{Binding, Flow, Names, Symbol};
 use tree::{Body, Expr, ExprId, ExprKind, FnId, List, Local, LocalId, Program, Sign, TextId};
 use types::{Open, Type, TypeId};
 
-/// Finds out what `document` means. `stem` names an agent that has no name of its own.
+/// Finds out what the documents mean. `source` is the whole text, `stem` names an agent that has no
+/// name of its own.
 ///
 /// The program may be lowered only if the sink has no errors.
-pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Program<'s> {
+pub(crate) fn analyse<'s>(source: &'s str, units: &Units<'s>, stem: &str, sink: &mut Sink) -> Program<'s> {
+    let title = units.units.first().and_then(|unit| unit.document.title).map_or("", |title| title.text);
     let mut checker = Checker {
-        source: document.source,
+        source,
         sink,
-        program: Program { title: document.title.map_or("", |title| title.text), ..Program::default() },
+        program: Program { title, ..Program::default() },
+        links: Vec::new(),
         names: Names::default(),
         flow: Flow::default(),
         mode: Mode::Code,
@@ -72,15 +77,32 @@ pub fn analyse<'s>(document: &Document<'s>, stem: &str, sink: &mut Sink) -> Prog
         table_bytes: 0,
     };
     checker.misread = checker.sink.has_errors();
-    checker.refuse_what_comes_later(document);
-    checker.declare_items(document);
-    checker.function_bodies(document);
-    checker.collect_handlers(document);
-    for agent in &document.agents {
-        checker.agent(agent, document, stem);
+    for unit in &units.units {
+        let imports = unit.imports.iter().map(|import| (import.name.clone(), unit_number(import.unit)));
+        checker.links.push(library::Links::new(&unit.document, imports.collect()));
+        let document = tree::DocumentName { path: unit.path.clone(), stem: unit.stem.clone() };
+        checker.program.documents.push(document);
+    }
+    for number in &units.order {
+        let Some(unit) = units.units.get(*number) else { continue };
+        checker.names.set_unit(unit_number(*number));
+        let document = &unit.document;
+        checker.refuse_what_comes_later(document);
+        let first = checker.program.functions.len();
+        checker.declare_items(document);
+        let places: Vec<Span> = unit.imports.iter().map(|import| import.span).collect();
+        checker.check_library_names(&places);
+        checker.function_bodies(document, first);
+        if *number == 0 {
+            checker.agents(document, stem);
+        }
     }
     checker.finish();
     checker.program
+}
+
+fn unit_number(unit: usize) -> u16 {
+    u16::try_from(unit).unwrap_or(u16::MAX)
 }
 
 /// So many expressions are made between two looks at the size of the tables.
@@ -176,6 +198,8 @@ struct Checker<'a, 's> {
     source: &'s str,
     sink: &'a mut Sink,
     program: Program<'s>,
+    /// By document what it uses and shows.
+    links: Vec<library::Links<'s>>,
     names: Names<'s>,
     flow: Flow,
     mode: Mode,
@@ -203,6 +227,23 @@ struct Checker<'a, 's> {
 }
 
 impl<'s> Checker<'_, 's> {
+    /// The agents of the document itself.
+    fn agents(&mut self, document: &Document<'s>, stem: &str) {
+        for test in &document.tests {
+            self.unsupported(test.heading, "a test section");
+        }
+        self.collect_handlers(document);
+        for agent in &document.agents {
+            for migration in &agent.migrations {
+                self.unsupported(migration.heading, "a migration");
+            }
+            if let Some(supervise) = &agent.supervise {
+                self.unsupported(supervise.heading, "supervision");
+            }
+            self.agent(agent, document, stem);
+        }
+    }
+
     fn report(&mut self, diagnostic: Diagnostic) {
         self.sink.push(diagnostic);
     }

@@ -121,7 +121,8 @@ impl<'s> Checker<'_, 's> {
         } else {
             diagnostic = diagnostic.label("no such name here");
             let locals = self.ctx.introduced.iter().rev().map(|(text, _)| *text);
-            let consts = self.program.consts.iter().map(|row| row.name);
+            let unit = self.names.unit();
+            let consts = self.program.consts.iter().filter(|row| row.unit == unit).map(|row| row.name);
             let near = self.nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
             if let Some(near) = near {
                 diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);

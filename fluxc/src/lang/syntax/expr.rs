@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ast::{Access, BinaryOp, Bound, Expr, ExprKind, UnaryOp};
+use super::ast::{Access, BinaryOp, Bound, Expr, ExprKind, Ident, UnaryOp};
 use super::lexer::{Mode, Tok};
 use super::parser::{Braces, Failed, Newlines, Parsed, Parser, is_one_of};
 use crate::diag::{Diagnostic, codes};
@@ -355,6 +355,12 @@ impl<'s> Parser<'s, '_> {
             self.raise(height.max(self.height))?;
             let span = self.span_from(start);
             return Ok(Expr { span, kind: ExprKind::Method { base, name, args, access } });
+        }
+        let opens = self.braces == Braces::Literal && self.at(Tok::LBrace) && !self.tok.first_on_line;
+        if opens && access == Access::Plain && matches!(base.kind, ExprKind::Name(_)) {
+            // `library.Name { … }`.
+            let span = base.span.to(name.span);
+            return self.struct_fields(Ident { text: span.text(self.source), span });
         }
         self.raise(height)?;
         let span = self.span_from(start);

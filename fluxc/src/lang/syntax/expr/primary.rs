@@ -85,6 +85,11 @@ impl<'s> Parser<'s, '_> {
 
     fn struct_literal(&mut self) -> Parsed<Expr<'s>> {
         let name = self.name("the name of a struct")?;
+        self.struct_fields(name)
+    }
+
+    /// The braces of a struct literal.
+    pub(super) fn struct_fields(&mut self, name: Ident<'s>) -> Parsed<Expr<'s>> {
         let open = self.expect(Tok::LBrace, "`{`")?.span;
         let mut fields = Vec::new();
         let mut height = 0;
@@ -349,6 +354,13 @@ impl<'s> Parser<'s, '_> {
         if self.eat(Tok::Dot) {
             of = Some(name);
             name = self.any_word("the name of a variant")?;
+            if let Some(library) = of
+                && self.eat(Tok::Dot)
+            {
+                let span = library.span.to(name.span);
+                of = Some(Ident { text: span.text(self.source), span });
+                name = self.any_word("the name of a variant")?;
+            }
         }
         let binds = if self.at(Tok::LParen) {
             let open = self.bump().span;
