@@ -476,6 +476,8 @@ pub mod codes {
         MISSING_CAPABILITY = Error 601, "capability not declared", "What reaches outside needs a capability, and a document declares all it needs in `## Agent`.";
         UNKNOWN_CAPABILITY = Error 602, "unknown capability", "There are eleven kinds of capabilities.";
         DEVICE_ARGUMENT = Error 603, "device not complete", "A device phrase names one device, so that rights can be given for it before the first step.";
+        NOT_IN_MIGRATION = Error 604, "step not possible in a migration", "A migration computes the new state from the old one: no devices, messages, time or log.";
+        MIGRATION_FAULT = Error 605, "migration not understood", "A migration names each state variable of the other version once, in parentheses behind the version.";
         // E07: further documents
         DOCUMENT_MISSING = Error 701, "document not found", "A document names others by paths relative to itself; each must be there and readable.";
         LIBRARY_FAULTY = Error 702, "library with errors", "A library is compiled with the document that uses it; its errors are shown at their own places.";
@@ -490,6 +492,8 @@ pub mod codes {
         TARGET_UNKNOWN = Warning 602, "agent not known", "A message to an agent that no document of the run defines is a dead letter.";
         HANDLER_UNKNOWN = Warning 603, "request not known", "The receiver answers only what it has a section `## On request(…)` for, with as many values.";
         TOPIC_UNHANDLED = Warning 604, "topic without a handler", "Events of a topic reach the section `## On topic \"…\"`; without one they are lost.";
+        MIGRATION_INITIAL = Warning 605, "variable that a migration does not set", "A variable that the other version has not, and that no step sets, begins with its initial value.";
+        NO_WAY_BACK = Warning 606, "no way back", "The compiler can derive the way back where variables were only added; otherwise it is written.";
         // N
         PREFIX_NAME = Note 501, "short form of a name", "An undefined name of three letters or more that begins exactly one defined name means that name.";
     }

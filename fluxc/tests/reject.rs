@@ -289,3 +289,22 @@ fn a_second_definition_did_not_show_the_first() {
         assert!(first.span.start < row.span.start, "{document}");
     }
 }
+
+#[test]
+fn supervision_is_checked_and_then_refused_as_a_whole() {
+    let good = "## Supervise\nrestart: rest-for-one\nlimit: at most 3 in 60s\nback-off: 500ms\n- test\n- \"worker.flux.md\"\n";
+    assert_eq!(wrong(&agent(&format!("## Loop\n1. YIELD\n{good}"))), ["E0499"]);
+    for (line, code) in [
+        ("restart: one-for-two", "E0103"),
+        ("limit: 3 in 60s", "E0103"),
+        ("back-off: soon", "E0103"),
+        ("strategy: one-for-all", "E0102"),
+    ] {
+        let found = wrong(&agent(&format!("## Loop\n1. YIELD\n## Supervise\n{line}\n- test\n")));
+        assert!(found.contains(&code.to_owned()), "{line}: {found:?}");
+    }
+    let found = wrong(&agent("## Loop\n1. YIELD\n## Supervise\n- tset\n"));
+    assert!(found.contains(&"E0103".to_owned()), "{found:?}");
+    let found = wrong(&agent("## Loop\n1. YIELD\n## Supervise\nrestart: one-for-one\n"));
+    assert!(found.contains(&"E0206".to_owned()), "{found:?}");
+}

@@ -175,6 +175,7 @@ pub fn lower<'s>(
         }
         Some(agent) => {
             let bodies = agent.sections.iter().map(|section| &section.body);
+            let bodies = bodies.chain(agent.migrations.iter().map(|migration| &migration.body));
             let calls = bodies.chain([&agent.state_body]).flat_map(|body| body.calls.iter().copied());
             calls.chain(program.exports.iter().copied()).collect()
         }
@@ -318,6 +319,22 @@ impl<'p, 's> Shared<'p, 's> {
                     span: section.span,
                     frame: 0,
                     loop_section: section.kind == ExportKind::Loop,
+                    callee: None,
+                });
+            }
+            for migration in &agent.migrations {
+                let mut params = self.param_types(&migration.body);
+                params.insert(0, FirType::Ptr);
+                let line = self.line(migration.span);
+                let signature = Signature { params, result: FirType::Void };
+                let func = self.module.declare(&migration.title, signature, 0, line);
+                units.push(Unit {
+                    func,
+                    body: &migration.body,
+                    role: Role::Function(migration.ret, Recursion::None),
+                    span: migration.span,
+                    frame: 0,
+                    loop_section: false,
                     callee: None,
                 });
             }

@@ -132,6 +132,7 @@ impl<'s> Checker<'_, 's> {
             push_once(&mut subscribe, &topic.name);
         }
         self.sections(doc, &mut subscribe);
+        let migrations = self.migrations(doc, &state_body.calls);
         self.check_subscriptions(doc);
         self.check_capabilities(doc, declared);
         self.names.leave(scope);
@@ -164,6 +165,7 @@ impl<'s> Checker<'_, 's> {
             links: state.links,
             timers: state.timers,
             sections: state.sections,
+            migrations,
         };
         self.sink.keep(&mut self.program.agents, agent, span);
         self.suggest_names(&state.local_names, &state.sorted);

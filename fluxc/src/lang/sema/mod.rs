@@ -22,12 +22,14 @@ mod declare;
 mod device;
 mod expr;
 mod library;
+mod migration;
 mod name;
 mod operator;
 mod optional;
 mod scope;
 mod send;
 mod step;
+mod supervise;
 pub mod tree;
 pub mod types;
 mod variable;
@@ -127,6 +129,8 @@ enum Place {
     Handler,
     /// Another section.
     Section,
+    /// A migration, which computes and does nothing else.
+    Migration,
     /// A constant or an initial value.
     Value,
 }
@@ -234,11 +238,8 @@ impl<'s> Checker<'_, 's> {
         }
         self.collect_handlers(document);
         for agent in &document.agents {
-            for migration in &agent.migrations {
-                self.unsupported(migration.heading, "a migration");
-            }
             if let Some(supervise) = &agent.supervise {
-                self.unsupported(supervise.heading, "supervision");
+                self.supervise(supervise, document);
             }
             self.agent(agent, document, stem);
         }

@@ -83,6 +83,18 @@ impl<'s> Checker<'_, 's> {
 
     fn step(&mut self, step: &Step<'s>, out: &mut Vec<Stmt>) {
         let span = step.span;
+        if self.ctx.place == super::Place::Migration && !super::migration::computes(&step.kind) {
+            self.report(
+                Diagnostic::new(
+                    codes::NOT_IN_MIGRATION,
+                    span,
+                    format!("the step `{}` cannot stand in a migration", step.kind.name()),
+                )
+                .label("does more than compute")
+                .expected("Set, Let, Add, Subtract, If, Repeat, While, For each, Call, Fail or code"),
+            );
+            return;
+        }
         let kind = match &step.kind {
             StepKind::Read { name, device } => self.read(step, *name, device),
             StepKind::Write { value, device } => self.write(value, device),

@@ -40,6 +40,14 @@ use crate::diag::Sink;
 use crate::md;
 use ast::Document;
 
+/// The nanoseconds of a time such as `30s`, if it is more than none.
+pub(crate) fn positive_duration(text: &str) -> Option<i64> {
+    match number::value(text) {
+        Ok(ast::ExprKind::Duration(ns)) if ns > 0 => Some(ns),
+        _ => None,
+    }
+}
+
 /// Tells whether a text is a name that code can use.
 pub(crate) fn is_name(text: &str) -> bool {
     text.starts_with(|ch: char| ch.is_alphabetic() || ch == '_')

@@ -274,6 +274,8 @@ pub struct Migration<'s> {
     pub direction: Direction,
     /// The other version.
     pub version: Ident<'s>,
+    /// The state of the other version.
+    pub params: Vec<Param<'s>>,
     /// The steps.
     pub body: Block<'s>,
 }
@@ -287,7 +289,7 @@ pub struct KeyValue<'s> {
     pub value: Ident<'s>,
 }
 
-/// `## Supervise`: keys such as `restart:`, and one entry for each child.
+/// `## Supervise`: `restart:`, `limit:`, `back-off:`, and one entry for each child.
 #[derive(Clone, Debug)]
 pub struct Supervise<'s> {
     /// The heading.
