@@ -1,5 +1,10 @@
 //! The layout of every document of the repository: stable, and of the same meaning.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be set up fails")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up fails"
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -228,4 +233,85 @@ fn a_document_with_an_error_is_not_touched() {
     assert!(
         matches!(format("## Loop\n1. Blink  twice\n", "a"), Err(Refusal::Syntax(rows)) if rows.len() == 1)
     );
+}
+
+/// Pieces of documents that are laid out in ways that meet.
+const PIECES: &[&str] = &[
+    "1. Log \"a\"\n",
+    "3)  Set  x to 1+2\n",
+    "- Log  \"b\"\n",
+    "* Wait 5s\n",
+    "+ YIELD\n",
+    "2. If 1 > 0:\n",
+    "   - Log \"in\"\n",
+    "  * Log \"in\"\n",
+    "     - Log \"deep\"\n",
+    "- If  2>1 :\n",
+    "  - Wait  1s\n",
+    "1. If 2 > 1: Log \"c\"\n",
+    "2. Otherwise: Log \"d\"\n",
+    "   going on\n",
+    "lazy text\n",
+    "\n",
+    "\n\n",
+    "Prose with  spaces.\n",
+    "> a quote\n",
+    "   > inside\n",
+    "```flux\nlet a=1+2\n```\n",
+    "1. ```flux\n   let a=[1,\n   2]\n   ```\n",
+    "   ```flux\n   let b = -  1\n   ```\n",
+    "```text\n  as  it is\n```\n",
+    "    indented\n",
+    "***\n",
+    "---\n",
+    "### Prose\n",
+    "## Every 5s\n",
+    "##  Init\n",
+    "## Text\n",
+    "## fn: f(a:int)->int\n```flux\nreturn a*-1\n```\n",
+    "## State\n- n:int=0 — so  far\n",
+    "10. Log \"{1+1}\"\n",
+    "1. `let c=4`\n",
+    "- - Log \"twice\"\n",
+    "-\n",
+    "\t- Log \"tab\"\n",
+    "1.\tLog \"tab\"\n",
+    "<b>\n",
+    "| a | b |\n",
+];
+
+#[test]
+fn documents_of_pieces_keep_their_meaning_and_their_layout() {
+    let mut seed = 0x2545_F491_4F6C_DD1D_u64;
+    let mut next = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed >> 33).unwrap() % below
+    };
+    let cases = std::env::var("FLUX_LAYOUT_CASES").ok().and_then(|text| text.parse().ok()).unwrap_or(3_000);
+    let (mut laid_out, mut faults) = (0, Vec::new());
+    for _ in 0..cases {
+        let mut text = String::from("## Agent\nname: a\n## Loop\n1. YIELD\n");
+        for _ in 0..next(9) + 1 {
+            text.push_str(PIECES[next(PIECES.len())]);
+        }
+        match format(&text, "a") {
+            Ok(once) => {
+                laid_out += 1;
+                if format(&once, "a").ok() != Some(once.clone()) {
+                    faults.push(format!("not stable:\n{text}--- once\n{once}"));
+                }
+            }
+            Err(Refusal::Syntax(_)) => {}
+            Err(Refusal::Meaning) => faults.push(format!("another meaning:\n{text}")),
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{} of {laid_out}\n{}",
+        faults.len(),
+        faults[..faults.len().min(6)].join("\n======\n")
+    );
+    assert!(laid_out > cases / 20, "{laid_out} documents");
 }

@@ -56,12 +56,16 @@ impl Lists<'_> {
             if let BlockKind::List { .. } = block.kind {
                 let number = self.first_number(block, before, count);
                 let mut own = Edits::default();
+                if self.would_take(block, to, 0) {
+                    return;
+                }
                 match self.list(at, block, 0, number, &mut own) {
                     Ok(items) => {
                         count = number.saturating_sub(1).saturating_add(items);
                         edits.append(own);
                     }
-                    Err(Left) => count = 0,
+                    // What follows could become a part of it: two lists of one kind of marker are one.
+                    Err(Left) => return,
                 }
             }
             before = Some(block);
@@ -76,6 +80,17 @@ impl Lists<'_> {
             .is_some_and(|block| !matches!(block.kind, BlockKind::List { .. } | BlockKind::Fence { .. }));
         let written = self.written_number(list.span);
         if prose && written == Some(1) { 1 } else { count.saturating_add(1) }
+    }
+
+    /// Tells whether the block behind a list stands so deep that it could become a part of the list's
+    /// last item when that moves to the left; `column` is where blocks of the container begin.
+    fn would_take(&self, list: &Block, to: u32, column: usize) -> bool {
+        let behind = self.blocks.get(list.next).filter(|_| list.next < to);
+        behind.is_some_and(|block| {
+            let start = block.span.start as usize;
+            !matches!(block.kind, BlockKind::List { .. })
+                && start - start_of_line(self.source, start) > column
+        })
     }
 
     fn written_number(&self, item: Span) -> Option<u64> {
@@ -120,22 +135,21 @@ impl Lists<'_> {
         edits: &mut Edits,
     ) -> Result<(), Left> {
         let Some((_, first)) = self.blocks.children(index).next() else { return Err(Left) };
-        let margin = self.margin(item.span.start)?;
+        let margin = self.margin_at(start_of_line(self.source, item.span.start as usize));
         if margin.text != item.span.start as usize {
             return Err(Left);
         }
         // The first block stands on the line of the marker and is one that cannot join with it.
         let plain = matches!(first.kind, BlockKind::Paragraph | BlockKind::Fence { .. });
         let between = Span::new(item.span.start, first.span.start).text(self.source);
-        if !plain || between.contains(['\n', '\r', '\t']) || self.begins_block(first) {
+        if !plain || between.contains(['\n', '\r']) || self.begins_block(first) {
             return Err(Left);
         }
-        let old = (first.span.start as usize).saturating_sub(margin.start);
+        // Behind a tab a column is no number of bytes.
+        let prefix = Span::from_usize(margin.start, first.span.start as usize);
+        let old = (!prefix.text(self.source).contains('\t')).then_some(prefix.len() as usize);
         let new = column + marker.len() + 1;
-        edits.replace(
-            Span::from_usize(margin.start, first.span.start as usize),
-            format!("{}{marker} ", " ".repeat(column)),
-        );
+        edits.replace(prefix, format!("{}{marker} ", " ".repeat(column)));
         let mut count = 0_u64;
         let mut before: Option<&Block> = None;
         for (child, block) in self.blocks.children(index) {
@@ -143,6 +157,9 @@ impl Lists<'_> {
             match block.kind {
                 BlockKind::Paragraph => self.paragraph(block, new, fresh, edits)?,
                 BlockKind::List { .. } => {
+                    if self.would_take(block, item.next, old.ok_or(Left)?) {
+                        return Err(Left);
+                    }
                     let number = self.first_number(block, before, count);
                     count =
                         number.saturating_sub(1).saturating_add(self.list(child, block, new, number, edits)?);
@@ -179,7 +196,7 @@ impl Lists<'_> {
     fn shifted(
         &self,
         block: &Block,
-        old: usize,
+        old: Option<usize>,
         new: usize,
         fresh: First,
         edits: &mut Edits,
@@ -191,6 +208,7 @@ impl Lists<'_> {
             if blank {
                 continue;
             }
+            let old = old.ok_or(Left)?;
             if spaces < old || rest.get(spaces..).is_some_and(|rest| rest.starts_with('\t')) {
                 return Err(Left);
             }
@@ -212,14 +230,6 @@ impl Lists<'_> {
     fn margin_at(&self, start: usize) -> Margin {
         let rest = self.source.get(start..).unwrap_or("");
         Margin { start, text: start + rest.len() - rest.trim_start_matches([' ', '\t']).len() }
-    }
-
-    /// The margin of the line that `at` is on; not one that a mark of byte order stands in.
-    fn margin(&self, at: u32) -> Result<Margin, Left> {
-        let start = start_of_line(self.source, at as usize);
-        let margin = self.margin_at(start);
-        let tabs = self.source.get(start..margin.text).is_some_and(|space| space.contains('\t'));
-        if tabs { Err(Left) } else { Ok(margin) }
     }
 }
 
