@@ -247,7 +247,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         &mut self,
         cond: ExprId,
         then: TreeBlock,
-        rest: Option<TreeBlock>,
+        rest: TreeBlock,
         sink: Sink<'_, 'x, 'p, 's>,
     ) {
         let program = self.shared.program;
@@ -262,9 +262,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             self.branch_block(block, sink, end);
         }
         self.b.switch_to(no);
-        match rest.and_then(|rest| program.blocks.get(rest.index())) {
-            Some(block) => self.branch_block(block, sink, end),
-            None => self.go_on(end),
+        if let Some(block) = program.blocks.get(rest.index()) {
+            self.branch_block(block, sink, end);
         }
         self.b.seal_block(end);
         self.b.switch_to(end);

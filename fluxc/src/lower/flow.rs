@@ -2,6 +2,7 @@
 
 use super::function::{Loop, Lowering, Slot};
 use crate::fir::{BlockId, IntCompare, IntKind, IntOp, ValueId};
+use crate::lang::sema::tree;
 use crate::lang::sema::tree::{Block, Case, ExprId, LocalId};
 use crate::lang::sema::types::{Type, TypeId};
 use crate::lang::syntax::ast::{BinaryOp, Bound, LoopTest};
@@ -59,13 +60,9 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     /// A loop with a step; `continue` goes to the step, or to the condition behind the body.
-    pub(super) fn full_loop(
-        &mut self,
-        cond: Option<ExprId>,
-        test: LoopTest,
-        body: &'p Block,
-        step: &'p Block,
-    ) {
+    pub(super) fn full_loop(&mut self, parts: &'p tree::Loop) {
+        let tree::Loop { cond, test, body, step } = parts;
+        let cond = *cond;
         let inside = self.b.create_block();
         let next = self.b.create_block();
         let end = self.b.create_block();

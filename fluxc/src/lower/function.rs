@@ -289,9 +289,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             StmtKind::Eval(expr) => {
                 self.effect(*expr);
             }
-            StmtKind::If(arms, rest) => self.if_stmt(arms, rest.as_ref()),
+            StmtKind::If(arms, rest) => self.if_stmt(arms, rest.as_deref()),
             StmtKind::While(cond, body) => self.while_stmt(*cond, body),
-            StmtKind::Loop { cond, test, body, step } => self.full_loop(*cond, *test, body, step),
+            StmtKind::Loop(parts) => self.full_loop(parts),
             StmtKind::Switch(subject, cases) => self.switch(*subject, cases),
             StmtKind::Repeat(count, body) => self.repeat(*count, body),
             StmtKind::ForRange(local, start, end, bound, body) => {

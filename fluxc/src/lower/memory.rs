@@ -112,7 +112,7 @@ impl<'p> Lowering<'_, 'p, '_> {
             ExprKind::Call(_, list) | ExprKind::CallValue(_, list) => {
                 self.shared.program.list(list).iter().any(|arg| self.borrows_state(*arg))
             }
-            ExprKind::If(_, then, rest) => [Some(then), rest].into_iter().flatten().any(|block| {
+            ExprKind::If(_, then, rest) => [then, rest].into_iter().any(|block| {
                 let block = self.shared.program.blocks.get(block.index());
                 block.and_then(|block| block.value).is_some_and(|value| self.borrows_state(value))
             }),

@@ -6,7 +6,7 @@ use super::SEND_MARK;
 use super::function::Lowering;
 use crate::fir::{Access, IntCompare, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::{
-    Block, ExprId, Form, LinkId, List, LocalId, SendKind, Stmt, StmtKind, TextId, YieldUntil,
+    Block, ExprId, Form, LinkId, LocalId, SendKind, Sending, Stmt, StmtKind, TextId, YieldUntil,
 };
 use crate::lang::sema::types::TypeId;
 use crate::lang::syntax::ast::LogLevel as Level;
@@ -27,7 +27,7 @@ impl<'p> Lowering<'_, 'p, '_> {
     /// A statement that reaches the runtime.
     pub(super) fn runtime(&mut self, stmt: &'p Stmt) {
         match &stmt.kind {
-            StmtKind::Read(place, link, otherwise) => self.read(*place, *link, otherwise.as_ref()),
+            StmtKind::Read(place, link, otherwise) => self.read(*place, *link, otherwise.as_deref()),
             StmtKind::Write(link, value) => {
                 let value = self.expr(*value);
                 let handle = self.link(*link);
@@ -68,22 +68,20 @@ impl<'p> Lowering<'_, 'p, '_> {
                     self.b.host(Opcode::TimedWait, 0, FirType::I64, &[duration]);
                 }
             },
-            StmtKind::Send { kind, link, form, args, bind, otherwise } => {
-                self.send(*kind, *link, form, *args, *bind, otherwise.as_ref());
-            }
+            StmtKind::Send(send) => self.send(send),
             StmtKind::WaitFor { ticket, form, bind, otherwise } => {
                 let ticket = self.expr(*ticket);
                 let form = self.form(form, "");
                 let ty = self.word_type(self.local_ty(*bind));
                 let value = self.b.host(Opcode::AgentWait, 0, ty, &[ticket, form]);
-                self.answer(value, Some(*bind), otherwise.as_ref(), Failure::Trap);
+                self.answer(value, Some(*bind), otherwise.as_deref(), Failure::Trap);
             }
             StmtKind::Barrier { name, count, within_ns, otherwise } => {
                 let name = self.constant_text(*name);
                 let count = self.expr(*count);
                 let within = self.b.i64(*within_ns);
                 self.b.host(Opcode::Barrier, 0, FirType::Void, &[name, count, within]);
-                self.answer(None, None, otherwise.as_ref(), Failure::Trap);
+                self.answer(None, None, otherwise.as_deref(), Failure::Trap);
             }
             StmtKind::Reply(_, value) => {
                 let ty = value.map_or(TypeId::UNIT, |value| self.shared.program.expr(value).ty);
@@ -227,19 +225,13 @@ impl<'p> Lowering<'_, 'p, '_> {
         (area, types)
     }
 
-    fn send(
-        &mut self,
-        kind: SendKind,
-        link: LinkId,
-        form: &Form,
-        args: List,
-        bind: Option<LocalId>,
-        otherwise: Option<&'p Block>,
-    ) {
+    fn send(&mut self, send: &'p Sending) {
+        let Sending { kind, link, form, args, bind, otherwise } = send;
+        let (bind, otherwise) = (*bind, otherwise.as_deref());
         let program = self.shared.program;
-        let (area, types) = self.values(program.list(args));
+        let (area, types) = self.values(program.list(*args));
         let form_at = self.form(form, &types);
-        let handle = self.link(link);
+        let handle = self.link(*link);
         let operands = [handle, form_at, area];
         match kind {
             SendKind::Tell => {

@@ -1,7 +1,9 @@
 //! An allocator that counts while it is asked to.
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicUsize, Ordering};
+
+use mimalloc::MiMalloc;
 
 struct Counting;
 
@@ -25,14 +27,14 @@ fn signed(size: usize) -> isize {
     isize::try_from(size).unwrap_or(isize::MAX)
 }
 
-// SAFETY: every call goes to the system's allocator unchanged; the count is beside it.
+// SAFETY: every call goes to the allocator of the `flux` command unchanged; the count is beside it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         if ON.load(Ordering::Relaxed) {
             count(signed(layout.size()));
         }
         // SAFETY: the caller keeps the contract of `alloc`, which is the same here.
-        unsafe { System.alloc(layout) }
+        unsafe { MiMalloc.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
@@ -40,7 +42,7 @@ unsafe impl GlobalAlloc for Counting {
             count(-signed(layout.size()));
         }
         // SAFETY: the caller keeps the contract of `dealloc`, which is the same here.
-        unsafe { System.dealloc(ptr, layout) }
+        unsafe { MiMalloc.dealloc(ptr, layout) }
     }
 
     unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
@@ -48,7 +50,7 @@ unsafe impl GlobalAlloc for Counting {
             count(signed(size) - signed(layout.size()));
         }
         // SAFETY: the caller keeps the contract of `realloc`, which is the same here.
-        unsafe { System.realloc(ptr, layout, size) }
+        unsafe { MiMalloc.realloc(ptr, layout, size) }
     }
 }
 

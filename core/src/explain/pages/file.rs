@@ -73,10 +73,10 @@ pub(super) const PAGES: &[Page] = &[
         code: codes::TOO_MUCH_MEMORY,
         mend: "Split the document, or write what repeats as a loop or function instead of many times.",
         example: Example::Made {
-            words: "a document of 100,000 steps",
-            make: || format!("## Loop\n{}", "- `1`\n".repeat(100_000)).into_bytes(),
+            words: "a function of 1,000,000 statements",
+            make: || format!("## fn: f(a: int)\n```flux\n{}```\n", "a\n".repeat(1_000_000)).into_bytes(),
         },
-        mended: "## Loop\n1. Repeat 100 times: Log \"a step\"\n2. YIELD\n",
+        mended: "## fn: f(a: int)\n```flux\nfor i in 0..1000 {\n  a\n}\n```\n",
     },
     Page {
         code: codes::FRONTMATTER_SYNTAX,

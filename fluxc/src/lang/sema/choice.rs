@@ -7,8 +7,8 @@ use super::types::{Open, Type, TypeId};
 use super::{Checker, number};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
-use crate::lang::syntax::ast::CodeBlock;
 use crate::span::Span;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -19,12 +19,12 @@ impl<'s> Checker<'_, 's> {
         let mut paths = Paths::default();
         let mut at = expr;
         let fork = self.flow.fork();
-        while let ast::ExprKind::If { cond, then, otherwise } = &at.kind {
-            let cond = self.condition(cond);
-            let block = self.block(then, Want::Nothing);
+        while let ast::ExprKind::If(choice) = &at.kind {
+            let cond = self.condition(&choice.cond);
+            let block = self.block(&choice.then, Want::Nothing);
             self.flow.end_path(fork, &mut paths);
             self.sink.keep(&mut arms, (cond, block), at.span);
-            match otherwise {
+            match &choice.otherwise {
                 None => {
                     // The path on which no condition holds.
                     self.flow.end_path(fork, &mut paths);
@@ -32,12 +32,12 @@ impl<'s> Checker<'_, 's> {
                 }
                 Some(code) => {
                     if let [ast::Stmt { kind: ast::StmtKind::Expr(next), .. }] = code.stmts.as_slice()
-                        && matches!(next.kind, ast::ExprKind::If { .. })
+                        && matches!(next.kind, ast::ExprKind::If(_))
                     {
                         at = next;
                         continue;
                     }
-                    rest = Some(self.block(code, Want::Nothing));
+                    rest = Some(Box::new(self.block(code, Want::Nothing)));
                     self.flow.end_path(fork, &mut paths);
                     break;
                 }
@@ -47,14 +47,8 @@ impl<'s> Checker<'_, 's> {
         StmtKind::If(arms, rest)
     }
 
-    pub(super) fn if_value(
-        &mut self,
-        cond: &ast::Expr<'s>,
-        then: &CodeBlock<'s>,
-        otherwise: Option<&CodeBlock<'s>>,
-        want: TypeId,
-        span: Span,
-    ) -> ExprId {
+    pub(super) fn if_value(&mut self, choice: &ast::If<'s>, want: TypeId, span: Span) -> ExprId {
+        let ast::If { cond, then, otherwise } = choice;
         let cond = self.condition(cond);
         let Some(otherwise) = otherwise else {
             self.report(
@@ -90,7 +84,7 @@ impl<'s> Checker<'_, 's> {
         };
         let then = self.new_block(then);
         let rest = self.new_block(rest);
-        self.new_expr(ExprKind::If(cond, then, Some(rest)), ty, span)
+        self.new_expr(ExprKind::If(cond, then, rest), ty, span)
     }
 
     /// The value of a branch as the optional that the whole choice is to be.

@@ -1,5 +1,6 @@
 //! Statements of code, and the expressions that hold blocks: `if` and `match`.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -25,8 +26,8 @@ pub(super) enum Want {
 pub(super) fn gives_value(block: &CodeBlock<'_>) -> bool {
     match block.stmts.last().map(|stmt| &stmt.kind) {
         Some(ast::StmtKind::Expr(expr)) => match &expr.kind {
-            ast::ExprKind::If { then, otherwise, .. } => otherwise.is_some() && gives_value(then),
-            ast::ExprKind::Match { arms, .. } => arms.first().is_some_and(|arm| gives_value(&arm.body)),
+            ast::ExprKind::If(choice) => choice.otherwise.is_some() && gives_value(&choice.then),
+            ast::ExprKind::Match(choice) => choice.arms.first().is_some_and(|arm| gives_value(&arm.body)),
             _ => true,
         },
         _ => false,
@@ -113,13 +114,13 @@ impl<'s> Checker<'_, 's> {
         }
         let kind = match &stmt.kind {
             ast::StmtKind::Let { mutability, name, ty, value } => {
-                self.let_stmt(*mutability, *name, ty.as_ref(), value.as_ref())
+                self.let_stmt(*mutability, *name, ty.as_deref(), value.as_ref())
             }
             ast::StmtKind::Assign { place, op, value } => self.assign_stmt(place, *op, value, stmt.span),
             ast::StmtKind::Expr(expr) => match &expr.kind {
-                ast::ExprKind::If { .. } => self.if_stmt(expr),
-                ast::ExprKind::Match { value, arms } => {
-                    let id = self.match_of(value, arms, Want::Nothing, expr.span);
+                ast::ExprKind::If(_) => self.if_stmt(expr),
+                ast::ExprKind::Match(choice) => {
+                    let id = self.match_of(&choice.value, &choice.arms, Want::Nothing, expr.span);
                     StmtKind::Eval(id)
                 }
                 _ => StmtKind::Eval(self.expr(expr, TypeId::ERROR)),
@@ -531,8 +532,10 @@ enum HeadKind {
 impl LoopHead {
     pub(super) fn statement(self, body: Block) -> StmtKind {
         match self.kind {
-            HeadKind::Range(start, end, bound) => StmtKind::ForRange(self.local, start, end, bound, body),
-            HeadKind::Each(array) => StmtKind::ForEach(self.local, array, body),
+            HeadKind::Range(start, end, bound) => {
+                StmtKind::ForRange(self.local, start, end, bound, Box::new(body))
+            }
+            HeadKind::Each(array) => StmtKind::ForEach(self.local, array, Box::new(body)),
         }
     }
 }

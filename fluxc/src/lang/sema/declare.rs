@@ -178,12 +178,12 @@ impl<'s> Checker<'_, 's> {
         let mut found = false;
         ast::walk(value, &mut |expr| {
             found |= match &expr.kind {
-                ast::ExprKind::Struct { .. }
+                ast::ExprKind::Struct(_)
                 | ast::ExprKind::Array(_)
                 | ast::ExprKind::ArrayRepeat { .. }
-                | ast::ExprKind::Field { .. }
-                | ast::ExprKind::Method { .. }
-                | ast::ExprKind::Call { .. }
+                | ast::ExprKind::Field(_)
+                | ast::ExprKind::Method(_)
+                | ast::ExprKind::Call(_)
                 | ast::ExprKind::Initializer(_)
                 | ast::ExprKind::SizeOf(_)
                 | ast::ExprKind::SizeOfType(_)

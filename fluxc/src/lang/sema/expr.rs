@@ -47,25 +47,23 @@ impl<'s> Checker<'_, 's> {
             }
             ast::ExprKind::Str(parts) => self.string(parts, span),
             ast::ExprKind::Name(name) => self.name_or_variant(Ident { text: name, span }, want),
-            ast::ExprKind::Field { base, name, access } => self.field(base, *name, *access, span),
+            ast::ExprKind::Field(field) => self.field(&field.base, field.name, field.access, span),
             ast::ExprKind::Index { base, index } => self.index(base, index, span),
-            ast::ExprKind::Call { callee, args } => self.call(callee, args, want, span),
-            ast::ExprKind::Method { base, name, args, access } => {
-                self.method(base, *name, args, *access, want, span)
+            ast::ExprKind::Call(call) => self.call(&call.callee, &call.args, want, span),
+            ast::ExprKind::Method(call) => {
+                self.method(&call.base, call.name, &call.args, call.access, want, span)
             }
             ast::ExprKind::Unary { op, operand } => self.unary(*op, operand, want, span),
             ast::ExprKind::Binary { op, op_span, sides } => {
                 let [left, right] = &**sides;
                 self.binary_of(*op, *op_span, left, right, want, span)
             }
-            ast::ExprKind::Cast { value, ty } => self.cast(value, ty, span),
-            ast::ExprKind::If { cond, then, otherwise } => {
-                self.if_value(cond, then, otherwise.as_ref(), want, span)
-            }
-            ast::ExprKind::Match { value, arms } => self.match_value(value, arms, want, span),
+            ast::ExprKind::Cast(cast) => self.cast(&cast.value, &cast.ty, span),
+            ast::ExprKind::If(choice) => self.if_value(choice, want, span),
+            ast::ExprKind::Match(choice) => self.match_value(&choice.value, &choice.arms, want, span),
             ast::ExprKind::Array(elements) => self.array(elements, want, span),
             ast::ExprKind::ArrayRepeat { value, count } => self.array_repeat(value, count, want, span),
-            ast::ExprKind::Struct { name, fields } => self.struct_literal(*name, fields, span),
+            ast::ExprKind::Struct(literal) => self.struct_literal(literal.name, &literal.fields, span),
             ast::ExprKind::Initializer(values) => self.initializer(values, want, span),
             ast::ExprKind::SizeOf(operand) => self.size_of(operand, span),
             ast::ExprKind::SizeOfType(ty) => {
@@ -75,8 +73,8 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Provided(operation, args) => self.provided(*operation, args, span),
             ast::ExprKind::None => self.none(want, span),
             ast::ExprKind::Map(_) => self.not_yet(span, "a map"),
-            ast::ExprKind::Lambda { params, ret, body } => {
-                self.lambda(params, ret.as_deref(), body, want, span)
+            ast::ExprKind::Lambda(lambda) => {
+                self.lambda(&lambda.params, lambda.ret.as_ref(), &lambda.body, want, span)
             }
             ast::ExprKind::Range { .. } => {
                 self.report(

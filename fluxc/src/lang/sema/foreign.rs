@@ -1,13 +1,14 @@
 //! What C and Python have and the code language has not: initializers, loops with a step, `switch`,
 //! arguments that the callee changes, calls across languages.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::code::Want;
 use super::scope::Paths;
-use super::tree::{Block, Builtin, Case, ExprId, ExprKind, FnId, Sign, Stmt, StmtKind, Value};
+use super::tree::{Block, Builtin, Case, ExprId, ExprKind, FnId, Loop, Sign, Stmt, StmtKind, Value};
 use super::types::{Field, Type, TypeId};
 use super::{Around, AroundKind, Checker, Mode};
 use crate::diag::{Diagnostic, codes};
@@ -351,7 +352,7 @@ impl<'s> Checker<'_, 's> {
         if forever && !breaks {
             self.flow.die();
         }
-        StmtKind::Loop { cond, test: LoopTest::Before, body, step }
+        StmtKind::Loop(Box::new(Loop { cond, test: LoopTest::Before, body, step }))
     }
 
     fn loop_after(&mut self, parts: &ast::Loop<'s>) -> StmtKind {
@@ -368,7 +369,7 @@ impl<'s> Checker<'_, 's> {
         if forever && around.is_some_and(|around| !around.breaks) {
             self.flow.die();
         }
-        StmtKind::Loop { cond, test: LoopTest::After, body, step: Block::default() }
+        StmtKind::Loop(Box::new(Loop { cond, test: LoopTest::After, body, step: Block::default() }))
     }
 
     pub(super) fn switch_stmt(&mut self, value: &ast::Expr<'s>, cases: &[ast::SwitchCase<'s>]) -> StmtKind {

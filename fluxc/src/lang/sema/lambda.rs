@@ -352,19 +352,19 @@ fn introduced_in<'s>(body: &CodeBlock<'s>) -> HashSet<&'s str> {
     let mut names = HashSet::new();
     statements(body, &mut names);
     walk_block(body, &mut |expr| match &expr.kind {
-        ast::ExprKind::If { then, otherwise, .. } => {
-            statements(then, &mut names);
-            otherwise.iter().for_each(|block| statements(block, &mut names));
+        ast::ExprKind::If(choice) => {
+            statements(&choice.then, &mut names);
+            choice.otherwise.iter().for_each(|block| statements(block, &mut names));
         }
-        ast::ExprKind::Match { arms, .. } => {
-            for arm in arms {
+        ast::ExprKind::Match(choice) => {
+            for arm in &choice.arms {
                 arm.patterns.iter().for_each(|pattern| in_pattern(pattern, &mut names));
                 statements(&arm.body, &mut names);
             }
         }
-        ast::ExprKind::Lambda { params, body, .. } => {
-            names.extend(params.iter().map(|param| param.name.text));
-            statements(body, &mut names);
+        ast::ExprKind::Lambda(lambda) => {
+            names.extend(lambda.params.iter().map(|param| param.name.text));
+            statements(&lambda.body, &mut names);
         }
         _ => {}
     });

@@ -18,14 +18,14 @@ impl<'s> Checker<'_, 's> {
     /// The type that `want` asks of an expression of that kind: of the value itself where
     /// the expression cannot be an optional as it stands.
     pub(super) fn want_for(&self, kind: &ast::ExprKind<'s>, want: TypeId) -> TypeId {
-        let passes = matches!(
-            kind,
+        let passes = match kind {
             ast::ExprKind::None
-                | ast::ExprKind::If { .. }
-                | ast::ExprKind::Match { .. }
-                | ast::ExprKind::Binary { op: BinaryOp::Coalesce, .. }
-                | ast::ExprKind::Method { access: Access::Optional, .. }
-        );
+            | ast::ExprKind::If(_)
+            | ast::ExprKind::Match(_)
+            | ast::ExprKind::Binary { op: BinaryOp::Coalesce, .. } => true,
+            ast::ExprKind::Method(call) => call.access == Access::Optional,
+            _ => false,
+        };
         match self.get(want) {
             Ok(Type::Optional(inner)) if !passes => self.want_for(kind, inner),
             _ => want,

@@ -1,10 +1,11 @@
 //! Steps that send, wait for and answer messages.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
 use super::scope::Binding;
-use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, StmtKind};
+use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, Sending, StmtKind};
 use super::types::{Open, Type, TypeId};
 use super::{Answer, Carrier, Checker, Place, Use};
 use crate::diag::{Diagnostic, codes};
@@ -26,10 +27,10 @@ impl<'s> Checker<'_, 's> {
                 self.send(step, SendKind::Tell, *target, message, None, None)
             }
             StepKind::Ask { target, message, bind, within } => {
-                self.send(step, SendKind::Ask, *target, message, *bind, within.as_ref())
+                self.send(step, SendKind::Ask, *target, message, *bind, within.as_deref())
             }
             StepKind::Delegate { target, message, bind, within } => {
-                self.send(step, SendKind::Delegate, *target, message, *bind, within.as_ref())
+                self.send(step, SendKind::Delegate, *target, message, *bind, within.as_deref())
             }
             StepKind::Publish { value, topic } => {
                 let value = self.value(value, TypeId::ERROR);
@@ -39,16 +40,17 @@ impl<'s> Checker<'_, 's> {
                 let name = self.text(topic.name.clone());
                 let form = Form { name, result: TypeId::UNIT, deadline_ns: 0 };
                 let otherwise = self.with_otherwise(step, |_| {});
-                Some(StmtKind::Send { kind: SendKind::Publish, link, form, args, bind: None, otherwise })
+                let kind = SendKind::Publish;
+                Some(StmtKind::Send(Box::new(Sending { kind, link, form, args, bind: None, otherwise })))
             }
             StepKind::Subscribe { topic } => {
                 let link = self.topic_link(step, topic, READ);
                 Some(StmtKind::Subscribe(link))
             }
-            StepKind::WaitFor { ticket, within } => self.wait_for(step, *ticket, within.as_ref()),
+            StepKind::WaitFor { ticket, within } => self.wait_for(step, *ticket, within.as_deref()),
             StepKind::Barrier { count, name, within } => {
                 let count = self.expr_of(count, TypeId::I64);
-                let within_ns = self.within(within.as_ref());
+                let within_ns = self.within(within.as_deref());
                 self.check_topic(name);
                 self.need(CapabilityKind::Communicate, step.span, step.kind.name());
                 let name = self.text(name.name.clone());
@@ -152,7 +154,7 @@ impl<'s> Checker<'_, 's> {
                 local = Some(checker.bind_answer(kind, name, answer));
             }
         });
-        Some(StmtKind::Send { kind, link, form, args, bind: local, otherwise })
+        Some(StmtKind::Send(Box::new(Sending { kind, link, form, args, bind: local, otherwise })))
     }
 
     fn bind_answer(&mut self, kind: SendKind, name: Ident<'s>, answer: TypeId) -> super::tree::LocalId {

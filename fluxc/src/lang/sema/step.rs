@@ -1,5 +1,6 @@
 //! Steps: controlled English, one form at a time.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -96,7 +97,7 @@ impl<'s> Checker<'_, 's> {
                 Some(StmtKind::Let(local, Some(value)))
             }
             StepKind::Update { op, value, place } => Some(self.add_to(*op, value, place, span)),
-            StepKind::If { arms } => Some(self.if_step(arms, step.otherwise.as_ref())),
+            StepKind::If { arms } => Some(self.if_step(arms, step.otherwise.as_deref())),
             StepKind::Repeat { count, body } => {
                 let count = self.expr_of(count, TypeId::I64);
                 let (body, _) = self.loop_body(|checker| checker.steps(body));
@@ -383,7 +384,7 @@ impl<'s> Checker<'_, 's> {
             self.flow.end_path(fork, &mut paths);
             self.sink.keep(&mut rows, (cond, block), arm.span);
         }
-        let rest = otherwise.map(|otherwise| self.steps(&otherwise.body));
+        let rest = otherwise.map(|otherwise| Box::new(self.steps(&otherwise.body)));
         self.flow.end_path(fork, &mut paths);
         self.flow.join(&paths);
         StmtKind::If(rows, rest)
@@ -411,7 +412,11 @@ impl<'s> Checker<'_, 's> {
 
     /// The Otherwise of a step, as a path of its own; the other path runs `rest` and comes
     /// first, so that both mean the same by the names that it introduces.
-    pub(super) fn with_otherwise(&mut self, step: &Step<'s>, rest: impl FnOnce(&mut Self)) -> Option<Block> {
+    pub(super) fn with_otherwise(
+        &mut self,
+        step: &Step<'s>,
+        rest: impl FnOnce(&mut Self),
+    ) -> Option<Box<Block>> {
         let Some(otherwise) = &step.otherwise else {
             rest(self);
             return None;
@@ -423,7 +428,7 @@ impl<'s> Checker<'_, 's> {
         let block = self.steps(&otherwise.body);
         self.flow.end_path(fork, &mut paths);
         self.flow.join(&paths);
-        Some(block)
+        Some(Box::new(block))
     }
 
     /// The local that a step introduces under this name: the one that another way through the

@@ -198,7 +198,7 @@ pub enum ExprKind {
     /// A conversion to the expression's type.
     Convert(ExprId),
     /// A choice.
-    If(ExprId, BlockId, Option<BlockId>),
+    If(ExprId, BlockId, BlockId),
     /// A choice among many.
     Match(ExprId, MatchId),
     /// An array of the listed elements.
@@ -329,28 +329,19 @@ pub enum StmtKind {
     /// An expression whose value is not used.
     Eval(ExprId),
     /// Conditions with their blocks, and the rest.
-    If(Vec<(ExprId, Block)>, Option<Block>),
+    If(Vec<(ExprId, Block)>, Option<Box<Block>>),
     /// While the condition holds.
     While(ExprId, Block),
     /// A loop with a step that also runs after `continue`.
-    Loop {
-        /// Goes on while it holds; for ever without one.
-        cond: Option<ExprId>,
-        /// When the condition is looked at.
-        test: LoopTest,
-        /// The body.
-        body: Block,
-        /// After each round.
-        step: Block,
-    },
+    Loop(Box<Loop>),
     /// A choice by number: each case goes on into the next one unless it breaks.
     Switch(ExprId, Vec<Case>),
     /// So many times.
     Repeat(ExprId, Block),
     /// From start to end.
-    ForRange(LocalId, ExprId, ExprId, Bound, Block),
+    ForRange(LocalId, ExprId, ExprId, Bound, Box<Block>),
     /// For each element of an array.
-    ForEach(LocalId, ExprId, Block),
+    ForEach(LocalId, ExprId, Box<Block>),
     /// Ends the innermost loop.
     Break,
     /// Goes on with the next round of the innermost loop.
@@ -360,7 +351,7 @@ pub enum StmtKind {
     /// Traps unless the condition holds; with the text of what to say.
     Expect(ExprId, Option<ExprId>),
     /// Reads a device into a place; what to do on failure.
-    Read(ExprId, LinkId, Option<Block>),
+    Read(ExprId, LinkId, Option<Box<Block>>),
     /// Writes a device.
     Write(LinkId, ExprId),
     /// At most once in the pacer's interval.
@@ -370,20 +361,7 @@ pub enum StmtKind {
     /// Suspends until something happens.
     Yield(YieldUntil),
     /// Sends a message.
-    Send {
-        /// How.
-        kind: SendKind,
-        /// To whom.
-        link: LinkId,
-        /// What.
-        form: Form,
-        /// Its values.
-        args: List,
-        /// Takes the answer or the ticket.
-        bind: Option<LocalId>,
-        /// What to do when it fails.
-        otherwise: Option<Block>,
-    },
+    Send(Box<Sending>),
     /// Suspends until a ticket's RESULT.
     WaitFor {
         /// The ticket.
@@ -393,7 +371,7 @@ pub enum StmtKind {
         /// Takes the answer.
         bind: LocalId,
         /// What to do when it fails.
-        otherwise: Option<Block>,
+        otherwise: Option<Box<Block>>,
     },
     /// Suspends until enough agents are there.
     Barrier {
@@ -404,7 +382,7 @@ pub enum StmtKind {
         /// At most so long; 0 for no limit.
         within_ns: i64,
         /// What to do when it fails.
-        otherwise: Option<Block>,
+        otherwise: Option<Box<Block>>,
     },
     /// Gives values to whoever runs a test.
     Emit(List),
@@ -420,6 +398,36 @@ pub enum StmtKind {
     Stop,
     /// Ends the agent as failed.
     Fail(ExprId),
+}
+
+/// A loop with all its parts.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    /// Goes on while it holds; for ever without one.
+    pub cond: Option<ExprId>,
+    /// When the condition is looked at.
+    pub test: LoopTest,
+    /// The body.
+    pub body: Block,
+    /// After each round.
+    pub step: Block,
+}
+
+/// A message that is sent.
+#[derive(Clone, Debug)]
+pub struct Sending {
+    /// How.
+    pub kind: SendKind,
+    /// To whom.
+    pub link: LinkId,
+    /// What.
+    pub form: Form,
+    /// Its values.
+    pub args: List,
+    /// Takes the answer or the ticket.
+    pub bind: Option<LocalId>,
+    /// What to do when it fails.
+    pub otherwise: Option<Box<Block>>,
 }
 
 /// A case of a choice by number.

@@ -12,6 +12,7 @@ use super::lexer::Tok;
 use super::parser::{Braces, Failed, Newlines, Parsed, Parser};
 use crate::diag::{Diagnostic, codes};
 use crate::span::Span;
+use alloc::boxed::Box;
 
 const DECLARATIONS: &[&str] = &["const", "struct", "enum", "fn"];
 
@@ -147,7 +148,7 @@ impl<'s> Parser<'s, '_> {
                 let height = self.height;
                 let body = self.block()?;
                 self.raise(height.max(self.height))?;
-                StmtKind::For { name, iter, body }
+                StmtKind::For { name, iter: Box::new(iter), body }
             }
             "break" => {
                 self.bump();
@@ -202,7 +203,7 @@ impl<'s> Parser<'s, '_> {
     fn local(&mut self, mutability: Mutability) -> Parsed<StmtKind<'s>> {
         self.bump();
         let name = self.name("the name of the variable")?;
-        let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
+        let ty = if self.eat(Tok::Colon) { Some(Box::new(self.ty()?)) } else { None };
         self.height = 0;
         let value = if self.eat(Tok::Eq) {
             Some(self.expr()?)

@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ast::{Access, BinaryOp, Bound, Expr, ExprKind, UnaryOp};
+use super::ast::{Access, BinaryOp, Bound, Call, Cast, Expr, ExprKind, FieldAccess, MethodCall, UnaryOp};
 use super::lexer::{Mode, Tok};
 use super::parser::{Braces, Failed, Newlines, Parsed, Parser, is_one_of};
 use crate::diag::{Diagnostic, codes};
@@ -100,7 +100,7 @@ impl<'s> Parser<'s, '_> {
                     let ty = self.ty()?;
                     self.raise(height)?;
                     let span = left.span.to(ty.span);
-                    Expr { span, kind: ExprKind::Cast { value: Box::new(left), ty } }
+                    Expr { span, kind: ExprKind::Cast(Box::new(Cast { value: left, ty })) }
                 }
                 Infix::Range(bound) => {
                     self.bump();
@@ -331,7 +331,7 @@ impl<'s> Parser<'s, '_> {
                     let args = self.args()?;
                     self.raise(height.max(self.height))?;
                     let span = self.span_from(start.start);
-                    base = Expr { span, kind: ExprKind::Call { callee: Box::new(base), args } };
+                    base = Expr { span, kind: ExprKind::Call(Box::new(Call { callee: base, args })) };
                 }
                 Tok::LBracket if here => {
                     let open = self.bump().span;
@@ -363,16 +363,18 @@ impl<'s> Parser<'s, '_> {
                 Mode::Code => !self.at_new_line(),
             };
         let start = base.span.start;
-        let base = Box::new(base);
         if called {
             let args = self.args()?;
             self.raise(height.max(self.height))?;
             let span = self.span_from(start);
-            return Ok(Expr { span, kind: ExprKind::Method { base, name, args, access } });
+            return Ok(Expr {
+                span,
+                kind: ExprKind::Method(Box::new(MethodCall { base, name, args, access })),
+            });
         }
         self.raise(height)?;
         let span = self.span_from(start);
-        Ok(Expr { span, kind: ExprKind::Field { base, name, access } })
+        Ok(Expr { span, kind: ExprKind::Field(Box::new(FieldAccess { base, name, access })) })
     }
 
     /// `(a, b)`; leaves the greatest height of an argument.

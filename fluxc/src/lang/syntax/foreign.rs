@@ -17,8 +17,8 @@ use alloc::vec::Vec;
 use flux_abi::limits;
 
 use super::ast::{
-    Access, BinaryOp, Change, CodeBlock, Document, Expr, ExprKind, ForeignKind, Ident, Item, Stmt, StmtKind,
-    Type, TypeKind, UnaryOp,
+    Access, BinaryOp, Cast, Change, CodeBlock, Document, Expr, ExprKind, ForeignKind, Ident, If, Item,
+    MethodCall, Stmt, StmtKind, Type, TypeKind, UnaryOp,
 };
 use super::parser::{Failed, Parsed};
 use super::{c, python};
@@ -195,7 +195,7 @@ impl<'s, 'k> Core<'s, 'k> {
     }
 
     pub(super) fn cast(&mut self, value: Node<'s>, ty: Type<'s>, span: Span) -> Parsed<Node<'s>> {
-        self.node(span, ExprKind::Cast { value: Box::new(value.expr), ty }, value.height)
+        self.node(span, ExprKind::Cast(Box::new(Cast { value: value.expr, ty })), value.height)
     }
 
     /// A conversion to a built-in type.
@@ -214,7 +214,7 @@ impl<'s, 'k> Core<'s, 'k> {
         let height = cond.height.max(then.height).max(otherwise.height);
         let then = self.value_block(Vec::new(), then.expr)?;
         let otherwise = Some(self.value_block(Vec::new(), otherwise.expr)?);
-        self.node(span, ExprKind::If { cond: Box::new(cond.expr), then, otherwise }, height)
+        self.node(span, ExprKind::If(Box::new(If { cond: cond.expr, then, otherwise })), height)
     }
 
     /// A block that ends with a value.
@@ -239,7 +239,8 @@ impl<'s, 'k> Core<'s, 'k> {
             self.keep(&mut args, rest.expr, span)?;
         }
         let name = Ident { text: name, span };
-        let kind = ExprKind::Method { base: Box::new(first.expr), name, args, access: Access::Plain };
+        let call = MethodCall { base: first.expr, name, args, access: Access::Plain };
+        let kind = ExprKind::Method(Box::new(call));
         self.node(span, kind, height)
     }
 }
@@ -280,11 +281,11 @@ impl<'s> Facts<'s> {
                     }
                     return;
                 }
-                ExprKind::Field { base, .. } | ExprKind::Index { base, .. } => {
+                _ => {
+                    let Some(base) = at.part_of() else { return };
                     at = base;
                     whole = false;
                 }
-                _ => return,
             }
         }
     }
@@ -293,7 +294,7 @@ impl<'s> Facts<'s> {
     pub(super) fn called(&mut self, callee: &'s str, args: &[Expr<'s>]) {
         for (index, arg) in args.iter().enumerate() {
             let mut root = arg;
-            while let ExprKind::Field { base, .. } | ExprKind::Index { base, .. } = &root.kind {
+            while let Some(base) = root.part_of() {
                 root = base;
             }
             if let ExprKind::Name(name) = root.kind

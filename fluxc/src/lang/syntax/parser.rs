@@ -315,7 +315,7 @@ impl<'s, 'k> Parser<'s, 'k> {
     /// Sets the height of a node whose highest child has the height `child`.
     pub(super) fn raise(&mut self, child: usize) -> Parsed<()> {
         // No node has more than two others in boxes.
-        self.charge::<Expr<'_>>(2)?;
+        self.charge::<Expr<'_>>(3)?;
         let height = child.saturating_add(1);
         if self.depth.saturating_add(height) > limits::EXPRESSION_NESTING.saturating_add(1) {
             return Err(self.too_deep());

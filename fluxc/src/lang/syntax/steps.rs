@@ -3,6 +3,7 @@
 //! Numbers mean nothing; lists of one level are joined in source order. A list or fence inside an
 //! item is its body; so is a bullet list or fence directly after an ordered item that ends with `:`.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -204,7 +205,7 @@ impl<'s> StepReader<'s, '_, '_> {
             }
             Ok(Outcome::Otherwise(other)) => match steps.last_mut() {
                 Some(step) if step.kind.takes_otherwise() && step.otherwise.is_none() => {
-                    step.otherwise = Some(other);
+                    step.otherwise = Some(Box::new(other));
                 }
                 _ => {
                     parser.otherwise_alone(other.span);

@@ -1,6 +1,7 @@
 //! Expect: conditions, messages, devices, logs, traps.
 
 use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -171,7 +172,7 @@ impl<'s> Checker<'_, 's> {
             let mut rest = Vec::new();
             checker.emit(&[fails, found], span, &mut rest);
             let arms = Vec::from([(cond, Block { stmts: then, value: None })]);
-            let kind = StmtKind::If(arms, Some(Block { stmts: rest, value: None }));
+            let kind = StmtKind::If(arms, Some(Box::new(Block { stmts: rest, value: None })));
             checker.sink.keep(out, Stmt { kind, span }, span);
         })
     }

@@ -163,7 +163,7 @@ pub enum StmtKind<'s> {
         /// The name.
         name: Ident<'s>,
         /// The type, if written.
-        ty: Option<Type<'s>>,
+        ty: Option<Box<Type<'s>>>,
         /// The value; only a `var` with a type may be without.
         value: Option<Expr<'s>>,
     },
@@ -190,7 +190,7 @@ pub enum StmtKind<'s> {
         /// The variable.
         name: Ident<'s>,
         /// An [`ExprKind::Range`] or a collection.
-        iter: Expr<'s>,
+        iter: Box<Expr<'s>>,
         /// The body.
         body: CodeBlock<'s>,
     },
@@ -293,14 +293,7 @@ pub enum ExprKind<'s> {
     /// A name.
     Name(&'s str),
     /// `a.b`, `a?.b`.
-    Field {
-        /// What has the field.
-        base: Box<Expr<'s>>,
-        /// Its name.
-        name: Ident<'s>,
-        /// `.` or `?.`.
-        access: Access,
-    },
+    Field(Box<FieldAccess<'s>>),
     /// `a[i]`.
     Index {
         /// Array, map, string or bytes.
@@ -309,23 +302,9 @@ pub enum ExprKind<'s> {
         index: Box<Expr<'s>>,
     },
     /// `f(x)`.
-    Call {
-        /// A name, or any value that is a function.
-        callee: Box<Expr<'s>>,
-        /// The arguments.
-        args: Vec<Expr<'s>>,
-    },
+    Call(Box<Call<'s>>),
     /// `a.f(x)`, `a?.f(x)`; also `Level.High(x)`.
-    Method {
-        /// What the method is called on, or the enum.
-        base: Box<Expr<'s>>,
-        /// The method or variant.
-        name: Ident<'s>,
-        /// The arguments.
-        args: Vec<Expr<'s>>,
-        /// `.` or `?.`.
-        access: Access,
-    },
+    Method(Box<MethodCall<'s>>),
     /// `-a`, `!a`, `~a`, `not a`.
     Unary {
         /// The operator.
@@ -343,12 +322,7 @@ pub enum ExprKind<'s> {
         sides: Box<[Expr<'s>; 2]>,
     },
     /// `a as T`.
-    Cast {
-        /// What is converted.
-        value: Box<Expr<'s>>,
-        /// To what.
-        ty: Type<'s>,
-    },
+    Cast(Box<Cast<'s>>),
     /// `a..b`, `a..=b`.
     Range {
         /// The first value.
@@ -359,21 +333,9 @@ pub enum ExprKind<'s> {
         bound: Bound,
     },
     /// `if c { … } else { … }`.
-    If {
-        /// The condition.
-        cond: Box<Expr<'s>>,
-        /// When it holds.
-        then: CodeBlock<'s>,
-        /// When not; `else if` is a block of one [`ExprKind::If`].
-        otherwise: Option<CodeBlock<'s>>,
-    },
+    If(Box<If<'s>>),
     /// `match v { … }`.
-    Match {
-        /// What is looked at.
-        value: Box<Expr<'s>>,
-        /// The arms.
-        arms: Vec<MatchArm<'s>>,
-    },
+    Match(Box<Match<'s>>),
     /// `[a, b]`.
     Array(Vec<Expr<'s>>),
     /// `[a; n]`.
@@ -386,12 +348,7 @@ pub enum ExprKind<'s> {
     /// `{}`, `{"a": 1}`.
     Map(Vec<(Expr<'s>, Expr<'s>)>),
     /// `Reading { at: 1, value: 2.0 }`.
-    Struct {
-        /// The type.
-        name: Ident<'s>,
-        /// The fields as given.
-        fields: Vec<FieldInit<'s>>,
-    },
+    Struct(Box<StructLiteral<'s>>),
     /// `{1, 2}`, `{.x = 1}` of C: what is left out is zero.
     Initializer(Vec<Init<'s>>),
     /// `sizeof v` of C.
@@ -401,16 +358,91 @@ pub enum ExprKind<'s> {
     /// An operation of C or Python that has no operator.
     Provided(Provided, Vec<Expr<'s>>),
     /// `|x| x + 1`, `fn(x: int) -> int { … }`.
-    Lambda {
-        /// The parameters.
-        params: Vec<Param<'s>>,
-        /// The result, if written.
-        ret: Option<Box<Type<'s>>>,
-        /// The body; `|x| e` is a block of one expression.
-        body: CodeBlock<'s>,
-    },
+    Lambda(Box<Lambda<'s>>),
     /// An expression that has an error.
     Invalid,
+}
+
+/// `a.b`, `a?.b`.
+#[derive(Clone, Debug)]
+pub struct FieldAccess<'s> {
+    /// What has the field.
+    pub base: Expr<'s>,
+    /// Its name.
+    pub name: Ident<'s>,
+    /// `.` or `?.`.
+    pub access: Access,
+}
+
+/// `f(x)`.
+#[derive(Clone, Debug)]
+pub struct Call<'s> {
+    /// A name, or any value that is a function.
+    pub callee: Expr<'s>,
+    /// The arguments.
+    pub args: Vec<Expr<'s>>,
+}
+
+/// `a.f(x)`, `a?.f(x)`; also `Level.High(x)`.
+#[derive(Clone, Debug)]
+pub struct MethodCall<'s> {
+    /// What the method is called on, or the enum.
+    pub base: Expr<'s>,
+    /// The method or variant.
+    pub name: Ident<'s>,
+    /// The arguments.
+    pub args: Vec<Expr<'s>>,
+    /// `.` or `?.`.
+    pub access: Access,
+}
+
+/// `a as T`.
+#[derive(Clone, Debug)]
+pub struct Cast<'s> {
+    /// What is converted.
+    pub value: Expr<'s>,
+    /// To what.
+    pub ty: Type<'s>,
+}
+
+/// `if c { … } else { … }`.
+#[derive(Clone, Debug)]
+pub struct If<'s> {
+    /// The condition.
+    pub cond: Expr<'s>,
+    /// When it holds.
+    pub then: CodeBlock<'s>,
+    /// When not; `else if` is a block of one [`ExprKind::If`].
+    pub otherwise: Option<CodeBlock<'s>>,
+}
+
+/// `match v { … }`.
+#[derive(Clone, Debug)]
+pub struct Match<'s> {
+    /// What is looked at.
+    pub value: Expr<'s>,
+    /// The arms.
+    pub arms: Vec<MatchArm<'s>>,
+}
+
+/// `Reading { at: 1, value: 2.0 }`.
+#[derive(Clone, Debug)]
+pub struct StructLiteral<'s> {
+    /// The type.
+    pub name: Ident<'s>,
+    /// The fields as given.
+    pub fields: Vec<FieldInit<'s>>,
+}
+
+/// `|x| x + 1`, `fn(x: int) -> int { … }`.
+#[derive(Clone, Debug)]
+pub struct Lambda<'s> {
+    /// The parameters.
+    pub params: Vec<Param<'s>>,
+    /// The result, if written.
+    pub ret: Option<Type<'s>>,
+    /// The body; `|x| e` is a block of one expression.
+    pub body: CodeBlock<'s>,
 }
 
 /// `name: value` in a struct literal; `name` alone stands for `name: name`.
@@ -584,17 +616,25 @@ pub enum MatchPatternKind<'s> {
     Range(Expr<'s>, Expr<'s>, Bound),
 }
 
-impl Expr<'_> {
+impl<'s> Expr<'s> {
+    /// What it is a field or an element of.
+    #[must_use]
+    pub fn part_of(&self) -> Option<&Self> {
+        match &self.kind {
+            ExprKind::Field(field) => Some(&field.base),
+            ExprKind::Index { base, .. } => Some(base),
+            _ => None,
+        }
+    }
+
     /// Tells whether something can be assigned to it: a name, a field or an element.
     #[must_use]
-    pub const fn is_place(&self) -> bool {
-        matches!(
-            self.kind,
-            ExprKind::Name(_)
-                | ExprKind::Field { access: Access::Plain, .. }
-                | ExprKind::Index { .. }
-                | ExprKind::Invalid
-        )
+    pub fn is_place(&self) -> bool {
+        match &self.kind {
+            ExprKind::Name(_) | ExprKind::Index { .. } | ExprKind::Invalid => true,
+            ExprKind::Field(field) => matches!(field.access, Access::Plain),
+            _ => false,
+        }
     }
 }
 

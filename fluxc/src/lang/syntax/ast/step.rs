@@ -28,7 +28,7 @@ pub struct Step<'s> {
     pub remark: Option<Ident<'s>>,
     /// The `Otherwise:` that follows: the last branch of an If, what to do when a Read fails,
     /// an ASK or Wait runs out of time or a TELL, DELEGATE or Publish is not delivered.
-    pub otherwise: Option<Otherwise<'s>>,
+    pub otherwise: Option<Box<Otherwise<'s>>>,
 }
 
 /// `Otherwise:`.
@@ -136,7 +136,7 @@ pub enum StepKind<'s> {
         /// The ticket.
         ticket: Ident<'s>,
         /// Deadline.
-        within: Option<Expr<'s>>,
+        within: Option<Box<Expr<'s>>>,
     },
     /// `Wait for n agents at barrier "b"`. May have an `otherwise`.
     Barrier {
@@ -145,7 +145,7 @@ pub enum StepKind<'s> {
         /// The barrier.
         name: Topic<'s>,
         /// Deadline.
-        within: Option<Expr<'s>>,
+        within: Option<Box<Expr<'s>>>,
     },
     /// `YIELD`.
     Yield {
@@ -168,7 +168,7 @@ pub enum StepKind<'s> {
         /// The variable that takes the answer.
         bind: Option<Ident<'s>>,
         /// Deadline.
-        within: Option<Expr<'s>>,
+        within: Option<Box<Expr<'s>>>,
     },
     /// `DELEGATE to a: f(…) as t within d`. May have an `otherwise`.
     Delegate {
@@ -179,7 +179,7 @@ pub enum StepKind<'s> {
         /// The variable that takes the ticket.
         bind: Option<Ident<'s>>,
         /// Deadline.
-        within: Option<Expr<'s>>,
+        within: Option<Box<Expr<'s>>>,
     },
     /// `Reply with v`.
     Reply {

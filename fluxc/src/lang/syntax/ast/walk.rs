@@ -22,9 +22,9 @@ pub fn walk<'a, 's>(expr: &'a Expr<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
                 }
             }
         }
-        ExprKind::Field { base, .. } => walk(base, see),
+        ExprKind::Field(field) => walk(&field.base, see),
         ExprKind::Unary { operand, .. } => walk(operand, see),
-        ExprKind::Cast { value, .. } => walk(value, see),
+        ExprKind::Cast(cast) => walk(&cast.value, see),
         ExprKind::Index { base, index: other }
         | ExprKind::Range { start: base, end: other, .. }
         | ExprKind::ArrayRepeat { value: base, count: other } => {
@@ -32,9 +32,13 @@ pub fn walk<'a, 's>(expr: &'a Expr<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
             walk(other, see);
         }
         ExprKind::Binary { sides, .. } => sides.iter().for_each(|side| walk(side, see)),
-        ExprKind::Call { callee: base, args } | ExprKind::Method { base, args, .. } => {
-            walk(base, see);
-            args.iter().for_each(|arg| walk(arg, see));
+        ExprKind::Call(call) => {
+            walk(&call.callee, see);
+            call.args.iter().for_each(|arg| walk(arg, see));
+        }
+        ExprKind::Method(call) => {
+            walk(&call.base, see);
+            call.args.iter().for_each(|arg| walk(arg, see));
         }
         ExprKind::Array(elements) => elements.iter().for_each(|element| walk(element, see)),
         ExprKind::Map(entries) => {
@@ -43,17 +47,17 @@ pub fn walk<'a, 's>(expr: &'a Expr<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
                 walk(value, see);
             }
         }
-        ExprKind::Struct { fields, .. } => fields.iter().for_each(|field| walk(&field.value, see)),
-        ExprKind::If { cond, then, otherwise } => {
-            walk(cond, see);
-            walk_block(then, see);
-            if let Some(block) = otherwise {
+        ExprKind::Struct(literal) => literal.fields.iter().for_each(|field| walk(&field.value, see)),
+        ExprKind::If(choice) => {
+            walk(&choice.cond, see);
+            walk_block(&choice.then, see);
+            if let Some(block) = &choice.otherwise {
                 walk_block(block, see);
             }
         }
-        ExprKind::Match { value, arms } => {
-            walk(value, see);
-            for arm in arms {
+        ExprKind::Match(choice) => {
+            walk(&choice.value, see);
+            for arm in &choice.arms {
                 arm.patterns.iter().for_each(|pattern| walk_pattern(pattern, see));
                 if let Some(guard) = &arm.guard {
                     walk(guard, see);
@@ -61,7 +65,7 @@ pub fn walk<'a, 's>(expr: &'a Expr<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
                 walk_block(&arm.body, see);
             }
         }
-        ExprKind::Lambda { body, .. } => walk_block(body, see),
+        ExprKind::Lambda(lambda) => walk_block(&lambda.body, see),
         ExprKind::Initializer(values) => values.iter().for_each(|init| walk(&init.value, see)),
         ExprKind::SizeOf(operand) => walk(operand, see),
         ExprKind::SizeOfType(_) => {}
@@ -100,8 +104,12 @@ fn walk_stmt<'a, 's>(stmt: &'a Stmt<'s>, see: &mut dyn FnMut(&'a Expr<'s>)) {
             walk(value, see);
         }
         StmtKind::Expr(expr) => walk(expr, see),
-        StmtKind::While { cond, body } | StmtKind::For { iter: cond, body, .. } => {
+        StmtKind::While { cond, body } => {
             walk(cond, see);
+            walk_block(body, see);
+        }
+        StmtKind::For { iter, body, .. } => {
+            walk(iter, see);
             walk_block(body, see);
         }
         StmtKind::Expect { cond, message } => {

@@ -182,7 +182,7 @@ impl<'s> Parser<'s, '_, '_> {
                 let kind = StmtKind::Let {
                     mutability: Mutability::Var,
                     name: param.name,
-                    ty: param.ty.clone(),
+                    ty: param.ty.clone().map(Box::new),
                     value: Some(value),
                 };
                 self.core.keep(&mut copies, Stmt { span, kind }, span)?;

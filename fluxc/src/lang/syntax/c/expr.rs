@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use super::super::ast::{Access, BinaryOp, Expr, ExprKind, Ident, Init, Provided, UnaryOp};
+use super::super::ast::{
+    Access, BinaryOp, Call, Expr, ExprKind, FieldAccess, Ident, Init, Provided, UnaryOp,
+};
 use super::super::foreign::Node;
 use super::super::parser::{Failed, Parsed};
 use super::Parser;
@@ -183,7 +185,8 @@ impl<'s> Parser<'s, '_, '_> {
                 self.bump();
                 let name = self.ident("the name of a field")?;
                 let span = node.expr.span.to(name.span);
-                let kind = ExprKind::Field { base: Box::new(node.expr), name, access: Access::Plain };
+                let kind =
+                    ExprKind::Field(Box::new(FieldAccess { base: node.expr, name, access: Access::Plain }));
                 node = self.core.node(span, kind, node.height)?;
             } else if self.at("->") {
                 let span = self.tok.span;
@@ -277,7 +280,7 @@ impl<'s> Parser<'s, '_, '_> {
         }
         self.facts.called(name.text, &args);
         let callee = self.core.name(name)?.expr;
-        self.core.node(span, ExprKind::Call { callee: Box::new(callee), args }, height)
+        self.core.node(span, ExprKind::Call(Box::new(Call { callee, args })), height)
     }
 
     fn library_call(

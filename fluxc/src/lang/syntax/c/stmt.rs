@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    BinaryOp, CodeBlock, Expr, ExprKind, Ident, Loop, LoopTest, Mutability, Stmt, StmtKind, SwitchCase, Type,
-    TypeKind,
+    BinaryOp, CodeBlock, Expr, ExprKind, Ident, If, Loop, LoopTest, Mutability, Stmt, StmtKind, SwitchCase,
+    Type, TypeKind,
 };
 use super::super::foreign::Node;
 use super::super::parser::{Failed, Parsed};
@@ -192,7 +192,7 @@ impl<'s> Parser<'s, '_, '_> {
             None
         };
         let span = self.span_from(start.start);
-        Ok(Expr { span, kind: ExprKind::If { cond: Box::new(cond), then, otherwise } })
+        Ok(Expr { span, kind: ExprKind::If(Box::new(If { cond, then, otherwise })) })
     }
 
     fn do_statement(&mut self, out: &mut Vec<Stmt<'s>>, start: u32) -> Parsed<()> {
@@ -328,7 +328,7 @@ impl<'s> Parser<'s, '_, '_> {
             } else {
                 Mutability::Var
             };
-            let ty = Some(Type { span: specifiers.span, kind });
+            let ty = Some(Box::new(Type { span: specifiers.span, kind }));
             let kind = StmtKind::Let { mutability, name, ty, value };
             self.push(out, at.min(start.max(at)), kind)?;
             if !self.eat(",") {
@@ -381,8 +381,7 @@ impl<'s> Parser<'s, '_, '_> {
             let kind = StmtKind::Assign { place: place.expr, op: Some(*op), value };
             return self.push(out, start, kind);
         }
-        if !matches!(place.expr.kind, ExprKind::Call { .. } | ExprKind::Method { .. } | ExprKind::Cast { .. })
-        {
+        if !matches!(place.expr.kind, ExprKind::Call(_) | ExprKind::Method(_) | ExprKind::Cast(_)) {
             let span = place.expr.span;
             return Err(self.core.unexpected(span, "an assignment or a call", "a value that nothing uses"));
         }

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    Bound, CodeBlock, Expr, ExprKind, FieldInit, MatchArm, MatchPattern, MatchPatternKind, Param, Stmt,
-    StmtKind, UnaryOp,
+    Bound, CodeBlock, Expr, ExprKind, FieldInit, If, Lambda, Match, MatchArm, MatchPattern, MatchPatternKind,
+    Param, Stmt, StmtKind, StructLiteral, UnaryOp,
 };
 use super::super::lexer::{Mode, Tok};
 use super::super::number;
@@ -113,7 +113,7 @@ impl<'s> Parser<'s, '_> {
         self.close(Tok::RBrace, "`}`", open)?;
         self.raise(height)?;
         let span = self.span_from(name.span.start);
-        Ok(Expr { span, kind: ExprKind::Struct { name, fields } })
+        Ok(Expr { span, kind: ExprKind::Struct(Box::new(StructLiteral { name, fields })) })
     }
 
     fn array(&mut self) -> Parsed<Expr<'s>> {
@@ -189,18 +189,18 @@ impl<'s> Parser<'s, '_> {
         };
         self.raise(self.height)?;
         let span = self.span_from(open.span.start);
-        Ok(Expr { span, kind: ExprKind::Lambda { params, ret: None, body } })
+        Ok(Expr { span, kind: ExprKind::Lambda(Box::new(Lambda { params, ret: None, body })) })
     }
 
     /// `fn(x: int) -> int { … }`.
     fn fn_expr(&mut self) -> Parsed<Expr<'s>> {
         let start = self.bump().span.start;
         let params = self.params()?;
-        let ret = if self.eat(Tok::Arrow) { Some(Box::new(self.ty()?)) } else { None };
+        let ret = if self.eat(Tok::Arrow) { Some(self.ty()?) } else { None };
         let body = self.block()?;
         self.raise(self.height)?;
         let span = self.span_from(start);
-        Ok(Expr { span, kind: ExprKind::Lambda { params, ret, body } })
+        Ok(Expr { span, kind: ExprKind::Lambda(Box::new(Lambda { params, ret, body })) })
     }
 
     fn if_expr(&mut self) -> Parsed<Expr<'s>> {
@@ -232,7 +232,7 @@ impl<'s> Parser<'s, '_> {
         };
         self.raise(height)?;
         let span = self.span_from(start);
-        Ok(Expr { span, kind: ExprKind::If { cond: Box::new(cond), then, otherwise } })
+        Ok(Expr { span, kind: ExprKind::If(Box::new(If { cond, then, otherwise })) })
     }
 
     /// A branch of an `if` expression; steps act, so in a step it is one expression.
@@ -280,7 +280,7 @@ impl<'s> Parser<'s, '_> {
         self.sink.fit(&mut arms);
         self.raise(height)?;
         let span = self.span_from(start);
-        Ok(Expr { span, kind: ExprKind::Match { value: Box::new(value), arms } })
+        Ok(Expr { span, kind: ExprKind::Match(Box::new(Match { value, arms })) })
     }
 
     fn arm(&mut self) -> Parsed<MatchArm<'s>> {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::super::ast::{BinaryOp, Expr, ExprKind, FieldInit, Ident, Provided, StrPart};
+use super::super::ast::{BinaryOp, Call, Expr, ExprKind, FieldInit, Ident, Provided, StrPart, StructLiteral};
 use super::super::foreign::Node;
 use super::super::parser::{Failed, Parsed};
 use super::{Parser, library};
@@ -106,7 +106,11 @@ impl<'s> Parser<'s, '_, '_> {
         let args = self.arguments(name.span)?;
         let span = args.span;
         if !args.named.is_empty() {
-            return self.core.node(span, ExprKind::Struct { name, fields: args.named }, args.height);
+            return self.core.node(
+                span,
+                ExprKind::Struct(Box::new(StructLiteral { name, fields: args.named })),
+                args.height,
+            );
         }
         if self.from_math.contains(&name.text) {
             return self.math(name, args);
@@ -149,8 +153,8 @@ impl<'s> Parser<'s, '_, '_> {
                     return Err(self.core.outside(name.span, &what, instead));
                 }
                 self.facts.called(name.text, &args.all);
-                let callee = Box::new(self.core.name(name)?.expr);
-                self.core.node(span, ExprKind::Call { callee, args: args.all }, args.height)
+                let callee = self.core.name(name)?.expr;
+                self.core.node(span, ExprKind::Call(Box::new(Call { callee, args: args.all })), args.height)
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    Access, BinaryOp, Expr, ExprKind, Ident, Mutability, Provided, Stmt, StmtKind, UnaryOp,
+    Access, BinaryOp, Expr, ExprKind, FieldAccess, Ident, If, Mutability, Provided, Stmt, StmtKind, UnaryOp,
 };
 use super::super::foreign::Node;
 use super::super::parser::Parsed;
@@ -169,8 +169,8 @@ impl<'s> Parser<'s, '_, '_> {
         let then = self.core.value_block(stmts, both.expr)?;
         let no = Expr { span, kind: ExprKind::Bool(false) };
         let otherwise = Some(self.core.value_block(Vec::new(), no)?);
-        let cond = Box::new(Expr { span, kind: ExprKind::Bool(true) });
-        self.core.node(span, ExprKind::If { cond, then, otherwise }, height)
+        let cond = Expr { span, kind: ExprKind::Bool(true) };
+        self.core.node(span, ExprKind::If(Box::new(If { cond, then, otherwise })), height)
     }
 
     fn arithmetic(&mut self, weakest: u8) -> Parsed<Node<'s>> {
@@ -277,7 +277,8 @@ impl<'s> Parser<'s, '_, '_> {
                     node = self.math_constant(name, span)?;
                     continue;
                 }
-                let kind = ExprKind::Field { base: Box::new(node.expr), name, access: Access::Plain };
+                let kind =
+                    ExprKind::Field(Box::new(FieldAccess { base: node.expr, name, access: Access::Plain }));
                 node = self.core.node(span, kind, node.height)?;
             } else if self.at("(") {
                 let span = self.tok().span;

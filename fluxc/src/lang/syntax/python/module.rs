@@ -1,5 +1,6 @@
 //! What stands at the top of a `python` fence: functions, dataclasses, constants, imports.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -253,8 +254,12 @@ impl<'s> Parser<'s, '_, '_> {
                 ));
             }
             let value = Some(Expr { span, kind: ExprKind::Name(param.name.text) });
-            let kind =
-                StmtKind::Let { mutability: Mutability::Var, name: param.name, ty: param.ty.clone(), value };
+            let kind = StmtKind::Let {
+                mutability: Mutability::Var,
+                name: param.name,
+                ty: param.ty.clone().map(Box::new),
+                value,
+            };
             self.core.keep(&mut first, Stmt { span, kind }, span)?;
         }
         for variable in core::mem::take(&mut self.variables) {
@@ -262,7 +267,7 @@ impl<'s> Parser<'s, '_, '_> {
             let kind = StmtKind::Let {
                 mutability: Mutability::Var,
                 name: variable.name,
-                ty: variable.ty,
+                ty: variable.ty.map(Box::new),
                 value: None,
             };
             self.core.keep(&mut first, Stmt { span, kind }, span)?;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    BinaryOp, Bound, CodeBlock, Expr, ExprKind, Ident, Loop, LoopTest, Mutability, Stmt, StmtKind, Type,
+    BinaryOp, Bound, CodeBlock, Expr, ExprKind, Ident, If, Loop, LoopTest, Mutability, Stmt, StmtKind, Type,
 };
 use super::super::parser::{Failed, Parsed};
 use super::lexer::Tok;
@@ -187,7 +187,7 @@ impl<'s> Parser<'s, '_, '_> {
         };
         self.core.leave();
         let span = self.span_from(start.start);
-        Ok(Expr { span, kind: ExprKind::If { cond: Box::new(cond), then, otherwise } })
+        Ok(Expr { span, kind: ExprKind::If(Box::new(If { cond, then, otherwise })) })
     }
 
     /// The body of a loop behind statements that begin each round.
@@ -227,7 +227,7 @@ impl<'s> Parser<'s, '_, '_> {
         let first = self.take_counter(name, ELEMENT)?;
         let body = self.loop_body(first)?;
         let hidden = Ident { text: ELEMENT, span: name.span };
-        self.push(out, start, StmtKind::For { name: hidden, iter, body })
+        self.push(out, start, StmtKind::For { name: hidden, iter: Box::new(iter), body })
     }
 
     /// `name = (counter)`, at the start of each round.
@@ -263,7 +263,7 @@ impl<'s> Parser<'s, '_, '_> {
             let iter =
                 Expr { span, kind: ExprKind::Range { start: start_value, end, bound: Bound::Exclusive } };
             let hidden = Ident { text: COUNTER, span: name.span };
-            return self.push(out, start, StmtKind::For { name: hidden, iter, body });
+            return self.push(out, start, StmtKind::For { name: hidden, iter: Box::new(iter), body });
         };
         self.stepped(span, [from, to, step], take, start, out)
     }
@@ -284,7 +284,7 @@ impl<'s> Parser<'s, '_, '_> {
             [(COUNTER, from, Mutability::Var), (STOP, to, Mutability::Let), (STEP, step, Mutability::Let)]
         {
             let name = Ident { text, span };
-            let kind = StmtKind::Let { mutability, name, ty: Some(int()), value: Some(value) };
+            let kind = StmtKind::Let { mutability, name, ty: Some(Box::new(int())), value: Some(value) };
             self.core.keep(&mut init, Stmt { span, kind }, span)?;
         }
         let mut name = |text| self.core.name(Ident { text, span });
@@ -350,7 +350,7 @@ impl<'s> Parser<'s, '_, '_> {
         }
         if matches!(
             target.kind,
-            ExprKind::Call { .. } | ExprKind::Method { .. } | ExprKind::Struct { .. } | ExprKind::Cast { .. }
+            ExprKind::Call(_) | ExprKind::Method(_) | ExprKind::Struct(_) | ExprKind::Cast(_)
         ) {
             return self.push(out, start, StmtKind::Expr(target));
         }

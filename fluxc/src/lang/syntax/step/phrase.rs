@@ -1,5 +1,6 @@
 //! Pieces that several forms of steps have: linking words, names of agents, messages, deadlines.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
@@ -137,7 +138,7 @@ impl<'s> Parser<'s, '_> {
     }
 
     /// `as x` and `within d`, in either order.
-    pub(super) fn bind_and_deadline(&mut self) -> Parsed<(Option<Ident<'s>>, Option<Expr<'s>>)> {
+    pub(super) fn bind_and_deadline(&mut self) -> Parsed<(Option<Ident<'s>>, Option<Box<Expr<'s>>>)> {
         let (mut bind, mut within) = (None, None);
         loop {
             if bind.is_none() && self.eat_word("as") {
@@ -150,8 +151,8 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    pub(super) fn within(&mut self) -> Parsed<Option<Expr<'s>>> {
-        if self.eat_word("within") { self.expr().map(Some) } else { Ok(None) }
+    pub(super) fn within(&mut self) -> Parsed<Option<Box<Expr<'s>>>> {
+        if self.eat_word("within") { self.expr().map(|period| Some(Box::new(period))) } else { Ok(None) }
     }
 
     /// Tells whether the step ends here, apart from a remark.

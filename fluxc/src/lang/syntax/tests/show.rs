@@ -2,6 +2,7 @@
 
 use super::super::ast::*;
 use core::fmt::Write as _;
+use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
 use std::vec::Vec;
@@ -66,7 +67,7 @@ fn step_into(out: &mut String, step: &Step<'_>, depth: usize) {
 
 fn simple(kind: &StepKind<'_>) -> String {
     let message = |m: &Message<'_>| format!("{}({})", m.name.text, list(&m.args));
-    let tail = |bind: &Option<Ident<'_>>, within: &Option<Expr<'_>>| {
+    let tail = |bind: &Option<Ident<'_>>, within: &Option<Box<Expr<'_>>>| {
         let bind = bind.map(|b| format!(" as {}", b.text)).unwrap_or_default();
         let within = within.as_ref().map(|w| format!(" within {}", expr(w))).unwrap_or_default();
         format!("{bind}{within}")
@@ -204,24 +205,29 @@ pub(super) fn expr(e: &Expr<'_>) -> String {
             out + "\""
         }
         ExprKind::Name(name) => name.to_string(),
-        ExprKind::Field { base, name, access: a } => format!("{}{}{}", expr(base), access(a), name.text),
+        ExprKind::Field(field) => {
+            format!("{}{}{}", expr(&field.base), access(&field.access), field.name.text)
+        }
         ExprKind::Index { base, index } => format!("{}[{}]", expr(base), expr(index)),
-        ExprKind::Call { callee, args } => format!("{}({})", expr(callee), list(args)),
-        ExprKind::Method { base, name, args, access: a } => {
-            format!("{}{}{}({})", expr(base), access(a), name.text, list(args))
+        ExprKind::Call(call) => format!("{}({})", expr(&call.callee), list(&call.args)),
+        ExprKind::Method(call) => {
+            let (base, name) = (expr(&call.base), call.name.text);
+            format!("{base}{}{name}({})", access(&call.access), list(&call.args))
         }
         ExprKind::Unary { op, operand } => format!("({op:?} {})", expr(operand)),
         ExprKind::Binary { op, sides, .. } => format!("({op:?} {} {})", expr(&sides[0]), expr(&sides[1])),
-        ExprKind::Cast { value, ty: t } => format!("({} as {})", expr(value), ty(t)),
+        ExprKind::Cast(cast) => format!("({} as {})", expr(&cast.value), ty(&cast.ty)),
         ExprKind::Range { start, end, bound } => {
             let dots = if *bound == Bound::Inclusive { "..=" } else { ".." };
             format!("({}{dots}{})", expr(start), expr(end))
         }
-        ExprKind::If { cond, then, otherwise } => {
+        ExprKind::If(choice) => {
+            let If { cond, then, otherwise } = &**choice;
             let tail = otherwise.as_ref().map(|b| format!(" else {}", code(b))).unwrap_or_default();
             format!("if {} {}{tail}", expr(cond), code(then))
         }
-        ExprKind::Match { value, arms } => {
+        ExprKind::Match(choice) => {
+            let Match { value, arms } = &**choice;
             let arms: Vec<String> = arms
                 .iter()
                 .map(|arm| {
@@ -239,7 +245,8 @@ pub(super) fn expr(e: &Expr<'_>) -> String {
                 entries.iter().map(|(k, v)| format!("{}: {}", expr(k), expr(v))).collect();
             format!("map{{{}}}", entries.join(", "))
         }
-        ExprKind::Struct { name, fields } => {
+        ExprKind::Struct(literal) => {
+            let StructLiteral { name, fields } = &**literal;
             let fields: Vec<String> =
                 fields.iter().map(|f| format!("{}: {}", f.name.text, expr(&f.value))).collect();
             format!("{}{{{}}}", name.text, fields.join(", "))
@@ -250,7 +257,8 @@ pub(super) fn expr(e: &Expr<'_>) -> String {
         ExprKind::Provided(operation, args) => {
             format!("{operation:?}({})", args.iter().map(expr).collect::<Vec<_>>().join(", "))
         }
-        ExprKind::Lambda { params, ret, body } => {
+        ExprKind::Lambda(lambda) => {
+            let Lambda { params, ret, body } = &**lambda;
             let params: Vec<String> = params.iter().map(param).collect();
             let ret = ret.as_ref().map(|t| format!(" -> {}", ty(t))).unwrap_or_default();
             format!("fn({}){ret} {}", params.join(", "), code(body))
