@@ -222,7 +222,10 @@ selectors! {
         0 Now "now" = "Kernel time in nanoseconds (simulated when the run is).";
         1 Gas "gas" = "Gas used by this agent.";
     }
-    /// Operations on texts; a text is an offset of {length u32, capacity u32, bytes}, 0 is the empty text.
+    /// Operations on texts, arrays of texts and tables. A text is an offset of {length u32,
+    /// capacity u32, bytes}, an array of texts of {length, capacity, offsets u32}; a table of
+    /// {length, capacity, entry bytes, key bytes u32, entries, slots u32}: keys of 0 bytes are
+    /// texts; above 8 entries of capacity there are slots, at least twice as many. 0 is empty.
     TextOp {
         0 Concat "concat" = "ra followed by rb, in the arena.";
         1 FromInt "int" = "Decimal text of the signed integer ra; rb is ignored.";
@@ -239,6 +242,26 @@ selectors! {
         12 FromChar "fromchar" = "Text of the one character with scalar value ra; rb is ignored.";
         13 FromF32 "float32" = "Shortest text of the f32 ra that reads back equal; rb is ignored.";
         14 FromDuration "duration" = "Text of ra nanoseconds with the largest unit that divides it; rb is ignored.";
+        15 Slice "slice" = "Characters of ra from the low half of rb to before the high half; traps INDEX beyond the end.";
+        16 At "at" = "Character rb of ra as a text; traps INDEX beyond the end.";
+        17 Split "split" = "Array of the texts between each rb in ra; of its characters if rb is empty.";
+        18 Trim "trim" = "ra without white space at its ends; rb is ignored.";
+        19 Find "find" = "Number of the character at which rb first begins in ra, -1 if nowhere.";
+        20 Replace "replace" = "ra with the text in the high half of rb for each one in the low half.";
+        21 StartsWith "starts" = "1 if ra begins with rb, else 0.";
+        22 EndsWith "ends" = "1 if ra ends with rb, else 0.";
+        23 Upper "upper" = "ra with A to Z for a to z; rb is ignored.";
+        24 Lower "lower" = "ra with a to z for A to Z; rb is ignored.";
+        25 IsInt "isint" = "1 if ra is the decimal text of a signed 64-bit integer, else 0; rb is ignored.";
+        26 ParseInt "toint" = "The integer whose text ra is, 0 if it is none; rb is ignored.";
+        27 IsFloat "isfloat" = "1 if ra is the text of a number, else 0; rb is ignored.";
+        28 ParseFloat "tofloat" = "The nearest f64 to the number whose text ra is, 0 if it is none; rb is ignored.";
+        29 Join "join" = "The texts of the array ra with rb between each two.";
+        30 Fixed "fixed" = "Text of the f64 ra with rb decimals, at most 64.";
+        31 Pad "pad" = "ra with spaces up to as many characters as the low half of rb; high half 0: behind it, 1: before it, 2: on both sides.";
+        32 IsText "istext" = "1 if the bytes of ra are UTF-8, else 0; rb is ignored.";
+        33 TableFind "find_entry" = "Address of the entry of the table ra with the key rb, 0 if there is none.";
+        34 TableIndex "index" = "Enters the entries of the table ra from number rb into its slots, all anew if that is 0; gives 0.";
     }
 }
 

@@ -37,7 +37,7 @@ pub(crate) enum MarshalError {
     #[error("a value is not of its type")]
     Mismatch,
     /// Values of this type can't be sent by this version.
-    #[error("maps can't be sent by this version")]
+    #[error("maps and types that hold themselves can't be sent by this version")]
     Unsupported,
 }
 
@@ -198,7 +198,7 @@ fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> R
                 encode_at(writer, memory, value, word.wrapping_add(u64::from(offset)))?;
             }
         }
-        Desc::Map(..) => return Err(MarshalError::Unsupported),
+        Desc::Map(..) | Desc::Outer(_) => return Err(MarshalError::Unsupported),
     }
     Ok(())
 }
@@ -275,7 +275,7 @@ fn encode_at(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, at: u64) -> 
             memory.read_u64(at)?
         }
         Desc::Enum(variants) if is_plain(variants) => u64::from(memory.read_u32(at)?),
-        Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) | Desc::Enum(_) => at,
+        Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) | Desc::Enum(_) | Desc::Outer(_) => at,
     };
     encode(writer, memory, desc, word)
 }
@@ -390,7 +390,7 @@ fn decode(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>) -> Result<u
             variant(variants, tag)?;
             tag
         }
-        (Desc::Map(..), _) => return Err(MarshalError::Unsupported),
+        (Desc::Map(..) | Desc::Outer(_), _) => return Err(MarshalError::Unsupported),
         (desc, Token::Int(value)) => integer(value, desc)?,
         _ => return Err(MarshalError::Mismatch),
     })

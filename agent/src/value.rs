@@ -56,6 +56,7 @@ fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
             }
         }
         Desc::Map(..) => String::from("a map"),
+        Desc::Outer(_) => String::from("a value that holds values of its own type"),
     })
 }
 

@@ -77,7 +77,7 @@ fn each_mistake_in_code_has_its_code() {
         ("fn f() {}\nfn f() {}", "E0208"),
         ("struct S { a: int, a: int }", "E0208"),
         ("const A: int = 1\nconst A: int = 2", "E0208"),
-        ("fn f(a: [int]) {}", "E0499"),
+        ("fn f(a: [agent]) {}", "E0499"),
         ("fn f(a: int?) -> int { return a }", "E0506"),
         ("fn f(a: int?) -> int { return a + 1 }", "E0506"),
         ("fn f(a: int) -> int { return a ?? 1 }", "E0506"),

@@ -9,7 +9,7 @@
 //! | `t` | duration (i64 nanoseconds) | `?T` | optional |
 //! | `s` | str | `<T…\|T…>` | enum, payloads by variant |
 //! | `a` | agent handle | `mKV` | map |
-//! | `k` | capability handle | | |
+//! | `k` | capability handle | `^N;` | the struct or enum around it, N further out (decimal) |
 //!
 //! # Invariants
 //! 1. `Desc::parse(&desc.to_string()) == Ok(desc)` for every descriptor that parses, and the text is
@@ -69,6 +69,8 @@ pub enum Desc {
     Agent,
     /// Capability handle.
     Capability,
+    /// A struct or enum that the type stands in: 0 is the innermost one.
+    Outer(u32),
 }
 
 /// Why a text is no descriptor.
@@ -91,6 +93,12 @@ pub enum DescError {
     /// The length of a fixed array is not a decimal number of at most 32 bits without leading zero.
     #[error("the array length at byte {at} of the descriptor is not a number up to 4294967295")]
     Length {
+        /// Byte offset.
+        at: usize,
+    },
+    /// The type stands in no such struct, or its values would hold themselves.
+    #[error("the type at byte {at} of the descriptor names nothing around it that may come again there")]
+    Outer {
         /// Byte offset.
         at: usize,
     },
@@ -142,6 +150,10 @@ impl Layout {
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    /// Structs and enums around the type, and how many of them lie behind a growable array or
+    /// map: those may come again.
+    around: usize,
+    behind: usize,
 }
 
 impl Reader<'_> {
@@ -178,29 +190,51 @@ impl Reader<'_> {
             b'y' => Desc::Bytes,
             b'a' => Desc::Agent,
             b'k' => Desc::Capability,
-            b'[' => Desc::Array(Box::new(self.one(deeper)?)),
+            b'[' => Desc::Array(Box::new(self.elsewhere(deeper)?)),
             b'?' => Desc::Optional(Box::new(self.one(deeper)?)),
-            b'm' => Desc::Map(Box::new(self.one(deeper)?), Box::new(self.one(deeper)?)),
+            b'm' => Desc::Map(Box::new(self.one(deeper)?), Box::new(self.elsewhere(deeper)?)),
             b'(' => {
-                let length = self.length()?;
+                let length = self.number(b')')?;
                 Desc::Fixed(length, Box::new(self.one(deeper)?))
             }
             b'{' => {
+                self.around = self.around.saturating_add(1);
                 let (fields, _) = self.until(b"}", deeper)?;
+                self.around = self.around.saturating_sub(1);
                 Desc::Struct(fields)
             }
+            b'^' => {
+                let up = self.number(b';')?;
+                // A struct that holds itself in place has no size.
+                let within = self.around.checked_sub(usize::try_from(up).unwrap_or(usize::MAX));
+                if within.is_none_or(|outer| outer == 0 || outer > self.behind) {
+                    return Err(DescError::Outer { at });
+                }
+                Desc::Outer(up)
+            }
             b'<' => {
+                self.around = self.around.saturating_add(1);
                 let mut variants = Vec::new();
                 loop {
                     let (payload, end) = self.until(b"|>", deeper)?;
                     variants.push(payload);
                     if end == b'>' {
-                        break Desc::Enum(variants);
+                        break;
                     }
                 }
+                self.around = self.around.saturating_sub(1);
+                Desc::Enum(variants)
             }
             byte => return Err(DescError::Unknown { at, byte }),
         })
+    }
+
+    /// A type whose values lie in a block of their own.
+    fn elsewhere(&mut self, depth: usize) -> Result<Desc, DescError> {
+        let behind = core::mem::replace(&mut self.behind, self.around);
+        let desc = self.one(depth)?;
+        self.behind = behind;
+        Ok(desc)
     }
 
     /// Types up to one of the ends, and that end.
@@ -217,12 +251,12 @@ impl Reader<'_> {
         }
     }
 
-    fn length(&mut self) -> Result<u32, DescError> {
+    fn number(&mut self, end: u8) -> Result<u32, DescError> {
         let at = self.at;
         let mut value: Option<u32> = None;
         loop {
             match self.next()? {
-                b')' => return value.ok_or(DescError::Length { at }),
+                byte if byte == end => return value.ok_or(DescError::Length { at }),
                 // A zero is the whole number or none: one length has one text.
                 digit @ b'0'..=b'9' if value != Some(0) => {
                     let next = value.unwrap_or(0).checked_mul(10);
@@ -241,7 +275,7 @@ impl Desc {
     /// # Errors
     /// See [`DescError`]; offsets count bytes of `text`.
     pub fn parse(text: &str) -> Result<Self, DescError> {
-        let mut reader = Reader { text: text.as_bytes(), at: 0 };
+        let mut reader = Reader { text: text.as_bytes(), at: 0, around: 0, behind: 0 };
         let desc = reader.one(1)?;
         if reader.peek().is_some() { Err(DescError::Trailing { at: reader.at }) } else { Ok(desc) }
     }
@@ -251,7 +285,7 @@ impl Desc {
     /// # Errors
     /// See [`DescError`]; offsets count bytes of `text`.
     pub fn parse_list(text: &str) -> Result<Vec<Self>, DescError> {
-        let mut reader = Reader { text: text.as_bytes(), at: 0 };
+        let mut reader = Reader { text: text.as_bytes(), at: 0, around: 0, behind: 0 };
         let mut list = Vec::new();
         while reader.peek().is_some() {
             list.push(reader.one(1)?);
@@ -273,6 +307,8 @@ impl Desc {
             Self::I64 | Self::U64 | Self::F64 | Self::Duration | Self::Agent | Self::Capability => {
                 Layout::scalar(8)
             }
+            // Its size is that of what it stands in.
+            Self::Outer(_) => return None,
             Self::Fixed(length, element) => {
                 let element = element.layout()?;
                 Layout { size: element.size.checked_mul(*length)?, align: element.align }
@@ -323,6 +359,7 @@ impl fmt::Display for Desc {
             Self::Agent => "a",
             Self::Capability => "k",
             Self::Array(element) => return write!(f, "[{element}"),
+            Self::Outer(up) => return write!(f, "^{up};"),
             Self::Fixed(length, element) => return write!(f, "({length}){element}"),
             Self::Optional(value) => return write!(f, "?{value}"),
             Self::Map(key, value) => return write!(f, "m{key}{value}"),
@@ -378,6 +415,9 @@ mod tests {
             "<ld|s|>",
             "msl",
             "[?{m(3)w[y<|k>}",
+            "{l[^0;}",
+            "{[{[^0;ms^1;}}",
+            "<d|[^0;>",
         ] {
             assert_eq!(Desc::parse(text).unwrap().to_string(), text);
         }
@@ -391,6 +431,10 @@ mod tests {
         assert_eq!(Desc::parse("[{l"), Err(DescError::Truncated { at: 3 }));
         assert_eq!(Desc::parse("lz"), Err(DescError::Trailing { at: 1 }));
         assert_eq!(Desc::parse("[z"), Err(DescError::Unknown { at: 1, byte: b'z' }));
+        for text in ["^0;", "{^0;}", "[^0;", "{[^1;}", "{[{^0;}}"] {
+            assert!(matches!(Desc::parse(text), Err(DescError::Outer { .. })), "{text}");
+        }
+        assert!(Desc::parse("{[(2)^0;}").is_ok());
         for text in ["()l", "(00)l", "(01)l", "(4294967296)l", "(-1)l"] {
             assert_eq!(Desc::parse(text), Err(DescError::Length { at: 1 }), "{text}");
         }

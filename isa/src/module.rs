@@ -249,7 +249,7 @@ pub struct Entry {
 pub struct Line {
     /// First word.
     pub offset: u32,
-    /// Line of the document, from 1.
+    /// Line of the document, from 1; 0 for code that has none of its own, whose line is the caller's.
     pub line: u32,
 }
 
@@ -294,6 +294,6 @@ impl Module {
     /// Document line that code offset `pc` belongs to.
     pub fn line_at(&self, pc: u32) -> Option<u32> {
         let after = self.lines.partition_point(|line| line.offset <= pc);
-        self.lines.get(after.checked_sub(1)?).map(|line| line.line)
+        self.lines.get(after.checked_sub(1)?).map(|line| line.line).filter(|line| *line != 0)
     }
 }

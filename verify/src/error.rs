@@ -190,9 +190,6 @@ pub enum Problem {
         /// Words of code.
         words: usize,
     },
-    /// Line 0.
-    #[error("document lines count from 1")]
-    LineZero,
     /// Native code of another module.
     #[error("the native code was made from another module")]
     NativeIdentity,

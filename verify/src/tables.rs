@@ -232,9 +232,6 @@ fn entries_and_lines(module: &Module) -> Result<(), VerifyError> {
         if before >= Some(line.offset) {
             return Err(at("line", row)(Problem::Order));
         }
-        if line.line == 0 {
-            return Err(at("line", row)(Problem::LineZero));
-        }
         before = Some(line.offset);
     }
     Ok(())

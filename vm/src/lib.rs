@@ -41,6 +41,7 @@ mod op;
 mod program;
 pub mod region;
 mod run;
+mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod text;
@@ -54,4 +55,5 @@ pub use memory::{Memory, MemoryError, Protection};
 pub use program::Program;
 pub use region::SharedRegion;
 pub use run::Run;
+pub use table::{ENTRIES, index as index_table, slots as table_slots};
 pub use text::duration;

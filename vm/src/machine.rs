@@ -227,11 +227,19 @@ impl Instance {
         None
     }
 
+    /// Document line of `core.ip`: of the innermost call that has one.
+    fn line_of(&self, core: &Core) -> Option<u32> {
+        let callers = core.frames.iter().rev().map(|frame| frame.back.saturating_sub(1));
+        core::iter::once(core.ip)
+            .chain(callers)
+            .find_map(|place| self.program.line_at(self.program.pc(place)))
+    }
+
     /// Raises a trap at `core.ip`. `None`: a handler takes over.
     pub(crate) fn raise(&mut self, core: &mut Core, kind: TrapKind, value: u64) -> Option<Exit> {
         self.counters.traps += 1;
         let pc = self.program.pc(core.ip);
-        let (function, line) = (self.program.function_at(pc), self.program.line_at(pc));
+        let (function, line) = (self.program.function_at(pc), self.line_of(core));
         let trap = Trap { kind, pc, function, line, value };
         if kind.is_catchable()
             && (self.enter_trap_handler(core, trap) || core.unwind(kind as u64, Some(trap)))

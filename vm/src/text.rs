@@ -3,12 +3,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
+use core::ops::Range;
 
 use flux_abi::limits::STRING_BYTES;
 use flux_abi::select::{AllocKind, TextOp};
 use flux_abi::trap::TrapKind;
 
 use crate::memory::{Memory, MemoryError};
+use crate::table;
 
 /// What TEXT gives.
 pub(crate) enum Made {
@@ -16,6 +18,12 @@ pub(crate) enum Made {
     Word(u64),
     /// A new text, still to be placed.
     Text(AllocKind, Vec<u8>),
+    /// Parts of the first operand, as ranges, each of which becomes a text of a new array.
+    Texts(Vec<Range<usize>>),
+    /// The entry of a table, or 0, and how many keys were looked at.
+    Entry(u64, u64),
+    /// Entries of a table from this number on are still to be entered.
+    Index,
 }
 
 /// A TEXT that traps.
@@ -39,8 +47,55 @@ pub(crate) fn bytes_read(operation: TextOp, a: u64, b: u64, memory: &Memory) -> 
     Ok(match operation {
         TextOp::Concat | TextOp::Compare | TextOp::Equal => length(a)? + length(b)?,
         TextOp::Copy | TextOp::Keep | TextOp::Chars | TextOp::CharAt => length(a)?,
-        _ => 0,
+        TextOp::Slice
+        | TextOp::At
+        | TextOp::Trim
+        | TextOp::Upper
+        | TextOp::Lower
+        | TextOp::IsInt
+        | TextOp::ParseInt
+        | TextOp::IsFloat
+        | TextOp::ParseFloat
+        | TextOp::Pad
+        | TextOp::IsText => length(a)?,
+        TextOp::StartsWith | TextOp::EndsWith => length(a)? + length(b)?,
+        // Looking for a text takes time of both together.
+        TextOp::Find | TextOp::Split => {
+            length(a)?.saturating_add(1).saturating_mul(length(b)?.saturating_add(1))
+        }
+        TextOp::Replace => length(a)?.saturating_add(1).saturating_mul(length(low(b))?.saturating_add(1)),
+        TextOp::Join => {
+            let parts = texts(a, memory)?;
+            let between = length(b)?.saturating_mul(parts.len() as u64);
+            parts.iter().fold(between, |sum, text| sum.saturating_add(text.len() as u64))
+        }
+        TextOp::TableFind => table::key_bytes(a, b, memory)?,
+        TextOp::TableIndex => table::index_bytes(a, b, memory)?,
+        TextOp::Fixed
+        | TextOp::Length
+        | TextOp::FromInt
+        | TextOp::FromUint
+        | TextOp::FromFloat
+        | TextOp::FromF32
+        | TextOp::FromBool
+        | TextOp::FromChar
+        | TextOp::FromDuration => 0,
     })
+}
+
+/// The low half of a word.
+const fn low(word: u64) -> u64 {
+    word & 0xffff_ffff
+}
+
+/// The texts of an array of texts.
+fn texts(ptr: u64, memory: &Memory) -> Result<Vec<&[u8]>, MemoryError> {
+    if ptr == 0 {
+        return Ok(Vec::new());
+    }
+    let length = low(memory.read_u64(ptr)?);
+    let offsets = memory.bytes(ptr.wrapping_add(8), length * 4)?;
+    offsets.as_chunks().0.iter().map(|offset| memory.str(u64::from(u32::from_le_bytes(*offset)))).collect()
 }
 
 /// Carries `operation` out.
@@ -76,7 +131,141 @@ pub(crate) fn make(operation: TextOp, a: u64, b: u64, memory: &Memory) -> Result
             let start = nth.ok_or(Refused { kind: TrapKind::Index, value: b })?;
             Made::Word(u64::from(scalar_at(bytes, start)))
         }
+        TextOp::Slice => {
+            let bytes = memory.str(a)?;
+            let (from, to) = (low(b), b >> 32);
+            let range = place_of(bytes, from).zip(place_of(bytes, to)).filter(|_| from <= to);
+            let (start, end) = range.ok_or(Refused { kind: TrapKind::Index, value: to })?;
+            Made::Text(AllocKind::Arena, short(&bytes[start..end])?.to_vec())
+        }
+        TextOp::At => {
+            let bytes = memory.str(a)?;
+            let next = b.checked_add(1).and_then(|next| place_of(bytes, next));
+            let range = place_of(bytes, b).zip(next);
+            let (start, end) = range.ok_or(Refused { kind: TrapKind::Index, value: b })?;
+            Made::Text(AllocKind::Arena, short(&bytes[start..end])?.to_vec())
+        }
+        TextOp::Split => Made::Texts(pieces(memory.str(a)?, memory.str(b)?)),
+        TextOp::Trim => Made::Text(AllocKind::Arena, short(memory.str(a)?.trim_ascii())?.to_vec()),
+        TextOp::Find => {
+            let (bytes, wanted) = (memory.str(a)?, memory.str(b)?);
+            Made::Word(find(bytes, wanted).map_or(u64::MAX, |at| starts(&bytes[..at]).count() as u64))
+        }
+        TextOp::Replace => {
+            let (bytes, wanted, new) = (memory.str(a)?, memory.str(low(b))?, memory.str(b >> 32)?);
+            Made::Text(AllocKind::Arena, replace(bytes, wanted, new)?)
+        }
+        TextOp::StartsWith => Made::Word(u64::from(memory.str(a)?.starts_with(memory.str(b)?))),
+        TextOp::EndsWith => Made::Word(u64::from(memory.str(a)?.ends_with(memory.str(b)?))),
+        TextOp::Upper => Made::Text(AllocKind::Arena, short(memory.str(a)?)?.to_ascii_uppercase()),
+        TextOp::Lower => Made::Text(AllocKind::Arena, short(memory.str(a)?)?.to_ascii_lowercase()),
+        TextOp::IsInt => Made::Word(u64::from(integer(memory.str(a)?).is_some())),
+        TextOp::ParseInt => Made::Word(integer(memory.str(a)?).unwrap_or(0).cast_unsigned()),
+        TextOp::IsFloat => Made::Word(u64::from(number(memory.str(a)?).is_some())),
+        TextOp::ParseFloat => Made::Word(number(memory.str(a)?).unwrap_or(0.0).to_bits()),
+        TextOp::Join => {
+            let (parts, between) = (texts(a, memory)?, memory.str(b)?);
+            let gaps = between.len().saturating_mul(parts.len().saturating_sub(1));
+            if parts.iter().fold(gaps, |sum, text| sum.saturating_add(text.len())) > STRING_BYTES {
+                return Err(Refused { kind: TrapKind::Quota, value: 0 });
+            }
+            Made::Text(AllocKind::Arena, parts.join(between))
+        }
+        TextOp::Fixed => arena(fixed(f64::from_bits(a), b)),
+        TextOp::Pad => Made::Text(AllocKind::Arena, pad(memory.str(a)?, low(b), b >> 32)?),
+        TextOp::IsText => Made::Word(u64::from(core::str::from_utf8(memory.str(a)?).is_ok())),
+        TextOp::TableFind => {
+            let (entry, looked) = table::find(a, b, memory)?;
+            Made::Entry(entry, looked)
+        }
+        TextOp::TableIndex => Made::Index,
     })
+}
+
+/// Offset of character `number`, or of the end behind the last one.
+fn place_of(bytes: &[u8], number: u64) -> Option<usize> {
+    let number = usize::try_from(number).ok()?;
+    starts(bytes).chain([bytes.len()]).nth(number)
+}
+
+/// Where `wanted` first begins.
+fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
+    if wanted.is_empty() {
+        return Some(0);
+    }
+    bytes.windows(wanted.len()).position(|window| window == wanted)
+}
+
+/// Parts between each `separator`, or the characters if it is empty.
+fn pieces(bytes: &[u8], separator: &[u8]) -> Vec<Range<usize>> {
+    let mut pieces = Vec::new();
+    if separator.is_empty() {
+        let ends = starts(bytes).skip(1).chain([bytes.len()]);
+        pieces.extend(starts(bytes).zip(ends).map(|(start, end)| start..end));
+        return pieces;
+    }
+    let mut at = 0;
+    while let Some(next) = find(&bytes[at..], separator) {
+        pieces.push(at..at + next);
+        at += next + separator.len();
+    }
+    pieces.push(at..bytes.len());
+    pieces
+}
+
+fn replace(bytes: &[u8], wanted: &[u8], new: &[u8]) -> Result<Vec<u8>, Refused> {
+    let mut made = Vec::new();
+    let mut rest = bytes;
+    while !wanted.is_empty()
+        && let Some(at) = find(rest, wanted)
+    {
+        made.extend_from_slice(&rest[..at]);
+        made.extend_from_slice(new);
+        rest = &rest[at + wanted.len()..];
+        short(&made)?;
+    }
+    made.extend_from_slice(rest);
+    short(&made)?;
+    Ok(made)
+}
+
+/// The integer whose text this is: digits, perhaps behind `-` or `+`.
+fn integer(bytes: &[u8]) -> Option<i64> {
+    core::str::from_utf8(bytes).ok()?.parse().ok()
+}
+
+/// The number whose text this is: digits, point, exponent; neither infinite nor none.
+fn number(bytes: &[u8]) -> Option<f64> {
+    let text = core::str::from_utf8(bytes).ok()?;
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+    text.parse().ok().filter(|number: &f64| plain && number.is_finite())
+}
+
+/// Most decimals of a number.
+const DECIMALS: u64 = 64;
+
+fn fixed(number: f64, decimals: u64) -> String {
+    let mut text = String::new();
+    // At most 64, so that the cast loses nothing; writing to a string never fails.
+    let _ = write!(text, "{number:.0$}", decimals.min(DECIMALS) as usize);
+    text
+}
+
+fn pad(bytes: &[u8], width: u64, side: u64) -> Result<Vec<u8>, Refused> {
+    let missing = width.saturating_sub(starts(bytes).count() as u64);
+    if missing.saturating_add(bytes.len() as u64) > STRING_BYTES as u64 {
+        return Err(Refused { kind: TrapKind::Quota, value: 0 });
+    }
+    let missing = missing as usize;
+    let before = match side {
+        0 => 0,
+        1 => missing,
+        _ => missing / 2,
+    };
+    let mut made = alloc::vec![b' '; before];
+    made.extend_from_slice(bytes);
+    made.resize(bytes.len() + missing, b' ');
+    Ok(made)
 }
 
 fn short(bytes: &[u8]) -> Result<&[u8], Refused> {

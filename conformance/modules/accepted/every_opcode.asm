@@ -1451,7 +1451,7 @@ end:
 .function op_text
     STACK_ALLOC 49
     POPA
-    TEXT R20, R21, R22, duration
+    TEXT R20, R21, R22, index
     RET
 
 .function op_leax

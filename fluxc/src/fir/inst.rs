@@ -280,9 +280,20 @@ impl Inst {
                 _ => Effect::Write,
             },
             Self::Text(op, ..) => match op {
-                TextOp::Length | TextOp::Compare | TextOp::Equal | TextOp::Chars | TextOp::CharAt => {
-                    Effect::Read
-                }
+                TextOp::Length
+                | TextOp::Compare
+                | TextOp::Equal
+                | TextOp::Chars
+                | TextOp::CharAt
+                | TextOp::Find
+                | TextOp::StartsWith
+                | TextOp::EndsWith
+                | TextOp::IsInt
+                | TextOp::ParseInt
+                | TextOp::IsFloat
+                | TextOp::ParseFloat
+                | TextOp::IsText
+                | TextOp::TableFind => Effect::Read,
                 _ => Effect::Write,
             },
             Self::Store { .. }

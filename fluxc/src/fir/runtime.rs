@@ -69,12 +69,31 @@ pub const fn text_operands(op: TextOp) -> &'static [Type] {
     use Type::{Bool, F32, F64, I64, Ptr};
     match op {
         TextOp::Concat | TextOp::Compare | TextOp::Equal => &[Ptr, Ptr],
-        TextOp::CharAt => &[Ptr, I64],
+        TextOp::CharAt
+        | TextOp::Slice
+        | TextOp::At
+        | TextOp::Replace
+        | TextOp::Pad
+        | TextOp::TableFind
+        | TextOp::TableIndex => &[Ptr, I64],
+        TextOp::Split | TextOp::Find | TextOp::StartsWith | TextOp::EndsWith | TextOp::Join => &[Ptr, Ptr],
+        TextOp::Fixed => &[F64, I64],
         TextOp::FromInt | TextOp::FromUint | TextOp::FromChar | TextOp::FromDuration => &[I64],
         TextOp::FromFloat => &[F64],
         TextOp::FromF32 => &[F32],
         TextOp::FromBool => &[Bool],
-        TextOp::Length | TextOp::Copy | TextOp::Keep | TextOp::Chars => &[Ptr],
+        TextOp::Length
+        | TextOp::Copy
+        | TextOp::Keep
+        | TextOp::Chars
+        | TextOp::Trim
+        | TextOp::Upper
+        | TextOp::Lower
+        | TextOp::IsInt
+        | TextOp::ParseInt
+        | TextOp::IsFloat
+        | TextOp::ParseFloat
+        | TextOp::IsText => &[Ptr],
     }
 }
 
@@ -83,7 +102,10 @@ pub const fn text_operands(op: TextOp) -> &'static [Type] {
 pub const fn text_result(op: TextOp) -> Type {
     match op {
         TextOp::Length | TextOp::Compare | TextOp::Chars | TextOp::CharAt => Type::I64,
-        TextOp::Equal => Type::Bool,
+        TextOp::Find | TextOp::ParseInt | TextOp::TableIndex => Type::I64,
+        TextOp::Equal | TextOp::StartsWith | TextOp::EndsWith => Type::Bool,
+        TextOp::IsInt | TextOp::IsFloat | TextOp::IsText => Type::Bool,
+        TextOp::ParseFloat => Type::F64,
         _ => Type::Ptr,
     }
 }

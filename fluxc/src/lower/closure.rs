@@ -8,7 +8,9 @@
 use alloc::vec::Vec;
 
 use super::function::{Lowering, Slot};
+use super::glue::Made;
 use super::memory::Address;
+use super::own::Origin;
 use super::{LowerError, Shared, number};
 use crate::fir::pack::Body;
 use crate::fir::{Access, FuncId, FunctionBuilder, Intrinsic, Signature, Type as FirType, ValueId};
@@ -63,39 +65,29 @@ impl Shared<'_, '_> {
         let place = usize::from(self.aggregate_results.contains(&target)).min(signature.params.len());
         signature.params.insert(place, FirType::Ptr);
         let func = self.module.declare(&name, signature, 0, line);
-        self.adapters.push(Adapter { func, target });
+        self.made.later(Made::Adapter(Adapter { func, target }));
         func
     }
 
-    /// Makes the bodies of the adapters, in the order of their numbers.
-    pub(super) fn adapter_bodies(&mut self, bodies: &mut Vec<Body>) -> Result<(), LowerError> {
-        if self.module.functions.len() > crate::fir::limits::FUNCTIONS {
-            return Err(LowerError::limit(
-                Span::empty(0),
-                "too many functions, together with those that are used as values",
-            ));
-        }
-        for Adapter { func, target } in core::mem::take(&mut self.adapters) {
-            let place = usize::from(self.aggregate_results.contains(&target));
-            let (Some(declared), Some(callee)) = (self.module.function(func), self.module.function(target))
-            else {
-                return Err(LowerError::limit(Span::empty(0), "a function was not declared"));
-            };
-            let mut b = FunctionBuilder::in_memory(declared, core::mem::take(&mut self.builder));
-            let args: Vec<ValueId> = (0..callee.signature.params.len())
-                .map(|index| b.param(if index < place { index } else { index + 1 }))
-                .collect();
-            let value = b.call(target, callee.signature.result, &args);
-            b.ret(value);
-            let function = b.finish_into(&mut self.builder);
-            let mut function =
-                function.map_err(|error| LowerError::limit(Span::empty(0), alloc::format!("{error}")))?;
-            let body = Body::pack(&mut function);
-            self.builder.recycle(function);
-            self.take(body.bytes(), Span::empty(0))?;
-            bodies.push(body);
-        }
-        Ok(())
+    /// Makes the body of an adapter.
+    pub(super) fn adapter_body(&mut self, Adapter { func, target }: Adapter) -> Result<Body, LowerError> {
+        let place = usize::from(self.aggregate_results.contains(&target));
+        let (Some(declared), Some(callee)) = (self.module.function(func), self.module.function(target))
+        else {
+            return Err(LowerError::limit(Span::empty(0), "a function was not declared"));
+        };
+        let mut b = FunctionBuilder::in_memory(declared, core::mem::take(&mut self.builder));
+        let args: Vec<ValueId> = (0..callee.signature.params.len())
+            .map(|index| b.param(if index < place { index } else { index + 1 }))
+            .collect();
+        let value = b.call(target, callee.signature.result, &args);
+        b.ret(value);
+        let function = b.finish_into(&mut self.builder);
+        let mut function =
+            function.map_err(|error| LowerError::limit(Span::empty(0), alloc::format!("{error}")))?;
+        let body = Body::pack(&mut function);
+        self.builder.recycle(function);
+        Ok(body)
     }
 }
 
@@ -146,6 +138,10 @@ impl<'p> Lowering<'_, 'p, '_> {
             self.b.assign(variable, value);
             if let Some(slot) = self.slots.get_mut(index) {
                 *slot = Slot::Variable(variable);
+            }
+            // The function value keeps what it captured.
+            if let Some(slot) = self.borrows.get_mut(index) {
+                *slot = Some(Origin::Shared);
             }
         }
     }

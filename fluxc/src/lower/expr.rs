@@ -31,6 +31,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::CallValue(callee, list) => {
                 self.call_result(callee, list, expr.ty);
             }
+            ExprKind::Collection(op, list) => {
+                self.collection(op, list, expr.ty);
+            }
             ExprKind::If(cond, then, rest) => {
                 self.if_value(cond, then, rest, &mut |lowering, value| lowering.effect(value));
             }
@@ -96,6 +99,12 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::Function(function) => self.function_value(function),
             ExprKind::Closure(function, list) => self.closure(function, list),
             ExprKind::Builtin(builtin, list) => self.builtin(builtin, list, ty),
+            ExprKind::Collection(op, list) => {
+                self.collection(op, list, expr.ty).unwrap_or_else(|| self.b.i64(0))
+            }
+            ExprKind::Traverse(..) => self.b.i64(0),
+            ExprKind::Array(list) if !matches!(ty, Type::Array(..)) => self.list_literal(list, expr.ty),
+            ExprKind::Repeat(value, Some(count)) => self.list_repeat(value, count, expr.ty),
             ExprKind::Unary(op, operand) => self.unary(op, operand, ty),
             ExprKind::Binary(BinaryOp::And | BinaryOp::Or, ..) => self.truth(id),
             ExprKind::Binary(op, left, right) => {
@@ -140,7 +149,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::If(..)
             | ExprKind::Match(..)
             | ExprKind::Array(_)
-            | ExprKind::Repeat(_)
+            | ExprKind::Repeat(..)
             | ExprKind::None
             | ExprKind::Some(_)
             | ExprKind::Tagged(..)

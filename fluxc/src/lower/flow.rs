@@ -1,10 +1,12 @@
 //! Choices and loops of statements.
 
 use super::function::{Loop, Lowering, Slot};
+use super::list::Sequence;
+use super::own::Origin;
 use crate::fir::{BlockId, IntCompare, IntKind, IntOp, ValueId};
 use crate::lang::sema::tree;
 use crate::lang::sema::tree::{Block, Case, ExprId, LocalId};
-use crate::lang::sema::types::{Type, TypeId};
+use crate::lang::sema::types::Type;
 use crate::lang::syntax::ast::{BinaryOp, Bound, LoopTest};
 use alloc::vec::Vec;
 
@@ -235,37 +237,32 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     pub(super) fn for_each(&mut self, local: LocalId, array: ExprId, body: &'p Block) {
-        let ty = self.shared.program.expr(array).ty;
-        let Type::Array(element, length) = self.shared.program.types.settled(ty) else { return };
-        let from = self.address_of_value(array);
-        let borrowed = self.borrows_state(array);
-        let slot = self.slot(local);
+        let (sequence, origin) = self.gone_through(array, body);
+        self.borrow(local, origin);
         let zero = self.b.i64(0);
-        let end = self.b.i64(i64::from(length));
         self.counted(
             zero,
-            end,
+            sequence.length,
             IntKind::I64,
             Bound::Exclusive,
-            |lowering, index| {
-                let element = lowering.indexed(element, from, index);
-                match slot {
-                    Slot::Frame(offset) => {
-                        let to = lowering.frame_address(offset);
-                        let at = lowering.plain(&element);
-                        lowering.copy_texts(element.ty, at, to, borrowed);
-                    }
-                    Slot::Variable(variable) => {
-                        let mut value = lowering.load_element(&element);
-                        if borrowed && element.ty == TypeId::STR {
-                            value = lowering.b.text(flux_abi::select::TextOp::Copy, value);
-                        }
-                        lowering.b.assign(variable, value);
-                    }
-                    Slot::None => {}
-                }
-            },
+            |lowering, index| lowering.bind_element(local, &sequence, index),
             body,
         );
+    }
+
+    /// The elements that a loop goes through: what its body changes is copied before.
+    fn gone_through(&mut self, array: ExprId, body: &'p Block) -> (Sequence, Origin) {
+        let program = self.shared.program;
+        let growable = !matches!(self.settled_of(array), Type::Array(..));
+        let origin = self.origin(array);
+        let changed = growable && program.root(array).is_some_and(|root| program.changes(body, root));
+        if !changed {
+            let sequence = self.sequence(array);
+            return (sequence, origin.max(Origin::Shared));
+        }
+        let ty = program.expr(array).ty;
+        let block = self.expr(array);
+        let block = self.owned_word(ty, block, origin.max(Origin::Shared));
+        (self.sequence_of_block(ty, block), Origin::Shared)
     }
 }

@@ -4,7 +4,9 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::glue::Glue;
 use super::memory::Address;
+use super::own::{Home, Item, Origin};
 use super::{FRAME_MARK, LowerError, Recursion, Role, SIZE_MARK, Shared, Unit};
 use crate::fir::BuildError;
 use crate::fir::pack::Body;
@@ -12,7 +14,7 @@ use crate::fir::{
     BlockId, Function, FunctionBuilder, Inst, Intrinsic, Type as FirType, ValueDef, ValueId, Variable,
 };
 use crate::lang::sema::tree::{Answers, Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
-use crate::lang::sema::types::TypeId;
+use crate::lang::sema::types::{Owns, TypeId};
 use crate::lang::syntax::ast::BinaryOp;
 use crate::span::Span;
 
@@ -39,9 +41,11 @@ pub(super) struct Lowering<'x, 'p, 's> {
     pub(super) shared: &'x mut Shared<'p, 's>,
     pub(super) b: FunctionBuilder,
     pub(super) role: Role,
-    body: &'p crate::lang::sema::tree::Body<'s>,
+    pub(super) body: &'p crate::lang::sema::tree::Body<'s>,
     captures: Option<u32>,
     pub(super) slots: Vec<Slot>,
+    /// Of locals that borrow what they hold: from where.
+    pub(super) borrows: Vec<Option<Origin>>,
     pub(super) frame: u32,
     /// Address of the frame of a recursive function.
     base: Option<ValueId>,
@@ -65,6 +69,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         let mut slots = core::mem::take(&mut shared.slots);
         slots.clear();
         slots.resize(unit.body.locals.len(), Slot::None);
+        let borrows = vec![None; unit.body.locals.len()];
         let mut lowering = Self {
             shared,
             b,
@@ -72,6 +77,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             body: unit.body,
             captures: unit.captures,
             slots,
+            borrows,
             frame: 0,
             base: None,
             result_address: None,
@@ -131,6 +137,11 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 _ => self.end_section(),
             }
         }
+        self.end()
+    }
+
+    /// Ends a function whose body is complete.
+    pub(super) fn end(self) -> Result<(Body, u32), LowerError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -156,7 +167,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             let Some(offset) = self.shared.state.get(index).copied() else { continue };
             self.at(variable.span);
             let address = self.state_address(offset);
-            self.store_state(initial, variable.ty, address, super::memory::Old::None);
+            self.store_state(initial, variable.ty, address);
         }
     }
 
@@ -324,7 +335,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                     self.effect(value);
                     self.b.ret(None);
                 } else {
-                    let value = self.expr(value);
+                    let value = self.owned(value);
                     self.b.ret(Some(value));
                 }
             }
@@ -359,31 +370,14 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     }
 
     pub(super) fn assign(&mut self, place: ExprId, value: ExprId) {
-        let expr = self.shared.program.expr(place);
-        if let ExprKind::Local(local) = expr.kind
+        if let ExprKind::Local(local) = self.shared.program.expr(place).kind
             && let Slot::Variable(_) = self.slot(local)
         {
             let value = self.owned(value);
             self.set_local(local, value);
             return;
         }
-        if self.is_state(place) {
-            if self.shared.program.types.is_aggregate(expr.ty)
-                || self.shared.program.types.holds_text(expr.ty)
-            {
-                let to = self.address(place);
-                self.store_state(value, expr.ty, to, super::memory::Old::Free);
-                return;
-            }
-        } else if self.shared.program.types.is_aggregate(expr.ty) {
-            // The value may read the place: it is complete before the place changes.
-            let from = self.address_of_value(value);
-            let to = self.address(place);
-            self.copy_owned(value, expr.ty, from, to);
-            return;
-        }
-        let value = self.owned(value);
-        self.store_place(place, value);
+        self.store(place, value);
     }
 
     pub(super) fn update(&mut self, place: ExprId, op: BinaryOp, value: ExprId) {
@@ -397,17 +391,17 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             self.b.assign(variable, result);
             return;
         }
+        // What the value does may move the place.
+        let right = self.expr(value);
         let element = self.element(place);
         let left = self.load_element(&element);
-        let right = self.expr(value);
         let result = self.operate(op, expr.ty, left, right);
-        if expr.ty == TypeId::STR && self.is_state(place) {
-            let kept = self.keep(result);
-            self.store_element(&element, kept);
-            self.b.intrinsic(Intrinsic::StateFree, 0, &[left]);
-            return;
-        }
-        self.store_element(&element, result);
+        let home = self.home(place);
+        let result = match home {
+            Home::State if self.owns(expr.ty) != Owns::Nothing => self.remade(expr.ty, result, Glue::Keep),
+            _ => result,
+        };
+        self.replace(&element, Item::Word(result), home);
     }
 }
 

@@ -1,18 +1,16 @@
-//! Values in memory: addresses, copies, texts that are kept or copied.
+//! Values in memory: addresses, scalars, aggregates. What they own elsewhere is in [`super::own`].
 //!
 //! # Invariants
-//! 1. A text that a local or aggregate holds is never state memory: what is read from
-//!    state is copied when it is stored elsewhere, so that overwriting the state cannot
-//!    take it away.
-//! 2. A text that state holds was allocated for that place, and is freed when it is overwritten.
-//! 3. An aggregate is written to a place only when all that it is made of has been read.
+//! 1. An aggregate is written to a place only when all that it is made of has been read.
+//! 2. Bytes of a growable array, of bytes and of texts follow a head of {len u32, cap u32}; the
+//!    address 0 is the empty value, since the first eight bytes of the memory are zero.
 
 use super::STATE_MARK;
 use super::function::{Lowering, Slot};
+use super::own::Origin;
 use crate::fir::{Access, FloatKind, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::{ExprId, ExprKind, Value};
 use crate::lang::sema::types::{Type, TypeId};
-use flux_abi::select::TextOp;
 
 /// An address in region 0.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +30,16 @@ impl Address {
     }
 }
 
+impl Element {
+    /// One at an address.
+    pub(super) const fn at(ty: TypeId, at: Address) -> Self {
+        Self { ty, at, index: None }
+    }
+}
+
+/// Bytes of the head of a growable array, of bytes or of a text.
+pub(super) const HEAD: u32 = 8;
+
 /// A scalar or aggregate somewhere in memory, perhaps behind an index.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Element {
@@ -39,27 +47,6 @@ pub(super) struct Element {
     pub(super) at: Address,
     pub(super) index: Option<ValueId>,
 }
-
-/// What is in a place of state before it is written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Old {
-    /// Zero bytes.
-    None,
-    /// Texts that must be given back.
-    Free,
-}
-
-/// How texts are copied.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Texts {
-    /// Into the arena.
-    Copy,
-    /// Into the state.
-    Keep(Old),
-}
-
-/// Most texts of one struct that is copied field by field.
-const MOST_TEXTS: u32 = 512;
 
 fn access(ty: Type) -> Access {
     match ty {
@@ -69,7 +56,8 @@ fn access(ty: Type) -> Access {
         Type::Int(IntKind::I16) => Access::S16,
         Type::Int(IntKind::U16) => Access::Z16,
         Type::Int(IntKind::I32) => Access::S32,
-        Type::Int(IntKind::U32) | Type::Float(FloatKind::F32) | Type::Str | Type::Function(_) => Access::Z32,
+        Type::Int(IntKind::U32) | Type::Float(FloatKind::F32) => Access::Z32,
+        Type::Str | Type::List(_) | Type::Map(..) | Type::Bytes | Type::Function(_) => Access::Z32,
         Type::Enum(_) => Access::S32,
         _ => Access::W64,
     }
@@ -98,46 +86,6 @@ impl<'p> Lowering<'_, 'p, '_> {
                 _ => return false,
             }
         }
-    }
-
-    /// Tells whether a value may hold texts that lie in the state.
-    pub(super) fn borrows_state(&self, id: ExprId) -> bool {
-        let expr = self.shared.program.expr(id);
-        if !self.shared.program.types.holds_text(expr.ty) {
-            return false;
-        }
-        match expr.kind {
-            ExprKind::State(_) => true,
-            ExprKind::Field(base, ..) | ExprKind::Index(base, _) => self.borrows_state(base),
-            ExprKind::Call(_, list) | ExprKind::CallValue(_, list) => {
-                self.shared.program.list(list).iter().any(|arg| self.borrows_state(*arg))
-            }
-            ExprKind::If(_, then, rest) => [then, rest].into_iter().any(|block| {
-                let block = self.shared.program.blocks.get(block.index());
-                block.and_then(|block| block.value).is_some_and(|value| self.borrows_state(value))
-            }),
-            ExprKind::Match(_, arms) => {
-                let arms = self.shared.program.matches.get(arms.index());
-                arms.is_some_and(|arms| {
-                    arms.iter().filter_map(|arm| arm.body.value).any(|value| self.borrows_state(value))
-                })
-            }
-            _ => false,
-        }
-    }
-
-    /// A scalar to be held by a local or aggregate.
-    pub(super) fn owned(&mut self, id: ExprId) -> ValueId {
-        let value = self.expr(id);
-        if self.shared.program.expr(id).ty == TypeId::STR && self.borrows_state(id) {
-            return self.b.text(TextOp::Copy, value);
-        }
-        value
-    }
-
-    /// A text in state memory.
-    pub(super) fn keep(&mut self, text: ValueId) -> ValueId {
-        self.b.text(TextOp::Keep, text)
     }
 
     // ------------------------------------------------------------ addresses
@@ -190,7 +138,7 @@ impl<'p> Lowering<'_, 'p, '_> {
             ExprKind::Index(base, index) => {
                 let array = self.shared.program.expr(base).ty;
                 let Type::Array(element, length) = self.settled(array) else {
-                    return Element { ty: expr.ty, at: self.frame_address(0), index: None };
+                    return self.growable_element(base, index, expr.ty);
                 };
                 let at = self.address(base);
                 // A constant index inside the array needs no check.
@@ -229,6 +177,21 @@ impl<'p> Lowering<'_, 'p, '_> {
         }
     }
 
+    /// The element of a growable array or of bytes; its index is checked.
+    fn growable_element(&mut self, base: ExprId, index: ExprId, ty: TypeId) -> Element {
+        let block = self.expr(base);
+        let index = self.expr(index);
+        let index = self.word(index);
+        let length = self.length_of(block);
+        self.b.index_check(index, length);
+        Element { ty, at: Address { base: block, offset: HEAD }, index: Some(index) }
+    }
+
+    /// The number of elements of a growable value.
+    pub(super) fn length_of(&mut self, block: ValueId) -> ValueId {
+        self.b.load(FirType::I64, Access::Z32, block, 0)
+    }
+
     // ------------------------------------------------------------ scalars
 
     pub(super) fn load_element(&mut self, element: &Element) -> ValueId {
@@ -263,26 +226,6 @@ impl<'p> Lowering<'_, 'p, '_> {
         self.b.store(access, value, to.base, to.displacement());
     }
 
-    /// Writes a scalar to a place.
-    pub(super) fn store_place(&mut self, place: ExprId, value: ValueId) {
-        let expr = self.shared.program.expr(place);
-        if let ExprKind::Local(local) = expr.kind
-            && let Slot::Variable(variable) = self.slot(local)
-        {
-            self.b.assign(variable, value);
-            return;
-        }
-        let element = self.element(place);
-        if expr.ty == TypeId::STR && self.is_state(place) {
-            let old = self.load_element(&element);
-            let kept = self.keep(value);
-            self.store_element(&element, kept);
-            self.b.intrinsic(Intrinsic::StateFree, 0, &[old]);
-            return;
-        }
-        self.store_element(&element, value);
-    }
-
     // ------------------------------------------------------------ aggregates
 
     /// Builds or copies a value at `to`, which nothing in the value reads.
@@ -313,8 +256,9 @@ impl<'p> Lowering<'_, 'p, '_> {
                     self.store_into(*value, to.plus(offset));
                 }
             }
-            (ExprKind::Repeat(value), Type::Array(element, length)) => {
-                self.fill(value, element, length, to);
+            (ExprKind::Repeat(value, _), Type::Array(element, length)) => {
+                let count = self.b.i64(i64::from(length));
+                self.fill(value, element, count, to);
             }
             (ExprKind::None, _) => self.store_tagged(expr.ty, 0, &[], to),
             (ExprKind::Some(value), _) => self.store_tagged(expr.ty, 1, &[value], to),
@@ -322,17 +266,15 @@ impl<'p> Lowering<'_, 'p, '_> {
             (ExprKind::Call(function, list), ty) if ty.is_aggregate() => {
                 let address = self.pointer(to);
                 self.call_function(function, list, Some(address));
-                // Texts that came in from the state may have come out again.
-                if self.borrows_state(id) {
-                    self.copy_texts(expr.ty, to, to, true);
-                }
+                // What came in from the state may have come out again.
+                let origin = self.origin(id);
+                self.adopt(expr.ty, to, origin);
             }
             (ExprKind::CallValue(callee, list), ty) if ty.is_aggregate() => {
                 let address = self.pointer(to);
                 self.call_closure(callee, list, expr.ty, Some(address));
-                if self.borrows_state(id) {
-                    self.copy_texts(expr.ty, to, to, true);
-                }
+                let origin = self.origin(id);
+                self.adopt(expr.ty, to, origin);
             }
             (ExprKind::If(cond, then, rest), ty) if ty.is_aggregate() => {
                 self.if_value(cond, then, rest, &mut |lowering, value| lowering.store_into(value, to));
@@ -342,7 +284,9 @@ impl<'p> Lowering<'_, 'p, '_> {
             }
             (_, ty) if ty.is_aggregate() => {
                 let from = self.address_of_value(id);
-                self.copy_owned(id, expr.ty, from, to);
+                let origin = self.origin(id);
+                self.copy(expr.ty, from, to);
+                self.adopt(expr.ty, to, origin);
             }
             _ => {
                 let value = self.owned(id);
@@ -351,10 +295,10 @@ impl<'p> Lowering<'_, 'p, '_> {
         }
     }
 
-    fn fill(&mut self, value: ExprId, element: TypeId, length: u32, to: Address) {
+    /// Writes `count` equal elements; the value is taken once.
+    pub(super) fn fill(&mut self, value: ExprId, element: TypeId, count: ValueId, to: Address) {
         let size = self.size(element);
-        let total = size.saturating_mul(length);
-        if total == 0 {
+        if size == 0 {
             self.effect(value);
             return;
         }
@@ -367,29 +311,32 @@ impl<'p> Lowering<'_, 'p, '_> {
         if let Some(byte) = scalar {
             let base = self.pointer(to);
             let byte = self.b.constant(FirType::I64, byte);
-            let bytes = self.b.i64(i64::from(total));
+            let size = self.b.i64(i64::from(size));
+            let bytes = self.b.int_op(IntOp::WrappingMul, IntKind::I64, count, size);
             self.b.intrinsic(Intrinsic::MemSet, 0, &[base, byte, bytes]);
             return;
         }
-        // The first element, then each one from the one before it: the value is taken once.
-        self.store_into(value, to);
-        if length < 2 {
-            return;
-        }
         let base = self.pointer(to);
-        let from = Address { base, offset: 0 };
-        let from_index = self.b.i64(1);
-        let end = self.b.i64(i64::from(length));
-        self.count_up(from_index, end, |lowering, index| {
-            let target = lowering.indexed(element, from, index);
-            if lowering.settled(element).is_aggregate() {
+        let first = Address { base, offset: 0 };
+        let zero = self.b.i64(0);
+        if self.settled(element).is_aggregate() {
+            let offset = self.reserve(element);
+            let from = self.frame_address(offset);
+            self.store_into(value, from);
+            self.count_up(zero, count, |lowering, index| {
+                let target = lowering.indexed(element, first, index);
                 let to = lowering.plain(&target);
                 lowering.copy(element, from, to);
-            } else {
-                let value = lowering.load_element(&Element { ty: element, at: from, index: None });
+                lowering.adopt(element, to, Origin::Shared);
+            });
+        } else {
+            let value = self.owned(value);
+            self.count_up(zero, count, |lowering, index| {
+                let target = lowering.indexed(element, first, index);
+                let value = lowering.owned_word(element, value, Origin::Shared);
                 lowering.store_element(&target, value);
-            }
-        });
+            });
+        }
     }
 
     /// A loop without a body of the document.
@@ -426,118 +373,6 @@ impl<'p> Lowering<'_, 'p, '_> {
         let (from, to) = (self.pointer(from), self.pointer(to));
         let bytes = self.b.i64(i64::from(size));
         self.b.intrinsic(Intrinsic::MemCopy, 0, &[to, from, bytes]);
-    }
-
-    /// Copies an aggregate to where it may stay: texts of the state are copied too.
-    pub(super) fn copy_owned(&mut self, value: ExprId, ty: TypeId, from: Address, to: Address) {
-        let borrowed = self.borrows_state(value);
-        self.copy_texts(ty, from, to, borrowed);
-    }
-
-    pub(super) fn copy_texts(&mut self, ty: TypeId, from: Address, to: Address, borrowed: bool) {
-        if borrowed && self.shared.program.types.holds_text(ty) {
-            let mut budget = MOST_TEXTS;
-            self.copy_deep(ty, from, to, Texts::Copy, &mut budget);
-        } else {
-            self.copy(ty, from, to);
-        }
-    }
-
-    /// Writes a value to a place of the state that holds texts or is an aggregate.
-    pub(super) fn store_state(&mut self, value: ExprId, ty: TypeId, to: Address, old: Old) {
-        if !self.shared.program.types.is_aggregate(ty) {
-            let new = self.expr(value);
-            if ty != TypeId::STR {
-                self.store_scalar(ty, new, to);
-                return;
-            }
-            let new = self.keep(new);
-            let before = match old {
-                Old::None => None,
-                Old::Free => Some(self.b.load(FirType::Ptr, Access::Z32, to.base, to.displacement())),
-            };
-            self.b.store(Access::Z32, new, to.base, to.displacement());
-            if let Some(before) = before {
-                self.b.intrinsic(Intrinsic::StateFree, 0, &[before]);
-            }
-            return;
-        }
-        if !self.shared.program.types.holds_text(ty) && old == Old::None {
-            self.store_into(value, to);
-            return;
-        }
-        let from = self.address_of_value(value);
-        if self.shared.program.types.holds_text(ty) {
-            let mut budget = MOST_TEXTS;
-            self.copy_deep(ty, from, to, Texts::Keep(old), &mut budget);
-        } else {
-            self.copy(ty, from, to);
-        }
-    }
-
-    /// Copies an aggregate field by field where it holds texts.
-    pub(super) fn copy_deep(
-        &mut self,
-        ty: TypeId,
-        from: Address,
-        to: Address,
-        texts: Texts,
-        budget: &mut u32,
-    ) {
-        if !self.shared.program.types.holds_text(ty) {
-            match self.settled(ty) {
-                settled if settled.is_aggregate() => self.copy(ty, from, to),
-                _ => {
-                    let value = self.load_element(&Element { ty, at: from, index: None });
-                    self.store_scalar(ty, value, to);
-                }
-            }
-            return;
-        }
-        match self.settled(ty) {
-            Type::Str => {
-                let Some(rest) = budget.checked_sub(1) else {
-                    self.fail(alloc::format!("a value that holds more than {MOST_TEXTS} texts is copied"));
-                    return;
-                };
-                *budget = rest;
-                let text = self.b.load(FirType::Ptr, Access::Z32, from.base, from.displacement());
-                let op = if texts == Texts::Copy { TextOp::Copy } else { TextOp::Keep };
-                let new = self.b.text(op, text);
-                let before = (texts == Texts::Keep(Old::Free))
-                    .then(|| self.b.load(FirType::Ptr, Access::Z32, to.base, to.displacement()));
-                self.b.store(Access::Z32, new, to.base, to.displacement());
-                if let Some(before) = before {
-                    self.b.intrinsic(Intrinsic::StateFree, 0, &[before]);
-                }
-            }
-            Type::Struct(id) => {
-                let program = self.shared.program;
-                let fields = program.types.structure(id).map_or(&[][..], |row| &row.fields);
-                for (index, field) in fields.iter().enumerate() {
-                    let offset = program.types.field_offset(id, super::number(index)).unwrap_or(0);
-                    self.copy_deep(field.ty, from.plus(offset), to.plus(offset), texts, budget);
-                    if self.error.is_some() {
-                        return;
-                    }
-                }
-            }
-            Type::Optional(_) | Type::Union(_) => self.copy_tagged(ty, from, to, texts, budget),
-            Type::Array(element, length) => {
-                let from = Address { base: self.pointer(from), offset: 0 };
-                let to = Address { base: self.pointer(to), offset: 0 };
-                let start = self.b.i64(0);
-                let end = self.b.i64(i64::from(length));
-                self.count_up(start, end, |lowering, index| {
-                    let source = lowering.indexed(element, from, index);
-                    let target = lowering.indexed(element, to, index);
-                    let source = lowering.plain(&source);
-                    let target = lowering.plain(&target);
-                    lowering.copy_deep(element, source, target, texts, budget);
-                });
-            }
-            _ => {}
-        }
     }
 
     /// A value as a 64-bit word, for what takes any word.

@@ -13,13 +13,17 @@ mod data;
 mod expr;
 mod flow;
 mod function;
+mod glue;
 mod graph;
+mod list;
 mod memory;
 mod message;
 mod operator;
+mod own;
 mod python;
 mod tables;
 mod tagged;
+mod texts;
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -180,9 +184,10 @@ struct Shared<'p, 's> {
     function_values: HashMap<FnId, u32>,
     /// Functions of the module whose first parameter is the address for an aggregate result.
     aggregate_results: HashSet<FuncId>,
-    adapters: Vec<closure::Adapter>,
     /// Offsets of constants that are aggregates.
     constants: Vec<Option<u32>>,
+    /// Functions that the compiler makes.
+    made: glue::Register,
     /// Bytes that the module may still take.
     room: usize,
     /// For the next function.
@@ -281,8 +286,8 @@ pub(crate) fn lower<'s>(
         send_words: 0,
         function_values: HashMap::new(),
         aggregate_results: HashSet::new(),
-        adapters: Vec::new(),
         constants: alloc::vec![None; program.consts.len()],
+        made: glue::Register::default(),
         room,
         builder: BuilderMemory::default(),
         slots: Vec::new(),
@@ -299,8 +304,8 @@ pub(crate) fn lower<'s>(
         shared.take(body.bytes() + data, unit.span)?;
         bodies.push(body);
     }
-    // Adapters were declared behind the functions.
-    shared.adapter_bodies(&mut bodies)?;
+    // The compiler's own functions were declared behind those of the document.
+    shared.made_bodies(&mut bodies)?;
     shared.finish(&units, bodies, &graph.callers_first, state)
 }
 
@@ -317,6 +322,9 @@ fn fir_type(ty: Type) -> FirType {
         Type::Float(kind) => kind.ty(),
         Type::Str
         | Type::Array(..)
+        | Type::List(_)
+        | Type::Map(..)
+        | Type::Bytes
         | Type::Struct(_)
         | Type::Optional(_)
         | Type::Union(_)

@@ -29,6 +29,11 @@ impl Lowering<'_, '_, '_> {
         match self.shared.program.types.settled(ty) {
             Type::Float(kind) => self.float_operate(op, kind, a, b),
             Type::Str => self.text_operate(op, a, b),
+            Type::List(_) | Type::Bytes if op == BinaryOp::Add => self.concat(ty, a, b),
+            kind if kind.is_aggregate() || matches!(kind, Type::List(_) | Type::Bytes | Type::Map(..)) => {
+                let equal = self.equal(ty, a, b);
+                if op == BinaryOp::Ne { self.b.bool_not(equal) } else { equal }
+            }
             Type::Int(kind) => self.int_operate(op, kind, a, b),
             Type::Enum(_) => self.int_operate(op, IntKind::I32, a, b),
             Type::Bool => {

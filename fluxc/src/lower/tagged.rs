@@ -7,7 +7,8 @@
 use alloc::vec::Vec;
 
 use super::function::Lowering;
-use super::memory::{Address, Element, Old, Texts};
+use super::memory::{Address, Element};
+use super::own::Origin;
 use crate::fir::{Access, BlockId, IntCompare, Truth, Type as FirType, ValueId};
 use crate::lang::sema::tree::{ExprId, ExprKind, LocalId, Pattern};
 use crate::lang::sema::types::{Type, TypeId};
@@ -21,8 +22,8 @@ pub(super) struct Subject {
     value: Held,
     /// Of an optional or enum with payloads: its tag, loaded once.
     tag: Option<ValueId>,
-    /// Whether texts in it may lie in the state.
-    borrowed: bool,
+    /// Whose memory it holds.
+    origin: Origin,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +66,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
 
     /// Does something for the payload of each tag that `concerns` a type of it, in a block of its
     /// own that is entered if the value at `at` has the tag.
-    fn by_tag(
+    pub(super) fn by_tag(
         &mut self,
         ty: TypeId,
         at: Address,
@@ -97,80 +98,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.b.switch_to(end);
     }
 
-    fn holds_text(&self, ty: TypeId) -> bool {
-        self.shared.program.types.holds_text(ty)
-    }
-
-    /// Copies an optional or enum that holds texts.
-    pub(super) fn copy_tagged(
-        &mut self,
-        ty: TypeId,
-        from: Address,
-        to: Address,
-        texts: Texts,
-        budget: &mut u32,
-    ) {
-        if texts == Texts::Keep(Old::Free) {
-            // The old value may have a text where the new one has none, and the other way round.
-            let offset = self.reserve(ty);
-            let new = self.frame_address(offset);
-            self.copy_tagged(ty, from, new, Texts::Keep(Old::None), budget);
-            self.free_deep(ty, to);
-            let new = self.frame_address(offset);
-            self.copy(ty, new, to);
-            return;
-        }
-        let (from, to) = (self.fixed(from), self.fixed(to));
-        self.copy(ty, from, to);
-        self.by_tag(ty, from, Self::holds_text, |lowering, _, values| {
-            for (ty, offset) in values {
-                lowering.copy_deep(*ty, from.plus(*offset), to.plus(*offset), texts, budget);
-            }
-        });
-    }
-
     /// An address whose base is computed here, for use in several blocks.
     fn fixed(&mut self, at: Address) -> Address {
         Address { base: self.pointer(at), offset: 0 }
-    }
-
-    /// Gives back the texts of a value in the state.
-    pub(super) fn free_deep(&mut self, ty: TypeId, at: Address) {
-        if !self.shared.program.types.holds_text(ty) {
-            return;
-        }
-        let program = self.shared.program;
-        match self.settled(ty) {
-            Type::Str => {
-                let text = self.b.load(FirType::Ptr, Access::Z32, at.base, at.displacement());
-                self.b.intrinsic(crate::fir::Intrinsic::StateFree, 0, &[text]);
-            }
-            Type::Optional(_) | Type::Union(_) => {
-                let at = self.fixed(at);
-                self.by_tag(ty, at, Self::holds_text, |lowering, _, values| {
-                    for (ty, offset) in values {
-                        lowering.free_deep(*ty, at.plus(*offset));
-                    }
-                });
-            }
-            Type::Struct(id) => {
-                let fields = program.types.structure(id).map_or(&[][..], |row| &row.fields);
-                for (index, field) in fields.iter().enumerate() {
-                    let offset = program.types.field_offset(id, super::number(index)).unwrap_or(0);
-                    self.free_deep(field.ty, at.plus(offset));
-                }
-            }
-            Type::Array(element, length) => {
-                let at = self.fixed(at);
-                let (start, end) = (self.b.i64(0), self.b.i64(i64::from(length)));
-                self.count_up(start, end, |lowering, index| {
-                    let element = lowering.indexed(element, at, index);
-                    let at = lowering.plain(&element);
-                    lowering.free_deep(element.ty, at);
-                });
-            }
-            _ => {}
-        }
     }
 
     /// The text of a table that has the number `index`.
@@ -246,70 +176,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
         let left = self.address_of_value(left);
         let right = self.address_of_value(right);
-        let (left, right) = (self.fixed(left), self.fixed(right));
-        let result = self.b.declare(FirType::Bool);
-        let other = self.b.create_block();
-        let end = self.b.create_block();
-        self.same_or(ty, left, right, other);
-        for (block, same) in [(None, true), (Some(other), false)] {
-            if let Some(block) = block {
-                self.b.seal_block(block);
-                self.b.switch_to(block);
-            }
-            let truth = self.b.boolean(Truth::from(same == (op != BinaryOp::Ne)));
-            self.b.assign(result, truth);
-            self.b.jump(end, &[]);
-        }
-        self.b.seal_block(end);
-        self.b.switch_to(end);
-        self.b.read(result)
-    }
-
-    /// Goes on if the values at two addresses are equal, else to `other`.
-    fn same_or(&mut self, ty: TypeId, a: Address, b: Address, other: BlockId) {
-        match self.settled(ty) {
-            Type::Optional(_) | Type::Union(_) => {
-                let (left, right) = (self.tag(a), self.tag(b));
-                let same = self.b.compare(IntCompare::Eq, left, right);
-                self.unless(same, other);
-                self.by_tag(
-                    ty,
-                    a,
-                    |_, _| true,
-                    |lowering, _, values| {
-                        for (ty, offset) in values {
-                            lowering.same_or(*ty, a.plus(*offset), b.plus(*offset), other);
-                        }
-                    },
-                );
-                return;
-            }
-            Type::Struct(id) => {
-                let program = self.shared.program;
-                let fields = program.types.structure(id).map_or(&[][..], |row| &row.fields);
-                for (index, field) in fields.iter().enumerate() {
-                    let offset = program.types.field_offset(id, super::number(index)).unwrap_or(0);
-                    self.same_or(field.ty, a.plus(offset), b.plus(offset), other);
-                }
-                return;
-            }
-            Type::Array(element, length) => {
-                let (a, b) = (self.fixed(a), self.fixed(b));
-                let (start, end) = (self.b.i64(0), self.b.i64(i64::from(length)));
-                self.count_up(start, end, |lowering, index| {
-                    let left = lowering.indexed(element, a, index);
-                    let right = lowering.indexed(element, b, index);
-                    let (left, right) = (lowering.plain(&left), lowering.plain(&right));
-                    lowering.same_or(element, left, right, other);
-                });
-                return;
-            }
-            _ => {}
-        }
-        let left = self.load_element(&Element { ty, at: a, index: None });
-        let right = self.load_element(&Element { ty, at: b, index: None });
-        let same = self.operate(BinaryOp::Eq, ty, left, right);
-        self.unless(same, other);
+        let (left, right) = (self.pointer(left), self.pointer(right));
+        let equal = self.equal(ty, left, right);
+        if op == BinaryOp::Ne { self.b.bool_not(equal) } else { equal }
     }
 
     // ------------------------------------------------------------ patterns
@@ -317,22 +186,22 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     /// What a match looks at; taken once.
     pub(super) fn subject(&mut self, id: ExprId) -> Subject {
         let ty = self.shared.program.expr(id).ty;
-        let borrowed = self.borrows_state(id);
+        let origin = self.origin(id);
         let value = if self.shared.program.types.is_aggregate(ty) {
             let at = self.address_of_value(id);
             Held::At(self.fixed(at))
         } else {
             Held::Word(self.expr(id))
         };
-        self.subject_part(ty, value, borrowed)
+        self.subject_part(ty, value, origin)
     }
 
-    fn subject_part(&mut self, ty: TypeId, value: Held, borrowed: bool) -> Subject {
+    fn subject_part(&mut self, ty: TypeId, value: Held, origin: Origin) -> Subject {
         let tag = match (value, self.settled(ty)) {
             (Held::At(at), Type::Optional(_) | Type::Union(_)) => Some(self.tag(at)),
             _ => None,
         };
-        Subject { ty, value, tag, borrowed }
+        Subject { ty, value, tag, origin }
     }
 
     /// Goes on if the pattern takes the subject, with its names bound, else to `other`.
@@ -352,7 +221,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                     if matches!(value, Pattern::All) {
                         continue;
                     }
-                    let part = self.subject_part(*ty, value_at, subject.borrowed);
+                    let part = self.subject_part(*ty, value_at, subject.origin);
                     self.pattern(value, &part, other);
                 }
             }
@@ -387,13 +256,12 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     fn bind_subject(&mut self, local: LocalId, subject: &Subject) {
         if let (super::function::Slot::Frame(offset), Held::At(at)) = (self.slot(local), subject.value) {
             let to = self.frame_address(offset);
-            self.copy_texts(subject.ty, at, to, subject.borrowed);
+            self.copy(subject.ty, at, to);
+            self.adopt(subject.ty, to, subject.origin);
             return;
         }
-        let mut value = self.subject_word(subject);
-        if subject.borrowed && self.settled(subject.ty) == Type::Str {
-            value = self.b.text(TextOp::Copy, value);
-        }
+        let value = self.subject_word(subject);
+        let value = self.owned_word(subject.ty, value, subject.origin);
         self.set_local(local, value);
     }
 }

@@ -350,7 +350,7 @@ impl Model<'_> {
         Ok(if extend { low(value, (8 * width as u32, true)) as u64 } else { value })
     }
 
-    fn store(&mut self, offset: i128, width: u64, value: u64) -> Result<(), Trapped> {
+    pub(super) fn store(&mut self, offset: i128, width: u64, value: u64) -> Result<(), Trapped> {
         self.memory.set_number(offset, width, value).ok_or((TrapKind::BadAccess, offset as u64))
     }
 
@@ -426,7 +426,7 @@ impl Model<'_> {
         self.memory.range(i128::from(at), length, true).map(|_| ()).ok_or((TrapKind::BadAccess, at))
     }
 
-    fn readable(&self, at: u64, length: u64) -> Result<Vec<u8>, Trapped> {
+    pub(super) fn readable(&self, at: u64, length: u64) -> Result<Vec<u8>, Trapped> {
         self.memory.get(i128::from(at), length).map(<[u8]>::to_vec).ok_or((TrapKind::BadAccess, at))
     }
 
@@ -807,7 +807,7 @@ impl Model<'_> {
     }
 
     /// The bytes of a text, and the offset that a trap names.
-    fn text_bytes(&self, ptr: u64) -> Result<Vec<u8>, Trapped> {
+    pub(super) fn text_bytes(&self, ptr: u64) -> Result<Vec<u8>, Trapped> {
         if ptr == 0 {
             return Ok(Vec::new());
         }
@@ -863,6 +863,118 @@ impl Model<'_> {
                 self.charge(bytes.len() as u64 / 64)?;
                 bytes
             }
+            TextOp::Slice | TextOp::At => {
+                let bytes = self.text_bytes(a)?;
+                self.charge(bytes.len() as u64 / 64)?;
+                let mut places: Vec<usize> = (0..bytes.len()).filter(|at| is_start(&bytes[*at])).collect();
+                places.push(bytes.len());
+                let (from, to) = match operation {
+                    TextOp::At => (b, b.checked_add(1).ok_or((TrapKind::Index, b))?),
+                    _ => (b & 0xffff_ffff, b >> 32),
+                };
+                let place = |n: u64| usize::try_from(n).ok().and_then(|n| places.get(n)).copied();
+                match (place(from), place(to)) {
+                    (Some(from), Some(to)) if from <= to => bytes[from..to].to_vec(),
+                    _ => return Err((TrapKind::Index, if operation == TextOp::At { b } else { to })),
+                }
+            }
+            TextOp::Split => return self.split(a, b),
+            TextOp::Trim | TextOp::Upper | TextOp::Lower => {
+                let mut bytes = self.text_bytes(a)?;
+                self.charge(bytes.len() as u64 / 64)?;
+                match operation {
+                    TextOp::Trim => bytes.trim_ascii().to_vec(),
+                    _ => {
+                        for byte in &mut bytes {
+                            match (operation, *byte) {
+                                (TextOp::Upper, b'a'..=b'z') => *byte -= 32,
+                                (TextOp::Lower, b'A'..=b'Z') => *byte += 32,
+                                _ => {}
+                            }
+                        }
+                        bytes
+                    }
+                }
+            }
+            TextOp::Find => {
+                let (bytes, wanted) = (self.text_bytes(a)?, self.text_bytes(b)?);
+                self.charge((bytes.len() as u64 + 1) * (wanted.len() as u64 + 1) / 64)?;
+                let at = (0..=bytes.len()).find(|at| bytes[*at..].starts_with(&wanted));
+                let before = at.map(|at| bytes[..at].iter().filter(|byte| is_start(byte)).count());
+                return Ok(before.map_or(u64::MAX, |count| count as u64));
+            }
+            TextOp::Replace => {
+                let (bytes, wanted) = (self.text_bytes(a)?, self.text_bytes(b & 0xffff_ffff)?);
+                self.charge((bytes.len() as u64 + 1) * (wanted.len() as u64 + 1) / 64)?;
+                let new = self.text_bytes(b >> 32)?;
+                let mut made = Vec::new();
+                let mut at = 0;
+                while at < bytes.len() {
+                    if !wanted.is_empty() && bytes[at..].starts_with(&wanted) {
+                        made.extend_from_slice(&new);
+                        at += wanted.len();
+                    } else {
+                        made.push(bytes[at]);
+                        at += 1;
+                    }
+                    if made.len() > STRING_BYTES {
+                        return Err((TrapKind::Quota, 0));
+                    }
+                }
+                made
+            }
+            TextOp::StartsWith | TextOp::EndsWith => {
+                let (bytes, part) = (self.text_bytes(a)?, self.text_bytes(b)?);
+                self.charge((bytes.len() + part.len()) as u64 / 64)?;
+                return Ok(u64::from(match operation {
+                    TextOp::StartsWith => bytes.get(..part.len()) == Some(&part),
+                    _ => bytes.len() >= part.len() && bytes[bytes.len() - part.len()..] == part,
+                }));
+            }
+            TextOp::IsInt | TextOp::ParseInt | TextOp::IsFloat | TextOp::ParseFloat | TextOp::IsText => {
+                let bytes = self.text_bytes(a)?;
+                self.charge(bytes.len() as u64 / 64)?;
+                let text = String::from_utf8(bytes);
+                let integer = text.as_ref().ok().and_then(|text| text.parse::<i64>().ok());
+                let number = text
+                    .as_ref()
+                    .ok()
+                    .filter(|text| !text.contains(|c: char| !"0123456789+-.eE".contains(c)));
+                let number =
+                    number.and_then(|text| text.parse::<f64>().ok()).filter(|number| number.is_finite());
+                return Ok(match operation {
+                    TextOp::IsInt => u64::from(integer.is_some()),
+                    TextOp::ParseInt => integer.unwrap_or(0) as u64,
+                    TextOp::IsFloat => u64::from(number.is_some()),
+                    TextOp::ParseFloat => number.unwrap_or(0.0).to_bits(),
+                    _ => u64::from(text.is_ok()),
+                });
+            }
+            TextOp::Join => self.joined(a, b)?,
+            TextOp::Fixed => {
+                let decimals = b.min(64) as usize;
+                alloc::format!("{:.decimals$}", f64::from_bits(a)).into_bytes()
+            }
+            TextOp::Pad => {
+                let bytes = self.text_bytes(a)?;
+                self.charge(bytes.len() as u64 / 64)?;
+                let characters = bytes.iter().filter(|byte| is_start(byte)).count() as u64;
+                let missing = (b & 0xffff_ffff).saturating_sub(characters);
+                if missing + bytes.len() as u64 > STRING_BYTES as u64 {
+                    return Err((TrapKind::Quota, 0));
+                }
+                let before = match b >> 32 {
+                    0 => 0,
+                    1 => missing,
+                    _ => missing / 2,
+                };
+                let mut made = " ".repeat(before as usize).into_bytes();
+                made.extend(bytes);
+                made.extend(" ".repeat((missing - before) as usize).into_bytes());
+                made
+            }
+            TextOp::TableFind => return self.find_entry(a, b),
+            TextOp::TableIndex => return self.index_entries(a, b),
             TextOp::FromInt => (a as i64).to_string().into_bytes(),
             TextOp::FromUint => a.to_string().into_bytes(),
             TextOp::FromFloat => f64::from_bits(a).to_string().into_bytes(),

@@ -8,6 +8,7 @@
 mod compare;
 mod meaning;
 mod memory;
+mod texts;
 
 use alloc::collections::BTreeSet;
 use alloc::string::String;

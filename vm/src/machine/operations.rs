@@ -5,6 +5,7 @@ use flux_abi::opcode::Opcode;
 use flux_abi::select::{AllocKind, Convert, Float32, FloatBinary, FloatUnary, Signedness, TextOp};
 use flux_abi::trap::TrapKind;
 
+use super::BULK_BYTES_PER_GAS;
 use super::{Done, Fault, top};
 use crate::debug::Switch;
 use crate::instance::Instance;
@@ -12,7 +13,9 @@ use crate::number::{self, float};
 use crate::op::Slow;
 use crate::region::{may_read, may_write};
 use crate::run::{Core, Finally, Frame, Record};
+use crate::table;
 use crate::text::{self, Made};
+use core::ops::Range;
 
 /// Lanes of a vector group.
 const LANES: usize = 4;
@@ -110,6 +113,23 @@ impl Instance {
                     Made::Text(kind, bytes) => {
                         self.charge_bulk(bytes.len() as u64, left)?;
                         u64::from(self.memory.alloc_str(kind, &bytes)?)
+                    }
+                    Made::Texts(pieces) => {
+                        self.charge_bulk(pieces.iter().map(|piece| piece.len() as u64 + 4).sum(), left)?;
+                        self.texts(a, &pieces)?
+                    }
+                    Made::Entry(entry, looked) => {
+                        self.charge_bulk(looked * 8, left)?;
+                        entry
+                    }
+                    Made::Index => {
+                        let most = self.gas_left.saturating_mul(BULK_BYTES_PER_GAS / 8);
+                        let looked = table::index(a, b, most, &mut self.memory)?;
+                        if looked > most {
+                            return Err(TrapKind::Gas.into());
+                        }
+                        self.charge_bulk(looked * 8, left)?;
+                        0
                     }
                 }
             }
@@ -231,6 +251,33 @@ impl Instance {
         };
         core.regs[r[0].at()] = result;
         Ok(Done::Next)
+    }
+
+    /// An array of the parts of a text; equal characters of one byte are there once.
+    fn texts(&mut self, text: u64, pieces: &[Range<usize>]) -> Result<u64, Fault> {
+        let count = pieces.len() as u64;
+        let array = u64::from(self.memory.alloc(AllocKind::Arena, 8 + 4 * count)?);
+        let mut known = [0u32; 256];
+        for (piece, at) in pieces.iter().zip((array + 8..).step_by(4)) {
+            let bytes = self.memory.bytes(text.wrapping_add(8 + piece.start as u64), piece.len() as u64)?;
+            let offset = match *bytes {
+                [] => 0,
+                [byte] if known[usize::from(byte)] != 0 => known[usize::from(byte)],
+                _ => {
+                    let copy = bytes.to_vec();
+                    let offset = self.memory.alloc_str(AllocKind::Arena, &copy)?;
+                    if let [byte] = copy[..] {
+                        known[usize::from(byte)] = offset;
+                    }
+                    offset
+                }
+            };
+            self.memory.write_u32(at, offset)?;
+        }
+        // Lengths fit: a text has at most 2^32 - 1 bytes.
+        self.memory.write_u32(array, count as u32)?;
+        self.memory.write_u32(array + 4, count as u32)?;
+        Ok(array)
     }
 
     /// CALLI and CALL_REG: `function` if the register names one, `named` what it holds.

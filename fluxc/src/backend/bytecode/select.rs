@@ -130,7 +130,7 @@ pub(super) fn select(
         lists,
         place: 0,
         line: function.line,
-        last_line: 0,
+        last_line: u32::MAX,
         error: None,
     };
     for place in 0..plan.cfg.order.len() {
@@ -177,8 +177,8 @@ impl Selector<'_> {
 
     /// Emits an instruction that writes no general register.
     fn emit(&mut self, opcode: Opcode, arguments: &[Argument]) {
-        // What comes from no line belongs to the function's; lines count from 1.
-        let line = if self.line == 0 { self.function.line.max(1) } else { self.line };
+        // What comes from no line belongs to the function's; 0 is that of the caller.
+        let line = if self.line == 0 { self.function.line } else { self.line };
         if line != self.last_line {
             self.last_line = line;
             self.lines.push(Line { offset: self.builder.offset(), line });

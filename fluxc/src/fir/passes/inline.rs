@@ -173,7 +173,9 @@ fn inline_one(function: &mut Function, callee: &Function, block: BlockId, place:
     };
     for (n, old) in callee.blocks.iter().enumerate() {
         let id = BlockId::new(first_block + n);
-        let mut new = Block { line: old.line, ..Block::default() };
+        // What the compiler made has no line of its own.
+        let line_of = |own: u32| if own == 0 { line } else { own };
+        let mut new = Block { line: line_of(old.line), ..Block::default() };
         for (at, &param) in old.params.iter().enumerate() {
             let param = values[param.index()];
             function.values[param.index()].def = ValueDef::Param(id, u32::try_from(at).unwrap_or(u32::MAX));
@@ -194,7 +196,7 @@ fn inline_one(function: &mut Function, callee: &Function, block: BlockId, place:
             if let Some(result) = result {
                 function.values[result.index()].def = ValueDef::Inst(inst_id);
             }
-            function.insts.push(InstData { inst, result, line: data.line });
+            function.insts.push(InstData { inst, result, line: line_of(data.line) });
             new.insts.push(inst_id);
         }
         new.terminator = match &old.terminator {

@@ -229,9 +229,16 @@ impl<'s> Checker<'_, 's> {
             );
         }
         match self.get(self.ty(base)) {
-            Ok(Type::Array(element, _)) => self.new_expr(ExprKind::Index(base, index), element, span),
+            Ok(Type::Array(element, _) | Type::List(element)) => {
+                self.new_expr(ExprKind::Index(base, index), element, span)
+            }
+            Ok(Type::Bytes) => self.new_expr(ExprKind::Index(base, index), TypeId::U8, span),
             Ok(Type::Error) => self.invalid(span),
-            Ok(Type::Str) => self.not_yet(span, "indexing of a text"),
+            Ok(Type::Str) => {
+                let list = self.list(&[base, index]);
+                let op = super::tree::CollectionOp::OfText(flux_abi::select::TextOp::At);
+                self.new_expr(ExprKind::Collection(op, list), TypeId::STR, span)
+            }
             _ => {
                 let found = self.type_name(self.ty(base));
                 self.report(
@@ -250,23 +257,34 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn array(&mut self, elements: &[ast::Expr<'s>], want: TypeId, span: Span) -> ExprId {
-        let element = match self.get(want) {
-            Ok(Type::Array(element, _)) => element,
+        let wanted = self.get(want);
+        let element = match wanted {
+            Ok(Type::Array(element, _) | Type::List(element)) => element,
+            Ok(Type::Bytes) => TypeId::U8,
             _ => self.program.types.variable(Open::Any),
         };
-        if elements.is_empty() {
-            return self.not_yet(span, "an empty array (a growable array)");
-        }
         if self.mode == Mode::Python {
             return self.python_list(elements, element, span);
         }
+        let growable = elements.is_empty() && !matches!(wanted, Ok(Type::Array(..)))
+            || matches!(wanted, Ok(Type::List(_) | Type::Bytes));
         let mut exprs = Vec::with_capacity(elements.len());
         for expr in elements {
             let id = self.value(expr, element);
             exprs.push(self.coerce(id, element));
         }
         let list = self.list(&exprs);
-        let ty = self.program.types.intern(Type::Array(element, super::number(elements.len())));
+        let ty = match wanted {
+            Ok(Type::Bytes) => TypeId::BYTES,
+            _ if growable => self.program.types.intern(Type::List(element)),
+            _ => self.program.types.intern(Type::Array(element, super::number(elements.len()))),
+        };
+        if growable {
+            self.grows(span, "[…]");
+        }
+        if elements.is_empty() {
+            self.sink.keep(&mut self.empty, (ty, span), span);
+        }
         self.new_expr(ExprKind::Array(list), ty, span)
     }
 
@@ -277,11 +295,19 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
-        let element = match self.get(want) {
-            Ok(Type::Array(element, _)) => element,
+        let wanted = self.get(want);
+        let element = match wanted {
+            Ok(Type::Array(element, _) | Type::List(element)) => element,
+            Ok(Type::Bytes) => TypeId::U8,
             _ => TypeId::ERROR,
         };
         let id = self.value(value, element);
+        if let Ok(Type::List(_) | Type::Bytes) = wanted {
+            let id = self.coerce(id, element);
+            let count = self.expr_of(count, TypeId::I64);
+            self.grows(span, "[…; …]");
+            return self.new_expr(ExprKind::Repeat(id, Some(count)), want, span);
+        }
         let Some(length) = self.length_of(count) else { return self.invalid(span) };
         let element = self.ty(id);
         let ty = self.program.types.intern(Type::Array(element, length));
@@ -289,7 +315,7 @@ impl<'s> Checker<'_, 's> {
             self.too_large(span);
             return self.invalid(span);
         }
-        self.new_expr(ExprKind::Repeat(id), ty, span)
+        self.new_expr(ExprKind::Repeat(id, None), ty, span)
     }
 
     pub(super) fn too_large(&mut self, span: Span) {

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::operator::Same;
 use super::scope::Binding;
-use super::tree::{Builtin, ExprId, ExprKind, FnId};
+use super::tree::{Builtin, CollectionOp, ExprId, ExprKind, FnId};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Mode, Place};
 use crate::diag::{Diagnostic, codes};
@@ -199,6 +199,9 @@ impl<'s> Checker<'_, 's> {
         span: Span,
     ) -> ExprId {
         self.note_call(function);
+        if self.growing.get(function.index()) == Some(&true) {
+            self.grows(span, "a growable value in the function");
+        }
         let Some(callee) = self.program.functions.get(function.index()) else { return self.invalid(span) };
         let ret = callee.ret;
         let params = callee.body.params as usize;
@@ -285,6 +288,9 @@ impl<'s> Checker<'_, 's> {
     ) -> ExprId {
         if let Some(field) = self.function_field(first, name) {
             return self.call_value(field, args, span);
+        }
+        if let Some(id) = self.collection_method(first, name, args, span) {
+            return id;
         }
         if LATER.contains(&name.text) {
             let what = format!("the method `{}`", name.text);
@@ -423,6 +429,10 @@ impl<'s> Checker<'_, 's> {
                         .replace("count its bytes", span, format!("len({text}.encode())")),
                 );
                 return self.invalid(span);
+            }
+            Ok(Type::List(_) | Type::Bytes | Type::Map(..)) => {
+                let list = self.list(&[first]);
+                return self.new_expr(ExprKind::Collection(CollectionOp::Length, list), TypeId::I64, span);
             }
             Ok(Type::Str) => Builtin::TextLength,
             Ok(Type::Error) => return self.invalid(span),

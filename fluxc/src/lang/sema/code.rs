@@ -316,6 +316,11 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
+    /// Reports a place that cannot be changed in part.
+    pub(super) fn check_changeable(&mut self, id: ExprId) {
+        self.check_place(id, Whole::Part);
+    }
+
     /// Reports a place that cannot be assigned to.
     fn check_place(&mut self, id: ExprId, whole: Whole) {
         let mut at = id;
@@ -383,7 +388,7 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn while_stmt(&mut self, cond: &ast::Expr<'s>, body: &CodeBlock<'s>) -> StmtKind {
         let forever = self.always_holds(cond);
-        let cond = self.condition(cond);
+        let cond = self.loop_condition(cond);
         let (block, has_break) = self.loop_body(|checker| checker.block(body, Want::Nothing));
         if forever && !has_break {
             self.flow.die();
@@ -391,12 +396,22 @@ impl<'s> Checker<'_, 's> {
         StmtKind::While(cond, block)
     }
 
+    /// The condition of a loop, which is looked at before each round.
+    pub(super) fn loop_condition(&mut self, cond: &ast::Expr<'s>) -> ExprId {
+        self.ctx.depth = self.ctx.depth.saturating_add(1);
+        let cond = self.expr_of(cond, TypeId::BOOL);
+        self.ctx.depth = self.ctx.depth.saturating_sub(1);
+        cond
+    }
+
     /// The body of a loop; what it assigns does not count behind it.
     pub(super) fn loop_body(&mut self, body: impl FnOnce(&mut Self) -> Block) -> (Block, bool) {
         self.ctx.loops.push(Around::new(AroundKind::Loop));
+        self.ctx.depth = self.ctx.depth.saturating_add(1);
         let fork = self.flow.fork();
         let block = body(self);
         self.flow.drop_path(fork);
+        self.ctx.depth = self.ctx.depth.saturating_sub(1);
         (block, self.ctx.loops.pop().is_some_and(|around| around.breaks))
     }
 
@@ -445,7 +460,8 @@ impl<'s> Checker<'_, 's> {
         }
         let array = self.value(iter, TypeId::ERROR);
         let element = match self.get(self.ty(array)) {
-            Ok(Type::Array(element, _)) => element,
+            Ok(Type::Array(element, _) | Type::List(element)) => element,
+            Ok(Type::Bytes) => TypeId::U8,
             Ok(Type::Error) => TypeId::ERROR,
             _ => {
                 let found = self.type_name(self.ty(array));

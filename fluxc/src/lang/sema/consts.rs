@@ -66,6 +66,8 @@ impl Program<'_> {
                     self.list(list).iter().map(|id| self.constant(*id)).collect();
                 wrapped(builtin, &values?, ty)
             }
+            // A growable array is made while running.
+            ExprKind::Array(_) if !matches!(ty, Type::Array(..)) => None,
             ExprKind::Array(list) | ExprKind::Struct(list) => {
                 let ids = self.list(list);
                 if ids.len() > MOST_PARTS {
@@ -75,7 +77,7 @@ impl Program<'_> {
                 values.map(Value::Aggregate)
             }
             ExprKind::Field(..) | ExprKind::Index(..) => self.part_of_constant(id).cloned(),
-            ExprKind::Repeat(operand) => match ty {
+            ExprKind::Repeat(operand, _) => match ty {
                 Type::Array(_, length) => {
                     Some(Value::Repeat(alloc::boxed::Box::new(self.constant(operand)?), length))
                 }

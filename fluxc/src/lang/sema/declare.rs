@@ -324,7 +324,7 @@ impl<'s> Checker<'_, 's> {
         loop {
             self.program.types.settle(at);
             match self.get(at) {
-                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = inner,
+                Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => at = inner,
                 _ => return,
             }
         }
@@ -391,6 +391,7 @@ impl<'s> Checker<'_, 's> {
             changes: Vec::new(),
             body: Body { params: number(locals.len()), locals, ..Body::default() },
             captures: None,
+            grows: None,
         };
         self.sink.keep(&mut self.program.functions, row, function.signature);
     }
@@ -427,9 +428,11 @@ impl<'s> Checker<'_, 's> {
         }
         let block = self.function_block(&function.body, ret, function.name.text);
         self.names.leave(scope);
+        let grows = self.ctx.grows;
         let body = self.end_body(number(params.len()), block);
         if let Some(row) = self.program.functions.get_mut(id.index()) {
             row.body = body;
+            row.grows = grows;
         }
     }
 
@@ -440,7 +443,7 @@ impl<'s> Checker<'_, 's> {
                 if let Some(ty) = Types::builtin(name) {
                     return ty;
                 }
-                if matches!(*name, "bytes" | "agent" | "capability" | "region" | "bytecode") {
+                if matches!(*name, "agent" | "capability" | "region" | "bytecode") {
                     let what = format!("the type `{name}`");
                     self.unsupported(ty.span, &what);
                     return TypeId::ERROR;
@@ -462,7 +465,13 @@ impl<'s> Checker<'_, 's> {
                 }
                 self.program.types.intern(Type::Array(element, length))
             }
-            TypeKind::List(_) => self.later_type(ty, "a growable array"),
+            TypeKind::List(element) => {
+                let element = self.type_of(element);
+                if element == TypeId::ERROR {
+                    return element;
+                }
+                self.program.types.intern(Type::List(element))
+            }
             TypeKind::Map(..) => self.later_type(ty, "a map"),
             TypeKind::Optional(inner) => {
                 let inner = self.type_of(inner);

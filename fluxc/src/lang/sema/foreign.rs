@@ -64,7 +64,7 @@ impl<'s> Checker<'_, 's> {
             _ => false,
         };
         if plain_zero {
-            return self.new_expr(ExprKind::Repeat(zero), ty, span);
+            return self.new_expr(ExprKind::Repeat(zero, None), ty, span);
         }
         let given = super::number(values.len());
         if given > length {
@@ -174,7 +174,7 @@ impl<'s> Checker<'_, 's> {
             }
             Ok(Type::Array(element, _)) => {
                 let zero = self.zero(element, span);
-                self.new_expr(ExprKind::Repeat(zero), ty, span)
+                self.new_expr(ExprKind::Repeat(zero, None), ty, span)
             }
             Ok(Type::Struct(id)) => {
                 let fields: Vec<Field<'s>> =

@@ -43,6 +43,9 @@ impl<'s> Checker<'_, 's> {
         let changes = row.changes.contains(&true);
         let ty = self.program.types.function(params, ret);
         self.note_call(function);
+        if self.growing.get(function.index()) == Some(&true) {
+            self.grows(span, "a growable value in the function");
+        }
         self.sink.keep(&mut self.taken, (ty, function), span);
         if changes {
             self.report(
@@ -108,7 +111,7 @@ impl<'s> Checker<'_, 's> {
             );
         }
         let values: Vec<ExprId> = captures.iter().map(|capture| capture.value).collect();
-        let body = self.lambda_body(params, &types, ret, &captures, &unset, body);
+        let (body, grows) = self.lambda_body(params, &types, ret, &captures, &unset, body);
         let ty = self.program.types.function(types, ret);
         let id = FnId(number(self.program.functions.len()));
         self.call_marks.push(0);
@@ -120,9 +123,13 @@ impl<'s> Checker<'_, 's> {
             changes: Vec::new(),
             body,
             captures: Some(number(captures.len())),
+            grows,
         };
         self.sink.keep(&mut self.program.functions, row, span);
         self.note_call(id);
+        if grows.is_some() {
+            self.grows(span, "a growable value in the lambda");
+        }
         self.sink.keep(&mut self.taken, (ty, id), span);
         let list = self.list(&values);
         self.new_expr(ExprKind::Closure(id, list), ty, span)
@@ -186,7 +193,7 @@ impl<'s> Checker<'_, 's> {
         captures: &[Capture<'s>],
         unset: &[&'s str],
         code: &CodeBlock<'s>,
-    ) -> Body<'s> {
+    ) -> (Body<'s>, Option<(Span, &'static str)>) {
         let outer = core::mem::take(&mut self.ctx);
         let flow = core::mem::take(&mut self.flow);
         let (mode, number_outside) = (self.mode, self.body_number);
@@ -215,12 +222,13 @@ impl<'s> Checker<'_, 's> {
         }
         let block = self.lambda_block(code, ret);
         self.names.leave(scope);
+        let grows = self.ctx.grows;
         let body = self.end_body(number(params.len()), block);
         self.ctx = outer;
         self.flow = flow;
         self.mode = mode;
         self.body_number = number_outside;
-        body
+        (body, grows)
     }
 
     /// The code of a lambda; its last statement gives the result if one is wanted or nothing says.

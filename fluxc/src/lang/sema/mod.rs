@@ -17,6 +17,7 @@ mod call;
 mod capability;
 mod choice;
 mod code;
+mod collection;
 mod consts;
 mod cover;
 mod declare;
@@ -36,6 +37,7 @@ pub(crate) mod test;
 pub mod tree;
 pub mod types;
 mod variable;
+pub mod walk;
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -82,6 +84,8 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
         pending: Vec::new(),
         literals: Vec::new(),
         shown: Vec::new(),
+        empty: Vec::new(),
+        growing: Vec::new(),
         meant: HashMap::new(),
         misread: false,
         call_marks: Vec::new(),
@@ -99,6 +103,7 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
     checker.refuse_what_comes_later(document);
     checker.declare_items(document);
     checker.function_bodies(document);
+    checker.spread_growth();
     checker.collect_handlers(document);
     let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
     for agent in &mut document.agents {
@@ -221,6 +226,14 @@ struct Context<'s> {
     uses: Vec<Use>,
     /// Whether the name of a local is read anywhere.
     read: Vec<bool>,
+    /// Loops around the statement, operations on arrays included.
+    depth: u32,
+    /// Depth at which each local begins.
+    depths: Vec<u32>,
+    /// The latest read of each local; `None` for one in a loop that the local is outside of.
+    last_reads: Vec<Option<ExprId>>,
+    /// The first thing that needs memory that grows.
+    grows: Option<(Span, &'static str)>,
     calls: Vec<FnId>,
     /// Types of the function values that are called.
     indirect: Vec<TypeId>,
@@ -249,6 +262,7 @@ impl Context<'_> {
         Self {
             uses: emptied(self.uses),
             read: emptied(self.read),
+            depths: emptied(self.depths),
             loops: emptied(self.loops),
             introduced: emptied(self.introduced),
             ..Self::default()
@@ -299,6 +313,10 @@ struct Checker<'a, 's> {
     literals: Vec<ExprId>,
     /// Values put into texts, whose type must have a text form.
     shown: Vec<ExprId>,
+    /// Empty arrays and maps, whose uses must tell what is in them.
+    empty: Vec<(TypeId, Span)>,
+    /// Per function whether it, or one that it calls, needs memory that grows.
+    growing: Vec<bool>,
     /// By place of a parameter the defined name that it resembles.
     meant: HashMap<u32, &'s str>,
     /// Whether parts of the document were not understood before names were looked at.
@@ -428,10 +446,12 @@ impl<'s> Checker<'_, 's> {
         let mut locals = core::mem::take(&mut ctx.locals);
         let mut calls = core::mem::take(&mut ctx.calls);
         let indirect = core::mem::take(&mut ctx.indirect);
+        let mut last_reads = core::mem::take(&mut ctx.last_reads);
         self.ctx = ctx.emptied();
         self.sink.fit(&mut locals);
         self.sink.fit(&mut calls);
-        Body { params, locals, block, calls, indirect }
+        self.sink.fit(&mut last_reads);
+        Body { params, locals, block, calls, indirect, last_reads }
     }
 
     fn note_call(&mut self, function: FnId) {
@@ -464,6 +484,8 @@ impl<'s> Checker<'_, 's> {
         self.sink.keep(&mut self.ctx.locals, Local { name: name.text, ty, span: name.span }, name.span);
         self.ctx.uses.push(how);
         self.ctx.read.push(false);
+        self.ctx.depths.push(self.ctx.depth);
+        self.ctx.last_reads.push(None);
         id
     }
 
@@ -523,6 +545,7 @@ impl<'s> Checker<'_, 's> {
         self.check_open_operators();
         self.check_carried();
         self.finish_calls();
+        self.check_elements();
         for id in core::mem::take(&mut self.literals) {
             self.check_literal(id);
         }

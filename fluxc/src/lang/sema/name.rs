@@ -89,7 +89,13 @@ impl<'s> Checker<'_, 's> {
             *read = true;
         }
         let ty = self.local_ty(local);
-        self.new_expr(ExprKind::Local(local), ty, name.span)
+        let id = self.new_expr(ExprKind::Local(local), ty, name.span);
+        // What a loop reads it may read again, unless the local begins in it.
+        let once = self.ctx.depths.get(local.index()) == Some(&self.ctx.depth);
+        if let Some(slot) = self.ctx.last_reads.get_mut(local.index()) {
+            *slot = once.then_some(id);
+        }
+        id
     }
 
     pub(super) fn unset(&mut self, name: Ident<'s>) {

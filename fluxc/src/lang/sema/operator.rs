@@ -190,15 +190,11 @@ impl<'s> Checker<'_, 's> {
             Ok(Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration | Type::Bool | Type::Enum(_))
             | Ok(Type::Error)
             | Err(_) => true,
-            Ok(Type::Optional(inner) | Type::Array(inner, _)) => self.comparable(inner),
-            Ok(Type::Struct(id)) => {
-                let fields = self.program.types.structure(id).map_or(&[][..], |row| &row.fields);
-                fields.iter().all(|field| self.comparable(field.ty))
-            }
-            Ok(Type::Union(_)) => {
-                let payloads = self.program.types.payloads(ty);
-                payloads.iter().flat_map(|(_, values)| values).all(|(ty, _)| self.comparable(*ty))
-            }
+            Ok(Type::Optional(inner) | Type::Array(inner, _) | Type::List(inner)) => self.comparable(inner),
+            Ok(Type::Map(_, value)) => self.comparable(value),
+            Ok(Type::Bytes) => true,
+            // Of what cannot be compared a field can only be a function.
+            Ok(Type::Struct(_) | Type::Union(_)) => !self.program.types.holds_function(ty),
             Ok(Type::Unit | Type::Ticket | Type::Function(_)) => false,
         }
     }
@@ -244,7 +240,7 @@ impl<'s> Checker<'_, 's> {
         let number = matches!(operand, Ok(Type::Int(_) | Type::Float(_)) | Err(_));
         match class(op) {
             Class::Arithmetic => match (op, operand) {
-                (BinaryOp::Add, Ok(Type::Str)) => Some(ty),
+                (BinaryOp::Add, Ok(Type::Str | Type::List(_) | Type::Bytes)) => Some(ty),
                 (BinaryOp::Add | BinaryOp::Sub, Ok(Type::Duration)) => Some(ty),
                 _ => number.then_some(ty),
             },

@@ -104,7 +104,7 @@ impl<'s> Checker<'_, 's> {
                 Some(StmtKind::Repeat(count, body))
             }
             StepKind::While { cond, body } => {
-                let cond = self.expr_of(cond, TypeId::BOOL);
+                let cond = self.loop_condition(cond);
                 let (body, _) = self.loop_body(|checker| checker.steps(body));
                 Some(StmtKind::While(cond, body))
             }

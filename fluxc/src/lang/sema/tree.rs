@@ -19,6 +19,7 @@ use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTest, UnaryOp};
 use crate::span::Span;
 use flux_abi::capability::CapabilitySet;
+use flux_abi::select::TextOp;
 use flux_isa::ExportKind;
 
 macro_rules! ids {
@@ -58,6 +59,8 @@ ids! {
     TextId;
     /// A match of the document.
     MatchId;
+    /// An operation that goes through an array with a function.
+    TraverseId;
     /// A link of one agent.
     LinkId;
     /// A pacer of one agent.
@@ -86,6 +89,8 @@ pub struct Program<'s> {
     pub blocks: Vec<Block>,
     /// Matches.
     pub matches: Vec<Vec<Arm>>,
+    /// Operations that go through an array with a function.
+    pub traversals: Vec<Traverse>,
     /// Texts of literals and names.
     pub texts: Vec<Cow<'s, str>>,
     /// Constants.
@@ -179,8 +184,12 @@ pub enum ExprKind {
     Some(ExprId),
     /// A field of a struct.
     Field(ExprId, StructId, u32),
-    /// An element of an array: array, index.
+    /// An element of an array or of bytes: array, index.
     Index(ExprId, ExprId),
+    /// An operation on a growable value or text, which is the first of the list.
+    Collection(CollectionOp, List),
+    /// An operation that goes through the array that is the first of the list.
+    Traverse(TraverseId, List),
     /// A call of a function.
     Call(FnId, List),
     /// A call of a function value.
@@ -203,12 +212,112 @@ pub enum ExprKind {
     Match(ExprId, MatchId),
     /// An array of the listed elements.
     Array(List),
-    /// An array of equal elements.
-    Repeat(ExprId),
+    /// An array of equal elements; a growable one has their number as second.
+    Repeat(ExprId, Option<ExprId>),
     /// A struct: its fields in the order of the declaration.
     Struct(List),
     /// A mistake was reported.
     Invalid,
+}
+
+/// Operations on growable arrays, bytes, maps and texts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CollectionOp {
+    /// Number of elements or entries.
+    Length,
+    /// Appends an element.
+    Push,
+    /// Puts an element before the one with this number.
+    Insert,
+    /// Takes the element with this number out.
+    Remove,
+    /// Whether an element is there.
+    Contains,
+    /// Elements from one number to before another.
+    Slice,
+    /// One array behind another.
+    Concat,
+    /// Takes the last element out, if there is one.
+    Pop,
+    /// The texts of an array with one between each two.
+    Join,
+    /// Bytes as a text, if they are UTF-8.
+    Text,
+    /// An operation on texts that gives what the machine's does.
+    OfText(TextOp),
+    /// Characters from one number to before another.
+    TextSlice,
+    /// Whether a text is in a text.
+    TextContains,
+    /// Number of the character where a text begins in a text, if it does.
+    Find,
+    /// A text with one text for each other one.
+    Replace,
+    /// The number whose text it is, if it is one.
+    Parse(FloatOrInt),
+}
+
+impl CollectionOp {
+    /// Whether it makes or changes a growable value.
+    #[must_use]
+    pub const fn needs_memory(self) -> bool {
+        match self {
+            Self::OfText(op) => matches!(op, TextOp::Split | TextOp::Copy),
+            Self::TextSlice | Self::TextContains | Self::Find | Self::Replace | Self::Parse(_) => false,
+            _ => true,
+        }
+    }
+}
+
+/// What a text is read as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FloatOrInt {
+    /// A whole number.
+    Int,
+    /// A number.
+    Float,
+}
+
+impl CollectionOp {
+    /// Whether the first operand is a place that is changed.
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        matches!(self, Self::Push | Self::Pop | Self::Insert | Self::Remove)
+    }
+}
+
+/// Operations that go through an array.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum TraverseOp {
+    /// An array of what the function gives for each element.
+    Map,
+    /// An array of the elements for which the function holds.
+    Filter,
+    /// What the function makes of the value so far and each element.
+    Fold,
+    /// Sorts in place by what the function gives for each element.
+    SortBy,
+    /// Sorts in place; the function tells whether one element comes before another.
+    SortWith,
+}
+
+impl TraverseOp {
+    /// Whether the array is a place that is changed.
+    #[must_use]
+    pub const fn changes(self) -> bool {
+        matches!(self, Self::SortBy | Self::SortWith)
+    }
+}
+
+/// The function of an operation that goes through an array.
+#[derive(Clone, Debug)]
+pub struct Traverse {
+    /// What it does.
+    pub op: TraverseOp,
+    /// Locals of the body at hand that take the function's values.
+    pub params: Vec<LocalId>,
+    /// The function's body; its value is the result.
+    pub body: BlockId,
 }
 
 /// Operations that the language provides.
@@ -500,6 +609,20 @@ pub struct Body<'s> {
     pub calls: Vec<FnId>,
     /// Types of the function values that it calls, until those functions are known.
     pub(super) indirect: Vec<TypeId>,
+    /// Per local the expression that reads it last, if nothing reads the same value after that.
+    pub last_reads: Vec<Option<ExprId>>,
+}
+
+impl Body<'_> {
+    /// Nothing.
+    pub const EMPTY: Self = Self {
+        params: 0,
+        locals: Vec::new(),
+        block: Block { stmts: Vec::new(), value: None },
+        calls: Vec::new(),
+        indirect: Vec::new(),
+        last_reads: Vec::new(),
+    };
 }
 
 /// A function.
@@ -519,6 +642,8 @@ pub struct Function<'s> {
     pub body: Body<'s>,
     /// Of a lambda: how many of the locals after the parameters are values that it captured.
     pub captures: Option<u32>,
+    /// The first thing in it that needs memory that grows.
+    pub(super) grows: Option<(Span, &'static str)>,
 }
 
 /// A state variable.

@@ -68,6 +68,12 @@ pub enum Type {
     Ticket,
     /// `[T; n]`.
     Array(TypeId, u32),
+    /// `[T]`.
+    List(TypeId),
+    /// `map[K]V`.
+    Map(TypeId, TypeId),
+    /// `bytes`.
+    Bytes,
     /// A struct.
     Struct(StructId),
     /// An enum without payloads: the tag alone.
@@ -139,8 +145,19 @@ struct Shape {
     height: usize,
     /// Bytes of the descriptor.
     descriptor: usize,
-    holds_text: bool,
+    owns: Owns,
     holds_function: bool,
+}
+
+/// What a value has in memory of its own, outside the place that it is in.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum Owns {
+    /// Nothing: its bytes are all of it.
+    Nothing,
+    /// Texts, which never change and may be shared.
+    Texts,
+    /// Arrays, maps or bytes that can change: each value has its own.
+    Blocks,
 }
 
 /// Why a declared type cannot be.
@@ -243,6 +260,7 @@ fixed! {
     STR = 13, Type::Str;
     DURATION = 14, Type::Duration;
     TICKET = 15, Type::Ticket;
+    BYTES = 16, Type::Bytes;
 }
 
 impl Default for Types<'_> {
@@ -276,6 +294,7 @@ impl<'s> Types<'s> {
             "f64" => TypeId::F64,
             "bool" => TypeId::BOOL,
             "str" => TypeId::STR,
+            "bytes" => TypeId::BYTES,
             "duration" => TypeId::DURATION,
             "i8" => TypeId::I8,
             "i16" => TypeId::I16,
@@ -401,9 +420,48 @@ impl<'s> Types<'s> {
                 self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
             }
         }
+        // Behind a growable array or a map a struct may come again, which only the whole shows.
+        for id in (0..number(count)).map(Declared) {
+            if !self.members(id).iter().flatten().all(|ty| self.has_descriptor(*ty)) {
+                problems.push((id, Problem::TooManyFields));
+            }
+        }
+        self.spread_functions(number(count));
         problems.sort_unstable_by_key(|(id, _)| id.0);
         let place = |id| self.shape_slot_span(id);
         problems.into_iter().map(|(id, problem)| (place(id), problem)).collect()
+    }
+
+    /// Marks what holds a function value behind a growable array or a map, where shapes do not look.
+    fn spread_functions(&mut self, count: u32) {
+        let mut users: Vec<(Declared, Declared)> = Vec::new();
+        for user in (0..count).map(Declared) {
+            let groups = self.members(user);
+            users.extend(groups.iter().flatten().filter_map(|ty| Some((self.declared_behind(*ty)?, user))));
+        }
+        users.sort_unstable();
+        let holds = |types: &Self, id| {
+            types
+                .shape_slot(id)
+                .is_some_and(|(shape, _)| shape.as_ref().is_some_and(|row| row.holds_function))
+        };
+        let mut open: Vec<Declared> = (0..count).map(Declared).filter(|id| holds(self, *id)).collect();
+        while let Some(id) = open.pop() {
+            let from = users.partition_point(|(held, _)| held.0 < id.0);
+            for (_, user) in users.iter().skip(from).take_while(|(held, _)| *held == id) {
+                if holds(self, *user) {
+                    continue;
+                }
+                let shape = match (user.0 as usize).checked_sub(self.structs.len()) {
+                    None => self.structs.get_mut(user.0 as usize).and_then(|row| row.shape.as_mut()),
+                    Some(index) => self.enums.get_mut(index).and_then(|row| row.shape.as_mut()),
+                };
+                if let Some(shape) = shape {
+                    shape.holds_function = true;
+                    open.push(*user);
+                }
+            }
+        }
     }
 
     /// Types of the fields of a struct, or of the payload of each variant.
@@ -442,7 +500,7 @@ impl<'s> Types<'s> {
             offsets: Vec::new(),
             height: 1,
             descriptor: 2,
-            holds_text: false,
+            owns: Owns::Nothing,
             holds_function: false,
         });
         // Without fields it cannot lead anybody astray.
@@ -503,12 +561,24 @@ impl<'s> Types<'s> {
         }
     }
 
+    /// The declared type that a type is or holds, growable values included.
+    fn declared_behind(&self, mut ty: TypeId) -> Option<Declared> {
+        loop {
+            match self.settled(ty) {
+                Type::Array(inner, _) | Type::Optional(inner) | Type::List(inner) | Type::Map(_, inner) => {
+                    ty = inner;
+                }
+                _ => return self.declared_in(ty),
+            }
+        }
+    }
+
     /// Shape of a struct of one group of fields, or of an enum with a tag before one group for
     /// each variant; the declared types in them have theirs.
     fn shape_of(&self, groups: &[Vec<TypeId>], tag: u32) -> Result<Shape, Problem> {
         let large = Problem::TooLarge;
         let (mut widest, mut align, mut descriptor) = (0u32, 1u32, 2usize.saturating_add(groups.len()));
-        let (mut height, mut holds_text, mut holds_function) = (0, false, false);
+        let (mut height, mut owns, mut holds_function) = (0, Owns::Nothing, false);
         let mut offsets = Vec::with_capacity(groups.len());
         for group in groups {
             let mut size = 0u32;
@@ -521,7 +591,7 @@ impl<'s> Types<'s> {
                 align = align.max(place.align);
                 height = height.max(self.height(*ty));
                 descriptor = descriptor.saturating_add(self.descriptor_bytes(*ty));
-                holds_text |= self.holds_text(*ty);
+                owns = owns.max(self.owns(*ty));
                 holds_function |= self.holds_function(*ty);
             }
             widest = widest.max(size);
@@ -543,7 +613,7 @@ impl<'s> Types<'s> {
             return Err(Problem::TooManyFields);
         }
         let layout = Layout { size, align };
-        Ok(Shape { layout, offsets, height, descriptor, holds_text, holds_function })
+        Ok(Shape { layout, offsets, height, descriptor, owns, holds_function })
     }
 
     /// Declared types, arrays and optionals in each other.
@@ -700,6 +770,8 @@ impl<'s> Types<'s> {
             (Ok(Type::Array(x, n)), Ok(Type::Array(y, m))) => n == m && self.unify(x, y),
             (Ok(Type::Optional(x)), Ok(Type::Optional(y))) => self.unify(x, y),
             (Ok(Type::Function(_)), Ok(Type::Function(_))) => self.unify_functions(a, b),
+            (Ok(Type::List(x)), Ok(Type::List(y))) => self.unify(x, y),
+            (Ok(Type::Map(k, v)), Ok(Type::Map(l, w))) => self.unify(k, l) && self.unify(v, w),
             (Ok(_), Ok(_)) => false,
             (Err(open), Ok(ty)) => self.bind_to(a, open, b, ty),
             (Ok(ty), Err(open)) => self.bind_to(b, open, a, ty),
@@ -752,7 +824,8 @@ impl<'s> Types<'s> {
                 return true;
             }
             match self.get(at) {
-                Ok(Type::Array(inner, _) | Type::Optional(inner)) => open.push(inner),
+                Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => open.push(inner),
+                Ok(Type::Map(key, value)) => open.extend([key, value]),
                 Ok(Type::Function(_)) => {
                     let signature = self.signature_of(at);
                     open.extend(
@@ -809,6 +882,20 @@ impl<'s> Types<'s> {
                 text.push('?');
                 text
             }
+            Type::List(element) => {
+                let mut text = String::from("[");
+                text.push_str(&self.name(element));
+                text.push(']');
+                text
+            }
+            Type::Map(key, value) => {
+                let mut text = String::from("map[");
+                text.push_str(&self.name(key));
+                text.push(']');
+                text.push_str(&self.name(value));
+                text
+            }
+            Type::Bytes => "bytes".to_string(),
             Type::Struct(id) => self.structure(id).map_or("", |row| row.name).to_string(),
             Type::Enum(id) | Type::Union(id) => self.enumeration(id).map_or("", |row| row.name).to_string(),
         }
@@ -820,14 +907,31 @@ impl<'s> Types<'s> {
         self.settled(id).is_aggregate()
     }
 
-    /// Tells whether a value of the type holds text, whose bytes live elsewhere.
+    /// What a value of the type has in memory of its own.
     #[must_use]
-    pub fn holds_text(&self, id: TypeId) -> bool {
+    pub fn owns(&self, id: TypeId) -> Owns {
         match self.settled(id) {
-            Type::Str => true,
-            Type::Array(inner, _) | Type::Optional(inner) => self.holds_text(inner),
-            Type::Struct(_) | Type::Union(_) => self.shape(id).is_some_and(|shape| shape.holds_text),
-            _ => false,
+            Type::Str => Owns::Texts,
+            Type::List(_) | Type::Map(..) | Type::Bytes => Owns::Blocks,
+            Type::Array(inner, _) | Type::Optional(inner) => self.owns(inner),
+            Type::Struct(_) | Type::Union(_) => self.shape(id).map_or(Owns::Nothing, |shape| shape.owns),
+            _ => Owns::Nothing,
+        }
+    }
+
+    /// Tells whether a value of the type has memory of its own.
+    #[must_use]
+    pub fn owns_memory(&self, id: TypeId) -> bool {
+        self.owns(id) != Owns::Nothing
+    }
+
+    /// The type of the elements of an array, growable or not, or of bytes.
+    #[must_use]
+    pub fn element(&self, id: TypeId) -> Option<TypeId> {
+        match self.settled(id) {
+            Type::Array(element, _) | Type::List(element) => Some(element),
+            Type::Bytes => Some(TypeId::U8),
+            _ => None,
         }
     }
 
@@ -836,7 +940,8 @@ impl<'s> Types<'s> {
     pub fn holds_function(&self, id: TypeId) -> bool {
         match self.settled(id) {
             Type::Function(_) => true,
-            Type::Array(inner, _) | Type::Optional(inner) => self.holds_function(inner),
+            Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => self.holds_function(inner),
+            Type::Map(_, value) => self.holds_function(value),
             Type::Struct(_) | Type::Union(_) => self.shape(id).is_some_and(|shape| shape.holds_function),
             _ => false,
         }
@@ -854,7 +959,13 @@ impl<'s> Types<'s> {
             Type::Error | Type::Unit => Some(Layout { size: 0, align: 1 }),
             Type::Bool => scalar(1),
             Type::Int(kind) => scalar(kind.bits() / 8),
-            Type::Float(FloatKind::F32) | Type::Str | Type::Enum(_) | Type::Function(_) => scalar(4),
+            Type::Float(FloatKind::F32)
+            | Type::Str
+            | Type::List(_)
+            | Type::Map(..)
+            | Type::Bytes
+            | Type::Function(_)
+            | Type::Enum(_) => scalar(4),
             Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket => scalar(8),
             Type::Array(element, length) => {
                 let element = self.layout_within(element, depth.checked_sub(1)?)?;
@@ -893,7 +1004,24 @@ impl<'s> Types<'s> {
 
     /// Appends the type descriptor ([`flux_isa::desc`]) of a type; nothing for no value.
     pub fn write_descriptor(&self, id: TypeId, out: &mut String) {
-        match self.settled(id) {
+        let end = out.len().saturating_add(DESCRIPTOR_BYTES);
+        self.describe(id, out, end, &mut Vec::new());
+    }
+
+    /// Tells whether the descriptor of a type is short enough, and nested no deeper than types may be.
+    fn has_descriptor(&self, id: TypeId) -> bool {
+        let mut text = String::new();
+        self.describe(id, &mut text, DESCRIPTOR_BYTES, &mut Vec::new());
+        text.len() <= DESCRIPTOR_BYTES && flux_isa::desc::Desc::parse_list(&text).is_ok()
+    }
+
+    /// Writes up to a little behind byte `end`; `around` are the structs and enums that the type stands in.
+    fn describe(&self, id: TypeId, out: &mut String, end: usize, around: &mut Vec<Type>) {
+        if out.len() > end || around.len() > TYPE_NESTING {
+            return;
+        }
+        let ty = self.settled(id);
+        match ty {
             Type::Error | Type::Unit => {}
             Type::Bool => out.push('b'),
             Type::Int(kind) => out.push(match kind {
@@ -915,24 +1043,45 @@ impl<'s> Types<'s> {
             Type::Ticket => out.push('l'),
             Type::Array(element, length) => {
                 let _ = write!(out, "({length})");
-                self.write_descriptor(element, out);
+                self.describe(element, out, end, around);
             }
             Type::Optional(inner) => {
                 out.push('?');
                 if self.settled(inner) == Type::Unit {
                     out.push('b');
                 } else {
-                    self.write_descriptor(inner, out);
+                    self.describe(inner, out, end, around);
                 }
             }
+            Type::List(element) => {
+                out.push('[');
+                self.describe(element, out, end, around);
+            }
+            Type::Map(key, value) => {
+                out.push('m');
+                self.describe(key, out, end, around);
+                self.describe(value, out, end, around);
+            }
+            Type::Bytes => out.push('y'),
             Type::Struct(id) => {
+                if let Some(up) = around.iter().rev().position(|outer| *outer == ty) {
+                    let _ = write!(out, "^{up};");
+                    return;
+                }
+                around.push(ty);
                 out.push('{');
                 for field in self.structure(id).map_or(&[][..], |row| &row.fields) {
-                    self.write_descriptor(field.ty, out);
+                    self.describe(field.ty, out, end, around);
                 }
                 out.push('}');
+                around.pop();
             }
             Type::Enum(id) | Type::Union(id) => {
+                if let Some(up) = around.iter().rev().position(|outer| *outer == ty) {
+                    let _ = write!(out, "^{up};");
+                    return;
+                }
+                around.push(ty);
                 out.push('<');
                 let variants = self.enumeration(id).map_or(&[][..], |row| &row.variants);
                 for (index, variant) in variants.iter().enumerate() {
@@ -940,10 +1089,11 @@ impl<'s> Types<'s> {
                         out.push('|');
                     }
                     for ty in &variant.payload {
-                        self.write_descriptor(*ty, out);
+                        self.describe(*ty, out, end, around);
                     }
                 }
                 out.push('>');
+                around.pop();
             }
         }
     }
@@ -1049,7 +1199,7 @@ mod tests {
         // The 11th would have 2048 fields; it is emptied, and so it goes on.
         assert_eq!(problems[0], (Span::new(10, 11), Problem::TooManyFields));
         assert!(last.is_some() && problems.len() < 5);
-        assert!(!types.holds_text(inner) && types.layout(inner).is_some());
+        assert!(!types.owns_memory(inner) && types.layout(inner).is_some());
     }
 
     #[test]
