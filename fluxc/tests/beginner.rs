@@ -135,8 +135,7 @@ fn a_misspelt_first_word_is_mended_alone() {
     );
     // Another form has other words: an example, and nothing of the user's is replaced.
     assert!(
-        told("1. Turn on the lamp")
-            .ends_with("| for example: Set average to (average * 9 + temperature) / 10 | ")
+        told("1. Turn on the lamp").ends_with("| name the pin that switches it: Set GPIO pin 27 to on | ")
     );
 }
 
@@ -195,4 +194,120 @@ fn signs_of_other_languages_are_put_into_words() {
     assert!(text.ends_with("| write `times` | 1. Repeat 3 times: Log \"z\""), "{text}");
     let text = told("1. If 1 = 3: Log \"z\"");
     assert!(text.ends_with("| write `is` | 1. If 1 is 3: Log \"z\""), "{text}");
+}
+
+/// What `diagnostics` says of a library, code and message alone.
+fn messages(source: &str) -> Vec<String> {
+    let rows = compile(source.as_bytes(), "test.flux.md", &Options::default()).diagnostics;
+    rows.into_iter().map(|row| format!("{} {}", row.code, row.message)).collect()
+}
+
+#[test]
+fn a_range_between_floats_is_refused() {
+    let source = library("fn f() -> int {\n  var n = 0\n  for i in 0..2.5 { n += 1 }\n  return n\n}");
+    assert_eq!(messages(&source), ["E0506 a range of f64 cannot be counted through"]);
+}
+
+#[test]
+fn an_index_that_no_element_has_is_refused() {
+    let source = library("fn f(a: [int; 4]) -> int { return a[3] + a[4] }");
+    assert_eq!(messages(&source), ["E0512 an array of 4 has no element 4"]);
+}
+
+#[test]
+fn two_values_of_a_request_have_two_names() {
+    let source = agent("test", "## On add(a: int, a: int)\n1. Log \"{a}\"");
+    let rows = rows(&source);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!(rows[0].message, "a parameter of this section is called `a` already");
+    assert_eq!(rows[0].secondary.len(), 1);
+}
+
+#[test]
+fn an_agent_has_the_name_of_its_heading_alone() {
+    let source = agent("a", "## Loop\n1. YIELD\n## agent: b\n### Agent\nname: c\n### Loop\n1. YIELD");
+    assert_eq!(
+        rows(&source).into_iter().map(|row| format!("{} {}", row.code, row.message)).collect::<Vec<_>>(),
+        ["E0105 the name here and in the heading are not the same"]
+    );
+}
+
+#[test]
+fn a_raised_digit_is_no_letter_of_a_name() {
+    let text = told("1. Set n to 3\n2. Set m to n² + 1\n3. Log \"{m}\"");
+    assert!(text.starts_with("E0404 expected the end of the step, found `²`"), "{text}");
+}
+
+#[test]
+fn an_error_in_braces_leaves_the_lines_after_it() {
+    let source = library(
+        "struct Point { x: f64, y: f64 }\nfn f() -> Point {\n  let a = Point { x = 1.0, y = 2.0 }\n  \
+         let b = Point { 1.0, 2.0 }\n  let c = Point { x: 1.0, z: 2.0 }\n  return c\n}",
+    );
+    let found = codes(&source);
+    assert_eq!(found, ["E0401", "E0401", "E0507", "E0505"], "{:#?}", diagnostics(&source));
+}
+
+#[test]
+fn times_and_numbers_are_converted_by_what_they_count() {
+    assert!(told("1. Wait 1.5").ends_with("| seconds? | 1. Wait 1.5s"), "{}", told("1. Wait 1.5"));
+    let steps = |step: &str| {
+        told(&format!("1. Let pause be 2s\n2. Let n be 3\n3. {step}\n4. Log \"{{pause}} {{n}}\""))
+    };
+    for (step, mended) in [
+        ("Wait n", "3. Wait (n * 1_000_000_000) as duration"),
+        ("Set n to pause", "3. Set n to pause as int / 1_000_000_000"),
+        ("Wait pause * 2", "3. Wait (pause as int * 2) as duration"),
+        ("If pause > 60: Log \"x\"", "3. If pause > 60s: Log \"x\""),
+    ] {
+        assert!(steps(step).ends_with(mended), "{}", steps(step));
+        let again = steps(mended.trim_start_matches("3. "));
+        assert_eq!(again, "", "the advice itself must compile");
+    }
+}
+
+#[test]
+fn words_for_units_are_put_behind_their_number() {
+    for (step, mended) in [
+        ("1. Wait 30 sec", "1. Wait 30s"),
+        ("1. Every 5 minutes: Log \"x\"", "1. Every 5min: Log \"x\""),
+        ("1. YIELD for 5 seconds", "1. YIELD for 5s"),
+    ] {
+        assert!(
+            told(step).ends_with(&format!("| write the unit directly behind the number | {mended}")),
+            "{}",
+            told(step)
+        );
+    }
+}
+
+#[test]
+fn words_of_other_languages_are_put_into_ours() {
+    for (step, mended) in [
+        ("1. n = 3", "1. Set n to 3"),
+        ("1. Increment n", "1. Add 1 to n"),
+        ("1. Turn off GPIO pin 4", "1. Set GPIO pin 4 to off"),
+        ("1. Please wait 5s", "1. wait 5s"),
+        ("1. Read x of ADC channel 2", "1. Read x from ADC channel 2"),
+        ("1. Set GPIO pin 4 on", "1. Set GPIO pin 4 to on"),
+        ("1. TELL cloud agent: f(1)", "1. TELL cloud-agent: f(1)"),
+        ("1. TELL cloud f(1)", "1. TELL cloud: f(1)"),
+        ("1. TELL cloud: f 1", "1. TELL cloud: f(1)"),
+        ("1. If 1 > 2 then: Log \"x\"", "1. If 1 > 2: Log \"x\""),
+        ("1. Log ‘x’", "1. Log \"x\""),
+        ("1. Read x from I2C sensor at 0x48", "1. Read x from I2C sensor (addr 0x48)"),
+    ] {
+        assert!(told(step).lines().next().is_some_and(|line| line.ends_with(mended)), "{}", told(step));
+    }
+    for (code, mended) in [
+        ("`var n: integer = 3`", "`var n: int = 3`"),
+        ("`let mut n = 3`", "`var n = 3`"),
+        ("`var n := 3`", "`var n = 3`"),
+        ("`if 1 <> 2 { return }`", "`if 1 != 2 { return }`"),
+        ("`for i in 0 to 3 { }`", "`for i in 0..3 { }`"),
+        ("`loop { break }`", "`while true { break }`"),
+    ] {
+        let text = told(&format!("1. {code}"));
+        assert!(text.lines().next().is_some_and(|line| line.ends_with(mended)), "{text}");
+    }
 }

@@ -394,5 +394,5 @@ fn f() -> str { return \"{N} {TAG} {ROW.len()} {LAST}\" }",
     );
     assert_eq!(call(&source, "f", &[]), text("3 b 3 7"));
     let outside = library("const A: [int; 2] = [1, 2]\nconst B: int = A[2]");
-    assert_eq!(support::codes(&outside), ["E0513"]);
+    assert_eq!(support::codes(&outside), ["E0512"]);
 }

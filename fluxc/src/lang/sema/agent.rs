@@ -268,7 +268,11 @@ impl<'s> Checker<'_, 's> {
         if head.place == Place::Handler {
             self.note_carried(head.ret, head.span, Carrier::Message);
         }
-        for (param, ty) in params.iter().zip(types) {
+        for (index, (param, ty)) in params.iter().zip(types).enumerate() {
+            let name = param.name.text;
+            if let Some(first) = params.iter().take(index).find(|first| first.name.text == name) {
+                self.defined_twice(param.name, "parameter of this section", Some(first.name.span));
+            }
             self.note_carried(*ty, param.name.span, Carrier::Message);
             let local = self.declare_local(param.name, *ty, Use::Parameter);
             self.flow.assign(local);

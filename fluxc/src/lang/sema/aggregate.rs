@@ -11,8 +11,14 @@ use super::{Checker, Mode, VariantOf};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Access, Ident};
+use crate::lang::syntax::habits;
 use crate::span::Span;
 use flux_abi::limits;
+
+/// The number of elements by another name.
+fn is_length(name: &str) -> bool {
+    matches!(name, "length" | "size" | "count" | "len")
+}
 
 impl<'s> Checker<'_, 's> {
     pub(super) fn field(
@@ -49,7 +55,11 @@ impl<'s> Checker<'_, 's> {
                         .label(format!("no `{}` in it", name.text))
                         .expected("a struct")
                         .found(found);
-                if let Ok(Type::Optional(_)) = kind {
+                if matches!(kind, Ok(Type::Array(..) | Type::List(_) | Type::Bytes | Type::Str))
+                    && is_length(name.text)
+                {
+                    diagnostic = diagnostic.replace("write `len()`", name.span, "len()");
+                } else if let Ok(Type::Optional(_)) = kind {
                     let text = self.source_text(self.span(base));
                     diagnostic = diagnostic
                         .hint(format!("take the field only if there is a value: `{text}?.{}`", name.text));
@@ -209,9 +219,22 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    pub(super) fn index(&mut self, base: &ast::Expr<'s>, index: &ast::Expr<'s>, span: Span) -> ExprId {
+    fn no_such_element(&mut self, place: u64, len: u32, span: Span) {
+        let message = format!("an array of {len} has no element {place}");
+        let row = Diagnostic::new(codes::NUMBER_OUT_OF_RANGE, span, message)
+            .label("would trap each time")
+            .found(format!("{place}"));
+        self.report(match len.checked_sub(1) {
+            Some(last) => row
+                .expected(format!("0 to {last}"))
+                .hint("the first element is 0, so the last is one less than the count"),
+            None => row.hint("an array of 0 has no elements"),
+        });
+    }
+
+    pub(super) fn index(&mut self, base: &ast::Expr<'s>, written: &ast::Expr<'s>, span: Span) -> ExprId {
         let base = self.value(base, TypeId::ERROR);
-        let index = self.value(index, TypeId::ERROR);
+        let index = self.value(written, TypeId::ERROR);
         let ty = self.ty(index);
         if self.get(ty) == Err(Open::Any) || self.get(ty) == Err(Open::Integer) {
             self.program.types.unify(ty, TypeId::I64);
@@ -229,11 +252,19 @@ impl<'s> Checker<'_, 's> {
             );
         }
         match self.get(self.ty(base)) {
-            Ok(Type::Array(element, _) | Type::List(element)) => {
+            Ok(Type::Array(element, len)) => {
+                if let ast::ExprKind::Int(place) = written.kind
+                    && place >= u64::from(len)
+                {
+                    self.no_such_element(place, len, written.span);
+                }
                 self.new_expr(ExprKind::Index(base, index), element, span)
             }
+            Ok(Type::List(element)) => self.new_expr(ExprKind::Index(base, index), element, span),
             Ok(Type::Bytes) => self.new_expr(ExprKind::Index(base, index), TypeId::U8, span),
             Ok(Type::Error) => self.invalid(span),
+            // What it was made of was not understood.
+            Err(Open::Any) if self.sink.has_errors() => self.invalid(span),
             Ok(Type::Str) => {
                 let list = self.list(&[base, index]);
                 let op = super::tree::CollectionOp::OfText(flux_abi::select::TextOp::At);
@@ -431,13 +462,15 @@ impl<'s> Checker<'_, 's> {
             "int", "i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "f32", "f64", "bool", "str",
             "duration",
         ];
-        let near = self.nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied()));
+        let near = habits::type_name(name.text)
+            .or_else(|| self.nearest(name.text, self.names.types().chain(BUILT_IN.iter().copied())));
         let mut diagnostic =
             Diagnostic::new(codes::UNKNOWN_TYPE, name.span, format!("no type is called `{}`", name.text))
                 .label("not a type")
                 .found(name.text);
         diagnostic = match near {
             Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
+            None if name.text == "void" => diagnostic.hint("leave out `->`: nothing is given back"),
             None => diagnostic
                 .hint(format!("declare it in a `flux` block of `## Types`: `struct {} {{ … }}`", name.text)),
         };

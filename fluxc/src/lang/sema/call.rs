@@ -12,6 +12,7 @@ use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Access, Ident};
+use crate::lang::syntax::habits;
 use crate::span::Span;
 
 /// What a provided operation asks of its operands.
@@ -177,9 +178,13 @@ impl<'s> Checker<'_, 's> {
             format!("no function is called `{}`", name.text),
         )
         .label("not defined");
-        diagnostic = match near {
-            Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
-            None => diagnostic.hint(format!(
+        let habit = habits::function(name.text);
+        diagnostic = match (habit, near) {
+            (Some(habit), _) => diagnostic.hint(habit),
+            (None, _) if self.names.ty(symbol).is_some() => diagnostic
+                .hint(format!("a struct is made with its fields: `{} {{ field: value }}`", name.text)),
+            (None, Some(near)) => diagnostic.replace(format!("did you mean `{near}`?"), name.span, near),
+            (None, None) => diagnostic.hint(format!(
                 "define it in a section `## fn: {}(…)` with its body in a `flux` block",
                 name.text
             )),
@@ -266,6 +271,13 @@ impl<'s> Checker<'_, 's> {
             }
         }
         let first = self.value(base, TypeId::ERROR);
+        // What is not defined has no methods; one message is enough.
+        if access == Access::Plain && self.is_invalid(first) {
+            for arg in args {
+                self.expr(arg, TypeId::ERROR);
+            }
+            return self.invalid(span);
+        }
         match access {
             Access::Plain => self.method_of(first, name, args, want, span),
             Access::Optional => {
@@ -303,7 +315,9 @@ impl<'s> Checker<'_, 's> {
                 format!("no method is called `{}`", name.text),
             )
             .label("not a method");
-            if let Some(near) = self.nearest(name.text, PROVIDED.iter().copied()) {
+            if let Some(habit) = habits::function(name.text) {
+                diagnostic = diagnostic.hint(habit);
+            } else if let Some(near) = self.nearest(name.text, PROVIDED.iter().copied()) {
                 diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
             } else {
                 let symbol = self.names.symbol(name.text);

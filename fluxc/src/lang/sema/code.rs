@@ -39,7 +39,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn function_block(&mut self, body: &CodeBlock<'s>, ret: TypeId, name: &str) -> Block {
         if ret == TypeId::UNIT || !gives_value(body) {
             let block = self.block(body, Want::Nothing);
-            if ret != TypeId::UNIT && !self.flow.is_dead() {
+            if ret != TypeId::UNIT && !self.flow.is_dead() && !self.is_misread(body.span) {
                 let expected = self.type_name(ret);
                 self.report(
                     Diagnostic::new(
@@ -440,7 +440,7 @@ impl<'s> Checker<'_, 's> {
             let end = self.value(end, self.ty(start));
             let (start, end) = self.one_type(start, end);
             let ty = self.ty(start);
-            if !matches!(self.get(ty), Ok(Type::Int(_) | Type::Error) | Err(_)) {
+            if !matches!(self.get(ty), Ok(Type::Int(_) | Type::Error) | Err(Open::Any | Open::Integer)) {
                 let found = self.type_name(ty);
                 self.report(
                     Diagnostic::new(

@@ -131,6 +131,10 @@ impl Checker<'_, '_> {
 
     pub(super) fn not_constant(&mut self, id: ExprId, what: &str) {
         let span = self.span(id);
+        // What is not defined is not constant either; one message is enough.
+        if self.has_error_in(span) {
+            return;
+        }
         self.report(
             Diagnostic::new(
                 codes::NOT_CONSTANT,

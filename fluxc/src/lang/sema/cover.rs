@@ -56,6 +56,9 @@ impl Checker<'_, '_> {
                     .hint("take it out, or put it before the arm that takes its values"),
             );
         }
+        if self.is_misread(span) {
+            return;
+        }
         if left == 0 && !everything {
             self.report(
                 Diagnostic::new(

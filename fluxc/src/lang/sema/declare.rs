@@ -1,6 +1,7 @@
 //! Declarations: structs, enums, constants, functions; types as written.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::scope::Binding;
@@ -163,7 +164,7 @@ impl<'s> Checker<'_, 's> {
         let diagnostic = Diagnostic::new(
             codes::DUPLICATE_NAME,
             name.span,
-            format!("a {what} is called `{}` already", name.text),
+            format!("{} is called `{}` already", with_article(what), name.text),
         )
         .label("defined before");
         self.report(match first {
@@ -505,4 +506,10 @@ impl<'s> Checker<'_, 's> {
         }
         id
     }
+}
+
+/// `an agent`, `a function`.
+fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'e', 'i', 'o']) { "an" } else { "a" };
+    format!("{article} {noun}")
 }

@@ -208,7 +208,30 @@ impl<'s> Checker<'_, 's> {
         None
     }
 
+    /// Reports a function value that takes another number of values than the one that is wanted.
+    fn other_count(&mut self, id: ExprId, want: TypeId) -> bool {
+        let count = |ty| self.program.types.signature_of(ty).map(|row| row.params.len());
+        let (Some(wanted), Some(given)) = (count(want), count(self.ty(id))) else { return false };
+        if wanted == given {
+            return false;
+        }
+        let (span, expected) = (self.span(id), self.type_name(want));
+        self.report(
+            Diagnostic::new(
+                codes::TYPE_MISMATCH,
+                span,
+                format!("expected a function of {}, this one takes {given}", values(wanted)),
+            )
+            .label(format!("takes {}", values(given)))
+            .expected(expected),
+        );
+        true
+    }
+
     pub(super) fn mismatch(&mut self, id: ExprId, want: TypeId) {
+        if self.other_count(id, want) {
+            return;
+        }
         let (expected, found) = (self.type_name(want), self.type_name(self.ty(id)));
         let span = self.span(id);
         let mut diagnostic =
@@ -218,6 +241,8 @@ impl<'s> Checker<'_, 's> {
                 .found(found);
         if self.mode == Mode::Python {
             diagnostic = self.python_hint(diagnostic, id, want);
+        } else if let Some(hint) = self.fitting(id, want) {
+            diagnostic.hint = Some(hint);
         } else if self.converts(self.ty(id), want) {
             let text = self.as_operand(span);
             diagnostic = diagnostic.replace("convert it", span, format!("{text} as {expected}"));
@@ -227,6 +252,8 @@ impl<'s> Checker<'_, 's> {
         } else if self.is_optional_of(self.ty(id), want) {
             let text = self.source_text(span);
             diagnostic = diagnostic.hint(format!("say what to take when there is none: `{text} ?? …`"));
+        } else if matches!(self.program.exprs.get(id.index()).map(|row| &row.kind), Some(ExprKind::None)) {
+            diagnostic = diagnostic.hint(format!("a place that may hold none has the type `{expected}?`"));
         }
         self.report(diagnostic);
     }
@@ -248,4 +275,9 @@ impl<'s> Checker<'_, 's> {
             (from, to) => number(from) && number(to),
         }
     }
+}
+
+/// `1 value`, `2 values`.
+fn values(count: usize) -> String {
+    if count == 1 { String::from("1 value") } else { format!("{count} values") }
 }

@@ -339,7 +339,7 @@ impl<'s> Checker<'_, 's> {
     /// Reports parameters of lambdas whose type nothing tells.
     pub(super) fn check_lambda_params(&mut self) {
         for row in core::mem::take(&mut self.lambda_params) {
-            if self.get(row.ty) != Err(Open::Any) {
+            if self.get(row.ty) != Err(Open::Any) || self.is_in_error(row.span) {
                 continue;
             }
             self.report(

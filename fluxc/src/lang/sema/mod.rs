@@ -25,6 +25,7 @@ mod device;
 mod dialect;
 mod expr;
 mod foreign;
+mod hint;
 mod lambda;
 mod name;
 mod operator;
@@ -570,7 +571,7 @@ impl<'s> Checker<'_, 's> {
                     expr.span,
                     format!("{value} does not fit the type {name}"),
                 )
-                .label(format!("a {name} here"))
+                .label(format!("{name} wanted"))
                 .expected(format!("{} to {}", kind.lowest(), kind.highest()))
                 .found(format!("{value}")),
             );

@@ -6,6 +6,7 @@ use super::types::{Open, TypeId};
 use super::{Checker, Mode, Use};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast::Ident;
+use crate::lang::syntax::habits;
 use crate::span::Span;
 use alloc::format;
 use alloc::string::String;
@@ -99,18 +100,20 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn unset(&mut self, name: Ident<'s>) {
-        self.report(
-            Diagnostic::new(
-                codes::USE_BEFORE_SET,
-                name.span,
-                format!("`{}` may have no value here", name.text),
-            )
-            .label("not set on every way to this place")
-            .hint(format!(
-                "give it a first value before: `Set {} to …`, or keep it in `## State`",
-                name.text
-            )),
-        );
+        let text = name.text;
+        let other_case = self.agent.state_names().find(|state| state.eq_ignore_ascii_case(text));
+        let row =
+            Diagnostic::new(codes::USE_BEFORE_SET, name.span, format!("`{text}` may have no value here"))
+                .label("not set on every way to this place");
+        self.report(match (self.mode, other_case) {
+            (Mode::Step, Some(state)) if state != text => {
+                row.replace(format!("did you mean `{state}`?"), name.span, state)
+            }
+            (Mode::Step, _) => {
+                row.hint(format!("give it a first value before: `Set {text} to …`, or keep it in `## State`"))
+            }
+            _ => row.hint(format!("give it a first value before: `{text} = …`")),
+        });
     }
 
     /// A name that nothing defines: the prefix rule, then a parameter.
@@ -151,8 +154,26 @@ impl<'s> Checker<'_, 's> {
             let locals = self.ctx.introduced.iter().rev().map(|(text, _)| *text);
             let consts = self.program.consts.iter().map(|row| row.name);
             let near = self.nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
-            if let Some(near) = near {
+            let value = habits::value(name.text).filter(|_| self.mode != Mode::C);
+            let value = value.map(|value| match (self.mode, value) {
+                (Mode::Python, "none") => "None",
+                (Mode::Python, "true") => "True",
+                (Mode::Python, "false") => "False",
+                _ => value,
+            });
+            if let Some(value) = value {
+                diagnostic = diagnostic.replace(format!("did you mean `{value}`?"), name.span, value);
+            } else if let Some(near) = near {
                 diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
+            } else if name.text.eq_ignore_ascii_case("pi") {
+                diagnostic = diagnostic.hint("define it in `## Types`: `const PI: f64 = 3.141592653589793`");
+            } else if name.text == "math" || name.text == "Math" {
+                diagnostic = diagnostic.hint("the functions of mathematics stand alone: `sqrt(x)`");
+            } else if self.ctx.place == super::Place::Test && name.text == "reply" {
+                diagnostic = diagnostic.hint("write the answer behind it: `Expect reply 5`");
+            } else if self.ctx.place == super::Place::Value && self.agent.active() {
+                diagnostic = diagnostic
+                    .hint("a value here is made of literals and constants; a text stands in quotes");
             } else if self.ctx.place == super::Place::Function {
                 diagnostic = diagnostic.hint(
                     "a function sees its arguments and constants only; pass state and parameters to it",

@@ -3,7 +3,7 @@
 use super::tree::{Builtin, ExprId, ExprKind, Sign};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Decide, Mode, Pending};
-use crate::diag::{Diagnostic, codes};
+use crate::diag::{Diagnostic, Hint, Replacement, codes};
 use crate::fir::{FloatKind, IntKind, IntUnaryOp};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
@@ -268,7 +268,9 @@ impl<'s> Checker<'_, 's> {
         .expected(left_name.clone())
         .found(right_name);
         // Towards the float if one side is: nothing is cut off.
-        if !self.mode.is_foreign() && self.converts(r, l) {
+        if let Some(hint) = self.operand_hint(operator, left, right) {
+            diagnostic.hint = Some(hint);
+        } else if !self.mode.is_foreign() && self.converts(r, l) {
             let to_right = matches!(self.get(r), Ok(Type::Float(_)) | Err(Open::Float));
             let (side, to) = if to_right { (left, self.type_name(r)) } else { (right, left_name) };
             let span = self.span(side);
@@ -303,6 +305,9 @@ impl<'s> Checker<'_, 's> {
         match self.get(ty) {
             Ok(Type::Optional(_)) if class(op) != Class::Equality => {
                 diagnostic = diagnostic.hint("say what to take when there is none: `x ?? 0`");
+            }
+            Ok(Type::Duration) => {
+                diagnostic = diagnostic.hint("calculate with its nanoseconds: `pause as int`");
             }
             Ok(Type::Struct(_) | Type::Array(..)) if class(op) == Class::Order => {
                 diagnostic = diagnostic.hint("compare the fields or elements one by one");
@@ -414,12 +419,18 @@ impl<'s> Checker<'_, 's> {
             return self.new_expr(ExprKind::Convert(id), to, span);
         }
         if !self.converts(from, to) {
+            let hint = self.fitting(id, to);
             let (from, to) = (self.type_name(from), self.type_name(to));
-            self.report(
+            let row =
                 Diagnostic::new(codes::TYPE_MISMATCH, span, format!("no conversion from {from} to {to}"))
                     .label("`as` goes between numbers, from bool to an integer, and between int and duration")
-                    .found(from),
-            );
+                    .found(from);
+            // The edit takes the place of the whole conversion.
+            let hint = hint.map(|hint| {
+                let replacement = hint.replacement.map(|edit| Replacement { span, ..edit });
+                Hint { replacement, ..hint }
+            });
+            self.report(Diagnostic { hint, ..row });
             return self.invalid(span);
         }
         self.new_expr(ExprKind::Convert(id), to, span)

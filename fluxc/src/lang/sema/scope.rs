@@ -248,10 +248,17 @@ const CANDIDATES: usize = 4_096;
 ///
 /// Looks at the first [`CANDIDATES`] of them and at no long names, so that its work is bounded.
 pub(super) fn nearest<'n>(name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let most = if name.len() <= 3 { 1 } else { 2 };
+    // A name of two letters is near to everything; only its letter case may differ.
+    let most = match name.len() {
+        0..=2 => 0,
+        3..=5 => 1,
+        _ => 2,
+    };
     let near =
         candidates.take(CANDIDATES).filter_map(|candidate| Some((distance(name, candidate)?, candidate)));
-    near.filter(|(edits, _)| *edits <= most).min_by_key(|(edits, _)| *edits).map(|(_, candidate)| candidate)
+    near.filter(|(edits, candidate)| *edits <= most && *candidate != name)
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, candidate)| candidate)
 }
 
 #[cfg(test)]

@@ -252,7 +252,7 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn check_answers(&mut self) {
         for answer in core::mem::take(&mut self.answers) {
-            if self.program.types.get(answer.ty) == Err(Open::Any) {
+            if self.program.types.get(answer.ty) == Err(Open::Any) && !self.has_error_in(answer.span) {
                 self.report(
                     Diagnostic::new(
                         codes::TYPE_UNKNOWN,

@@ -186,12 +186,14 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn duration(&mut self, expr: &ast::Expr<'s>) -> ExprId {
-        if let ast::ExprKind::Int(value) = expr.kind {
+        if let ast::ExprKind::Int(_) | ast::ExprKind::Float(_) = expr.kind {
+            let value = self.source_text(expr.span);
+            let found = if matches!(expr.kind, ast::ExprKind::Int(_)) { "int" } else { "f64" };
             self.report(
                 Diagnostic::new(codes::TYPE_MISMATCH, expr.span, format!("{value} of what?"))
                     .label("a number without a unit")
                     .expected("a duration")
-                    .found("int")
+                    .found(found)
                     .replace("seconds?", expr.span, format!("{value}s")),
             );
             return self.invalid(expr.span);

@@ -242,16 +242,16 @@ impl<'s> Checker<'_, 's> {
             }
             Ok(_) => {
                 let found = self.type_name(ty);
-                self.report(
-                    Diagnostic::new(
-                        codes::PARAMETER_TYPE,
-                        span,
-                        format!("a parameter cannot be of type {found}"),
-                    )
-                    .label(format!("`{name}` is {found} by its uses"))
-                    .expected("bool, int, f64, str or duration")
-                    .found(found),
-                );
+                let row = Diagnostic::new(
+                    codes::PARAMETER_TYPE,
+                    span,
+                    format!("a parameter cannot be of type {found}"),
+                )
+                .label(format!("`{name}` is {found} by its uses"))
+                .expected("bool, int, f64, str or duration")
+                .found(found);
+                let hint = self.variant_hint(name, span, ty).or_else(|| row.hint.clone());
+                self.report(Diagnostic { hint, ..row });
             }
         }
     }

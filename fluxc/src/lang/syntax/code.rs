@@ -8,8 +8,10 @@ use flux_abi::limits;
 use super::ast::{
     BinaryOp, CodeBlock, Dialect, Field, FnDecl, Item, ItemKind, Mutability, Param, Stmt, StmtKind, Variant,
 };
+use super::forms::Keyword;
+use super::habits::{self, Instead};
 use super::lexer::Tok;
-use super::parser::{Braces, Failed, Newlines, Parsed, Parser};
+use super::parser::{Braces, Failed, Newlines, Parsed, Parser, RESERVED};
 use crate::diag::{Diagnostic, codes};
 use crate::span::Span;
 use alloc::boxed::Box;
@@ -29,7 +31,12 @@ impl<'s> Parser<'s, '_> {
                 self.sink.fit(&mut stmts);
                 return CodeBlock { span: self.span_from(start), stmts };
             }
-            self.unexpected("a statement: no bracket is open here");
+            let span = self.tok.span;
+            self.report(codes::UNEXPECTED_TOKEN, span, || {
+                Diagnostic::new(codes::UNEXPECTED_TOKEN, span, "this bracket closes nothing")
+                    .label("no bracket is open here")
+                    .replace("take it out", span, "")
+            });
             self.bump();
         }
     }
@@ -68,15 +75,22 @@ impl<'s> Parser<'s, '_> {
                 });
             }
             let result = self.statement().and_then(|stmt| {
-                self.keep(stmts, stmt)?;
-                self.end_of_statement()
+                let ends = self.end_of_statement();
+                // Of a statement that goes on strangely only the name it introduces is worth keeping.
+                if ends.is_ok() || matches!(stmt.kind, StmtKind::Let { .. }) {
+                    self.keep(stmts, stmt)?;
+                }
+                ends
             });
             height = height.max(self.height);
             if result.is_err() && !self.at_end() {
+                let goes_on = self.tok.span != start && self.at_new_line();
                 if self.tok.span == start {
                     self.bump();
                 }
-                self.next_line();
+                if !goes_on {
+                    self.next_line();
+                }
             }
         }
         height
@@ -174,9 +188,52 @@ impl<'s> Parser<'s, '_> {
             }
             "fn" if self.peek().kind == Tok::LParen => return Ok(None),
             word if DECLARATIONS.contains(&word) => return Err(self.declaration_here()),
+            word if self.is_foreign_statement(word) => return Err(self.foreign_statement(word)),
             _ => return Ok(None),
         };
         Ok(Some(kind))
+    }
+
+    /// Tells whether a statement of another language, or a step, begins with `word`: two operands
+    /// stand beside each other.
+    fn is_foreign_statement(&self, word: &str) -> bool {
+        let next = self.peek();
+        if next.first_on_line {
+            return false;
+        }
+        let operand = matches!(next.kind, Tok::Word | Tok::Number | Tok::Quote);
+        let operand = operand && !matches!(self.text_of(next), "and" | "or" | "as" | "not" | "is" | "xor");
+        let bracket = matches!(next.kind, Tok::LBrace | Tok::LParen | Tok::Colon);
+        match habits::statement(word) {
+            Some(_) if word == "loop" || word == "switch" || word == "do" || word == "try" => {
+                operand || bracket
+            }
+            Some(_) => operand,
+            None => operand && Keyword::of(word).is_some() && !RESERVED.contains(&word),
+        }
+    }
+
+    fn foreign_statement(&mut self, word: &str) -> Failed {
+        let span = self.tok.span;
+        self.report(codes::UNEXPECTED_TOKEN, span, || {
+            let row = Diagnostic::new(
+                codes::UNEXPECTED_TOKEN,
+                span,
+                format!("no statement begins with `{word}`"),
+            )
+            .label("not a statement")
+            .expected(
+                "`let`, `var`, `if`, `while`, `for`, `match`, `return`, `expect`, an assignment or a call",
+            );
+            match habits::statement(word) {
+                Some(Instead::Word(words, text)) => row.replace(words, span, text),
+                Some(Instead::Words(words)) => row.hint(words),
+                None => {
+                    row.hint("steps act, code computes: this belongs in a step, without backticks or fence")
+                }
+            }
+        });
+        Failed
     }
 
     /// A declaration where statements stand: reported, then skipped as a whole.
@@ -201,7 +258,19 @@ impl<'s> Parser<'s, '_> {
     }
 
     fn local(&mut self, mutability: Mutability) -> Parsed<StmtKind<'s>> {
-        self.bump();
+        let keyword = self.bump().span;
+        if self.at_word("mut") && self.peek().kind == Tok::Word {
+            let span = keyword.to(self.tok.span);
+            self.report(codes::UNEXPECTED_TOKEN, span, || {
+                Diagnostic::new(
+                    codes::UNEXPECTED_TOKEN,
+                    span,
+                    "a variable that changes is introduced with `var`",
+                )
+                .replace("write `var`", span, "var")
+            });
+            self.bump();
+        }
         let name = self.name("the name of the variable")?;
         let ty = if self.eat(Tok::Colon) { Some(Box::new(self.ty()?)) } else { None };
         self.height = 0;
@@ -315,7 +384,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(Tok::RBrace, "`}`", open)?;
+        self.close_list(Tok::RBrace, "`}`", open)?;
         Ok(ItemKind::Struct { name, fields })
     }
 
@@ -335,14 +404,14 @@ impl<'s> Parser<'s, '_> {
                         break;
                     }
                 }
-                self.close(Tok::RParen, "`)`", open)?;
+                self.close_list(Tok::RParen, "`)`", open)?;
             }
             self.keep(&mut variants, Variant { name, payload })?;
             if !self.eat(Tok::Comma) && !self.tok.first_on_line {
                 break;
             }
         }
-        self.close(Tok::RBrace, "`}`", open)?;
+        self.close_list(Tok::RBrace, "`}`", open)?;
         Ok(ItemKind::Enum { name, variants })
     }
 
@@ -396,7 +465,7 @@ impl<'s> Parser<'s, '_> {
             }
         }
         self.newlines = newlines;
-        self.close(Tok::RParen, "`)`", open)?;
+        self.close_list(Tok::RParen, "`)`", open)?;
         Ok(params)
     }
 }

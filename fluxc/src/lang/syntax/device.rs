@@ -11,7 +11,7 @@ use flux_abi::device::{ArgumentNeed, DEVICE_KINDS, DeviceKindInfo, Numbering};
 use super::ast::{Device, DeviceArg, Expr, ExprKind, Ident, StrPart};
 use super::lexer::Tok;
 use super::nearest::nearest;
-use super::parser::{Failed, Parsed, Parser};
+use super::parser::{Failed, Parsed, Parser, is_one_of};
 use crate::diag::{Diagnostic, codes};
 use crate::span::Span;
 
@@ -67,7 +67,8 @@ impl<'s> Parser<'s, '_> {
         for argument in info.arguments {
             let given = args.iter().any(|arg| arg.key.text == argument.key);
             if argument.need == ArgumentNeed::Required && !given {
-                self.missing_argument(info, argument.key, span);
+                let rest = self.argument_outside(argument.key);
+                self.missing_argument(info, argument.key, span, rest);
                 return Err(Failed);
             }
         }
@@ -115,7 +116,28 @@ impl<'s> Parser<'s, '_> {
         Failed
     }
 
-    fn missing_argument(&mut self, info: &DeviceKindInfo, key: &str, span: Span) {
+    /// `I2C sensor addr 0x48`, `I2C sensor at 0x48`: the words and the value behind the device.
+    fn argument_outside(&self, key: &str) -> Option<(Span, &'s str)> {
+        let start = self.before as usize;
+        let rest = self.source.get(start..self.lexer.end() as usize)?;
+        let mut words = rest.split_whitespace();
+        let first = words.next()?;
+        let known = first.eq_ignore_ascii_case(key) || is_one_of(first, &["at", "address", "with", "number"]);
+        let value = if known { words.next()? } else { first };
+        let value = value.trim_end_matches(['.', ',']);
+        value.starts_with(|ch: char| ch.is_ascii_digit()).then_some(())?;
+        let end =
+            (value.as_ptr() as usize).saturating_sub(rest.as_ptr() as usize).saturating_add(value.len());
+        Some((Span::from_usize(start, start.saturating_add(end)), value))
+    }
+
+    fn missing_argument(
+        &mut self,
+        info: &DeviceKindInfo,
+        key: &str,
+        span: Span,
+        outside: Option<(Span, &'s str)>,
+    ) {
         let example = match key {
             "addr" => "0x48",
             "name" => "coretemp/temp1",
@@ -124,7 +146,11 @@ impl<'s> Parser<'s, '_> {
         self.report(codes::STEP_INCOMPLETE, span, || {
             Diagnostic::new(codes::STEP_INCOMPLETE, span, format!("the {} device has no `{key}`", info.word))
                 .expected(format!("`({key} …)` after the device"))
-                .replace(format!("say its {key}"), Span::empty(span.end), format!(" ({key} {example})"))
+                .replace(
+                    format!("say its {key}"),
+                    outside.map_or(Span::empty(span.end), |(place, _)| place),
+                    format!(" ({key} {})", outside.map_or(example, |(_, value)| value)),
+                )
         });
     }
 
@@ -174,7 +200,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(Tok::RParen, "`)`", open)
+        self.close_list(Tok::RParen, "`)`", open)
     }
 
     fn unknown_argument(&mut self, info: &DeviceKindInfo, key: Ident<'s>) -> Failed {

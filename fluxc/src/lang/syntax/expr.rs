@@ -318,8 +318,14 @@ impl<'s> Parser<'s, '_> {
             };
             let start = base.span;
             let height = self.height;
-            match self.tok.kind {
+            let kind = self.tok.kind;
+            match kind {
                 Tok::Dot if self.mode == Mode::Code || self.field_follows() => {
+                    self.bump();
+                    base = self.member(base, Access::Plain)?;
+                }
+                Tok::Colon if self.mode == Mode::Code && self.double_colon() => {
+                    self.bump();
                     self.bump();
                     base = self.member(base, Access::Plain)?;
                 }
@@ -345,6 +351,24 @@ impl<'s> Parser<'s, '_> {
                 _ => return Ok(base),
             }
         }
+    }
+
+    /// Reports `Mode::Off`, which reads as `Mode.Off`; `false` if it is another colon.
+    pub(super) fn double_colon(&mut self) -> bool {
+        let span = self.tok.span;
+        let next = self.peek();
+        if next.kind != Tok::Colon || next.span.start != span.end {
+            return false;
+        }
+        let both = span.to(next.span);
+        self.report(codes::UNEXPECTED_TOKEN, both, || {
+            Diagnostic::new(codes::UNEXPECTED_TOKEN, both, "a variant or field stands behind a dot")
+                .label("expected `.`")
+                .expected("`.`")
+                .found("`::`")
+                .replace("write `.`", both, ".")
+        });
+        true
     }
 
     /// In steps, a dot is a full stop unless a name follows it directly.
@@ -407,7 +431,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(close, what, open)?;
+        self.close_list(close, what, open)?;
         self.sink.fit(list);
         self.height = height;
         Ok(())
@@ -427,6 +451,14 @@ impl<'s> Parser<'s, '_> {
                     .replace(format!("close it with {what}"), span, what.trim_matches('`'))
             });
             return Err(Failed);
+        }
+        Err(self.unexpected(what))
+    }
+
+    /// The bracket that closes a list with commas, opened at `open`.
+    pub(super) fn close_list(&mut self, kind: Tok, what: &str, open: Span) -> Parsed<()> {
+        if self.at(kind) || self.at_end() {
+            return self.close(kind, what, open);
         }
         Err(self.unexpected(&format!("`,` or {what}")))
     }

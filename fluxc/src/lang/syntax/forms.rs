@@ -13,6 +13,11 @@ macro_rules! forms {
             &[$((Keyword::$variant, $word, $example)),*];
 
         impl Keyword {
+            /// A step of this form.
+            pub(super) fn example(self) -> &'static str {
+                FORMS.iter().find(|form| form.0 == self).map_or("", |form| form.2)
+            }
+
             /// The keyword that `word` is, letter case aside.
             pub(super) fn of(word: &str) -> Option<Self> {
                 let mut lower = [0_u8; 9];
@@ -50,7 +55,7 @@ forms! {
     Spawn "Spawn", "Spawn worker from \"worker.flux.md\" as w";
     Grant "Grant", "Grant IO_READ to w";
     Revoke "Revoke", "Revoke IO_READ from w";
-    Stop "Stop", "Stop w";
+    Stop "Stop", "Stop";
     Log "Log", "Log \"temp is {temperature}\"";
     Record "Record", "Record latency 12.5 ms";
     Call "Call", "Call recalibrate(temperature)";
@@ -62,6 +67,8 @@ forms! {
 
 /// Words that people use for a form.
 const MEANT: &[(&str, Keyword)] = &[
+    ("answer", Keyword::Reply),
+    ("assert", Keyword::Expect),
     ("assign", Keyword::Set),
     ("broadcast", Keyword::Publish),
     ("change", Keyword::Set),
@@ -79,6 +86,7 @@ const MEANT: &[(&str, Keyword)] = &[
     ("decrement", Keyword::Subtract),
     ("invoke", Keyword::Call),
     ("loop", Keyword::Repeat),
+    ("kill", Keyword::Stop),
     ("measure", Keyword::Read),
     ("notify", Keyword::Tell),
     ("output", Keyword::Write),
@@ -96,6 +104,7 @@ const MEANT: &[(&str, Keyword)] = &[
     ("start", Keyword::Spawn),
     ("store", Keyword::Set),
     ("switch", Keyword::Set),
+    ("then", Keyword::Expect),
     ("turn", Keyword::Set),
     ("unless", Keyword::If),
     ("until", Keyword::While),
@@ -107,18 +116,27 @@ const MEANT: &[(&str, Keyword)] = &[
 pub(super) fn is_near(word: &str, keyword: &str) -> bool {
     let limit = if keyword.len() <= 5 { 1 } else { 2 };
     distance(word, keyword).is_some_and(|edits| edits <= limit)
-        || SAME.iter().any(|(used, form)| used.eq_ignore_ascii_case(word) && *form == keyword)
+        || stands_for(word).is_some_and(|form| form.split(' ').next() == Some(keyword))
 }
 
-/// Words that take the place of a first word, with nothing else changed.
-const SAME: &[(&str, &str)] = &[
-    ("echo", "Log"),
-    ("measure", "Read"),
-    ("pause", "Wait"),
-    ("print", "Log"),
-    ("sample", "Read"),
-    ("sleep", "Wait"),
-];
+/// What takes the place of a first word, with nothing else changed.
+pub(super) fn stands_for(word: &str) -> Option<&'static str> {
+    const SAME: &[(&str, &str)] = &[
+        ("answer", "Reply"),
+        ("assert", "Expect"),
+        ("delay", "Wait"),
+        ("echo", "Log"),
+        ("get", "Read"),
+        ("measure", "Read"),
+        ("pause", "Wait"),
+        ("print", "Log"),
+        ("return", "Reply with"),
+        ("sample", "Read"),
+        ("sleep", "Wait"),
+        ("then", "Expect"),
+    ];
+    SAME.iter().find(|(used, _)| used.eq_ignore_ascii_case(word)).map(|(_, form)| *form)
+}
 
 /// The forms nearest to a first word: at most three, the nearest first; never none.
 pub(super) fn nearest_forms(word: &str) -> [Option<&'static (Keyword, &'static str, &'static str)>; 3] {

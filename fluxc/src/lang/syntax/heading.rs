@@ -1,6 +1,10 @@
 //! Which section of the language a heading opens.
 
+use alloc::format;
+use alloc::string::String;
+
 use super::ast::Direction;
+use super::habits;
 use super::nearest::distance;
 use crate::span::{Span, clamp};
 
@@ -149,6 +153,50 @@ pub(super) fn kind(source: &str, content: Span) -> Kind {
         return Kind::Migrate(Direction::BackTo, rest(16));
     }
     Kind::Prose
+}
+
+/// The heading that one of prose was meant to be, and what keeps it from being a section.
+///
+/// `Every minute`, `On topic alerts`, `On get -> int`, `Test heats`, `fn twice(n: int) -> int`.
+/// `Test` is a common word of prose, so that a step of tests must be in the text `below`.
+pub(super) fn meant(text: &str, below: &str) -> Option<(String, &'static str)> {
+    let (first, rest) = text.split_once(' ')?;
+    let rest = rest.trim();
+    let is = |word: &str| first.eq_ignore_ascii_case(word);
+    let name = |text: &str| !text.is_empty() && text.chars().all(|ch| ch.is_alphanumeric() || ch == '_');
+    if is("Every") {
+        let unit = habits::unit(rest)?;
+        return Some((format!("Every 1{unit}"), "a number begins the time of a section `Every`"));
+    }
+    if is("Test") && has_test_steps(below) {
+        return Some((format!("Test \"{rest}\""), "the name of a test stands in quotes"));
+    }
+    if is("fn") && rest.contains('(') {
+        return Some((format!("fn: {rest}"), "a colon stands behind `fn`"));
+    }
+    if !is("On") {
+        return None;
+    }
+    if let Some(topic) = rest.strip_prefix("topic ").map(str::trim)
+        && !topic.is_empty()
+        && !topic.contains(char::is_whitespace)
+    {
+        return Some((format!("On topic \"{topic}\""), "the topic stands in quotes"));
+    }
+    let (request, answer) = rest.split_once("->").map_or((rest, None), |(name, ty)| (name.trim(), Some(ty)));
+    name(request).then(|| {
+        let answer = answer.map_or_else(String::new, |ty| format!(" -> {}", ty.trim()));
+        (format!("On {request}(){answer}"), "the request has no parentheses")
+    })
+}
+
+/// Tells whether an item of a list before the next heading begins as a step of tests does.
+fn has_test_steps(below: &str) -> bool {
+    let lines = below.lines().skip(1).take(40).take_while(|line| !line.starts_with('#'));
+    lines.filter_map(|line| line.trim_start().split_once(' ')).any(|(marker, step)| {
+        let item = marker == "-" || marker == "*" || marker.ends_with('.');
+        item && ["Given", "When", "Expect"].iter().any(|word| step.trim_start().starts_with(word))
+    })
 }
 
 /// The section heading that a heading of prose is near to, with what to write.

@@ -2,11 +2,13 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::ast::{
     AgentKeys, CompileKeys, ExprKind, Frontmatter, Ident, KeyValue, Optimize, Spanned, Target, Topic,
 };
+use super::habits;
 use super::nearest::nearest;
 use super::number;
 use crate::diag::{Diagnostic, Sink, codes};
@@ -183,6 +185,10 @@ fn bad(value: Ident<'_>, expected: &str, hint: Option<&str>, sink: &mut Sink) {
     let diagnostic =
         Diagnostic::new(codes::BAD_VALUE, value.span, message).expected(expected).found(value.text);
     sink.push(match hint {
+        // Behind the colon a space stands before the value.
+        Some(hint) if value.text.is_empty() => {
+            diagnostic.replace(format!("for example `{hint}`"), value.span, format!(" {hint}"))
+        }
         Some(hint) => diagnostic.replace(format!("for example `{hint}`"), value.span, hint),
         None => diagnostic,
     });
@@ -204,8 +210,17 @@ pub(super) fn duration(value: Ident<'_>, sink: &mut Sink) -> Option<Spanned<u64>
     {
         return Some(Spanned { value: ns, span: value.span });
     }
-    bad(value, "a time such as 30s or 500ms", Some("30s"), sink);
+    let meant = with_unit(value.text, "s").unwrap_or_else(|| String::from("30s"));
+    bad(value, "a time above zero such as 30s or 500ms", Some(&meant), sink);
     None
+}
+
+/// `30 seconds` and `64kb` with the unit that is meant, `30` with the one that is usual.
+fn with_unit(text: &str, usual: &str) -> Option<String> {
+    let digits = text.find(|ch: char| !ch.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits)?;
+    let unit = if unit.is_empty() { usual } else { habits::unit(unit.trim())? };
+    (number.bytes().any(|digit| digit != b'0')).then(|| format!("{number}{unit}"))
 }
 
 /// A whole number; sizes with a unit are bytes.
@@ -213,7 +228,8 @@ pub(super) fn whole(value: Ident<'_>, what: &str, example: &str, sink: &mut Sink
     if let Ok(ExprKind::Int(number)) = number_value(value.text) {
         return Some(Spanned { value: number, span: value.span });
     }
-    bad(value, what, Some(example), sink);
+    let meant = with_unit(value.text, "").filter(|text| matches!(number_value(text), Ok(ExprKind::Int(_))));
+    bad(value, what, Some(meant.as_deref().unwrap_or(example)), sink);
     None
 }
 
@@ -351,8 +367,19 @@ pub(super) fn agent<'s>(found: &KeyLines<'s>, keys: &mut AgentKeys<'s>, sink: &m
             _ => unknown(key, "`## Agent`", AGENT_KEYS, sink),
         }
     }
-    if name.is_some() {
-        keys.name = name;
+    match (name, keys.name) {
+        (Some(name), Some(heading)) if name.text != heading.text => sink.push(
+            Diagnostic::new(
+                codes::KEYS_DISAGREE,
+                name.span,
+                "the name here and in the heading are not the same",
+            )
+            .label("here")
+            .secondary(heading.span, "in the heading")
+            .hint("leave this line out: the heading names the agent"),
+        ),
+        (Some(name), _) => keys.name = Some(name),
+        (None, _) => {}
     }
     keys.capabilities = capabilities.unwrap_or_default();
     keys.subscribe = subscribe.unwrap_or_default();
@@ -365,7 +392,10 @@ pub(super) fn agent_name<'s>(value: Ident<'s>, sink: &mut Sink) -> Option<Ident<
     if starts && !value.text.ends_with('-') && value.text.chars().all(good) {
         return Some(value);
     }
-    bad(value, "a name of letters, digits, `-` and `_`", Some("temp-monitor"), sink);
+    let joined = value.text.split_whitespace().collect::<Vec<_>>().join("-");
+    let joined = joined.trim_start_matches(|ch: char| !ch.is_alphabetic()).trim_end_matches('-');
+    let example = if !joined.is_empty() && joined.chars().all(good) { joined } else { "temp-monitor" };
+    bad(value, "a name of letters, digits, `-` and `_`", Some(example), sink);
     None
 }
 

@@ -262,7 +262,7 @@ impl<'s> Lexer<'s> {
             self.skip_while(|byte| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_'));
             match self.byte(0) {
                 Some(0x80..) => match self.rest().chars().next() {
-                    Some(ch) if ch.is_alphanumeric() => self.skip(ch.len_utf8()),
+                    Some(ch) if ch.is_alphabetic() => self.skip(ch.len_utf8()),
                     _ => return,
                 },
                 _ => return,

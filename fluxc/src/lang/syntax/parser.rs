@@ -50,6 +50,8 @@ pub(super) struct Parser<'s, 'k> {
     pub(super) before: u32,
     pub(super) newlines: Newlines,
     pub(super) braces: Braces,
+    /// A step of the form that is being read, for messages; empty outside steps.
+    pub(super) example: &'static str,
     /// Expressions and blocks around the current place.
     depth: usize,
     /// Height of the expression or block read last.
@@ -81,7 +83,7 @@ impl<'s, 'k> Parser<'s, 'k> {
         };
         let before = span.start;
         let braces = Braces::Literal;
-        Self { source, lexer, mode, tok, before, newlines, braces, depth: 0, height: 0, sink }
+        Self { source, lexer, mode, tok, before, newlines, braces, example: "", depth: 0, height: 0, sink }
     }
 
     // ------------------------------------------------------------ tokens
@@ -240,35 +242,29 @@ impl<'s, 'k> Parser<'s, 'k> {
 
     /// Reports that `what` should stand where the next token stands.
     pub(super) fn unexpected(&mut self, what: &str) -> Failed {
-        let span = self.tok.span;
-        let (mode, kind) = (self.mode, self.tok.kind);
-        let found = self.found();
-        let text = self.text();
+        // What is missing at the end of a line is shown there, not on the next line.
+        let ended = self.at_new_line() && !self.at_end();
+        let span = if ended { Span::empty(self.before) } else { self.tok.span };
+        let (mode, kind) = (self.mode, if ended { Tok::End } else { self.tok.kind });
+        let found = if ended { String::from("the end of the line") } else { self.found() };
         let code = match (kind, mode) {
             (Tok::Other, _) => codes::BAD_CHARACTER,
             (Tok::Backtick, _) => codes::CODE_IN_STEP,
             (_, Mode::Step) => codes::STEP_INCOMPLETE,
             (_, Mode::Code) => codes::UNEXPECTED_TOKEN,
         };
+        let hint = if ended || self.sink.is_full() { None } else { self.hint_for_token(what) };
+        let example = self.example;
         self.report(code, span, || {
-            let plain = match text {
-                "“" | "”" | "„" => Some("\""),
-                "≥" => Some(">="),
-                "≤" => Some("<="),
-                "≠" => Some("!="),
-                "×" => Some("*"),
-                "÷" => Some("/"),
-                "−" => Some("-"),
-                "`" => Some(""),
-                _ => None,
-            };
             let diagnostic = Diagnostic::new(code, span, format!("expected {what}, found {found}"))
                 .label(format!("expected {what}"))
                 .expected(what)
                 .found(found);
-            match plain {
-                Some("") => diagnostic.replace("leave out the backticks", span, ""),
-                Some(plain) => diagnostic.replace(format!("write `{plain}`"), span, plain),
+            match hint {
+                Some(hint) => Diagnostic { hint: Some(hint), ..diagnostic },
+                None if code == codes::STEP_INCOMPLETE && !example.is_empty() => {
+                    diagnostic.hint(format!("for example: {example}"))
+                }
                 None => diagnostic,
             }
         });

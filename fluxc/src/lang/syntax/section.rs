@@ -238,17 +238,16 @@ impl<'s> Reader<'s, '_> {
                 )
                 .replace(format!("did you mean `{near}`?"), span, near),
             );
-        } else if let Some(request) = text.strip_prefix("On ").map(str::trim)
-            && !request.is_empty()
-            && request.chars().all(|ch| ch.is_alphanumeric() || ch == '_')
+        } else if let Some((meant, why)) =
+            heading::meant(text, self.source.get(span.end as usize..).unwrap_or(""))
         {
             self.sink.push(
                 Diagnostic::new(
                     codes::PROSE_HEADING_NEAR_SECTION,
                     span,
-                    format!("`{text}` is documentation, since the request has no parentheses"),
+                    format!("`{text}` is documentation, since {why}"),
                 )
-                .replace("for a handler write", Span::empty(span.end), "()"),
+                .replace("for a section write", span, meant),
             );
         }
     }

@@ -4,6 +4,7 @@
 //! has. Nothing is guessed; what has no form is an error that shows the nearest one.
 
 mod form;
+mod meant;
 mod phrase;
 mod test_form;
 
@@ -14,7 +15,7 @@ use alloc::vec::Vec;
 use flux_abi::limits;
 
 use super::ast::{Block, Ident, IfArm, Otherwise, Step, StepKind};
-use super::forms::{Keyword, is_near, nearest_forms};
+use super::forms::{Keyword, is_near, nearest_forms, stands_for};
 use super::lexer::{Mode, Tok};
 use super::parser::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, codes};
@@ -83,6 +84,13 @@ impl<'s> Parser<'s, '_> {
         let span = Span::new(self.tok.span.start, self.lexer.end());
         if self.at(Tok::Backtick) || self.at(Tok::Other) {
             return self.unexpected("the end of the step");
+        }
+        if let Some(hint) = self.hint_behind_step(outcome) {
+            let found = self.found();
+            let row = Diagnostic::new(codes::STEP_TRAILING, span, format!("{found} does not belong here"))
+                .label("not part of the step");
+            self.sink.push(Diagnostic { hint: Some(hint), ..row });
+            return Failed;
         }
         let name = match outcome {
             Outcome::Step(step) => step.kind.name(),
@@ -160,6 +168,7 @@ impl<'s> Parser<'s, '_> {
         }
         let word = if self.at(Tok::Word) { self.text() } else { "" };
         let Some(keyword) = Keyword::of(word) else { return Err(self.unknown_step(word)) };
+        self.example = keyword.example();
         self.bump();
         if matches!(keyword, Keyword::Otherwise | Keyword::Else) {
             if self.eat_word("if") {
@@ -179,6 +188,7 @@ impl<'s> Parser<'s, '_> {
         let (start, end) = (self.tok.span.start, self.lexer.end());
         let line_end = Span::new(start, end).text(self.source).lines().next().map_or(0, str::len);
         let span = Span::new(start, start.saturating_add(crate::span::clamp(line_end)));
+        let meant = if self.sink.is_full() { None } else { self.meant_step(word, span) };
         self.report(codes::UNKNOWN_STEP, span, || {
             let near = nearest_forms(word);
             let names: Vec<String> = near.iter().flatten().map(|form| format!("`{}`", form.1)).collect();
@@ -190,11 +200,15 @@ impl<'s> Parser<'s, '_> {
             let diagnostic = Diagnostic::new(codes::UNKNOWN_STEP, span, message)
                 .label("not a step")
                 .expected(format!("nearest: {}", names.join(", ")));
+            if meant.is_some() {
+                return Diagnostic { hint: meant, expected: None, ..diagnostic };
+            }
             match near.first() {
                 // A slip of the pen: the rest of the step stays as it is.
                 Some(Some(form)) if is_near(word, form.1) => {
-                    let word = Span::new(start, start.saturating_add(crate::span::clamp(word.len())));
-                    diagnostic.replace(format!("did you mean `{}`?", form.1), word, form.1)
+                    let place = Span::new(start, start.saturating_add(crate::span::clamp(word.len())));
+                    let meant = stands_for(word).unwrap_or(form.1);
+                    diagnostic.replace(format!("did you mean `{meant}`?"), place, meant)
                 }
                 Some(Some(form)) => diagnostic.hint(format!("for example: {}", form.2)),
                 _ => diagnostic,
@@ -262,7 +276,9 @@ impl<'s> Parser<'s, '_> {
             return Failed;
         }
         let gap = if self.at_word("then") || self.at_word("do") {
-            Span::new(end, self.tok.span.end)
+            let next = self.peek();
+            let colon = next.kind == Tok::Colon;
+            Span::new(end, if colon { next.span.end } else { self.tok.span.end })
         } else if self.at_end() || begins {
             Span::empty(end)
         } else {

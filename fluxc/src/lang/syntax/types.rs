@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use flux_abi::limits;
 
 use super::ast::{Expr, Type, TypeKind};
-use super::lexer::Tok;
+use super::lexer::{Mode, Tok};
 use super::parser::{Failed, Parsed, Parser, RESERVED};
 use crate::diag::{Diagnostic, codes};
 use crate::span::Span;
@@ -97,8 +97,28 @@ impl<'s> Parser<'s, '_> {
             self.close(Tok::RBracket, "`]`", open)?;
             return Ok(TypeKind::Array(element, len));
         }
+        if self.at(Tok::Comma) {
+            return Err(self.comma_in_array_type());
+        }
         self.close(Tok::RBracket, "`]`", open)?;
         Ok(TypeKind::List(element))
+    }
+
+    /// `[int, 4]`.
+    fn comma_in_array_type(&mut self) -> Failed {
+        let span = self.tok.span;
+        let code = match self.mode {
+            Mode::Step => codes::STEP_INCOMPLETE,
+            Mode::Code => codes::UNEXPECTED_TOKEN,
+        };
+        self.report(code, span, || {
+            Diagnostic::new(code, span, "the number of elements stands behind `;`")
+                .label("expected `;` or `]`")
+                .expected("`[type; number]`")
+                .found("`,`")
+                .replace("write `;`", span, ";")
+        });
+        Failed
     }
 
     fn fn_type(&mut self, below: usize) -> Parsed<TypeKind<'s>> {
@@ -112,7 +132,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(Tok::RParen, "`)`", open)?;
+        self.close_list(Tok::RParen, "`)`", open)?;
         let ret = if self.eat(Tok::Arrow) { Some(Box::new(self.ty_within(below)?)) } else { None };
         Ok(TypeKind::Fn(params, ret))
     }

@@ -4,13 +4,14 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    Bound, CodeBlock, Expr, ExprKind, FieldInit, If, Lambda, Match, MatchArm, MatchPattern, MatchPatternKind,
-    Param, Stmt, StmtKind, StructLiteral, UnaryOp,
+    Bound, CodeBlock, Expr, ExprKind, FieldInit, Ident, If, Lambda, Match, MatchArm, MatchPattern,
+    MatchPatternKind, Param, Stmt, StmtKind, StructLiteral, UnaryOp,
 };
 use super::super::lexer::{Mode, Tok};
 use super::super::number;
 use super::super::parser::{Braces, Newlines, Parsed, Parser, RESERVED, STEP_WORDS, is_one_of};
 use crate::diag::codes;
+use crate::span::Span;
 
 impl<'s> Parser<'s, '_> {
     pub(super) fn primary(&mut self) -> Parsed<Expr<'s>> {
@@ -94,6 +95,37 @@ impl<'s> Parser<'s, '_> {
     fn struct_literal(&mut self) -> Parsed<Expr<'s>> {
         let name = self.name("the name of a struct")?;
         let open = self.expect(Tok::LBrace, "`{`")?.span;
+        let literal = self.struct_fields(name, open);
+        if literal.is_err() {
+            self.skip_braces();
+        }
+        literal
+    }
+
+    /// Behind an error in braces, goes on after the brace that closes them if it is on this line.
+    fn skip_braces(&mut self) {
+        let mut ahead = self.lexer;
+        let (mut token, mut depth) = (self.tok, 0_usize);
+        loop {
+            match token.kind {
+                Tok::End => return,
+                Tok::LBrace => depth = depth.saturating_add(1),
+                Tok::RBrace => match depth.checked_sub(1) {
+                    Some(less) => depth = less,
+                    None => break,
+                },
+                _ if token.first_on_line => return,
+                _ => {}
+            }
+            token = ahead.token();
+        }
+        self.jump(token.span.end);
+        if self.mode == Mode::Code {
+            self.newlines = Newlines::End;
+        }
+    }
+
+    fn struct_fields(&mut self, name: Ident<'s>, open: Span) -> Parsed<Expr<'s>> {
         let mut fields = Vec::new();
         let mut height = 0;
         while !self.at(Tok::RBrace) {
@@ -110,7 +142,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(Tok::RBrace, "`}`", open)?;
+        self.close_list(Tok::RBrace, "`}`", open)?;
         self.raise(height)?;
         let span = self.span_from(name.span.start);
         Ok(Expr { span, kind: ExprKind::Struct(Box::new(StructLiteral { name, fields })) })
@@ -136,7 +168,7 @@ impl<'s> Parser<'s, '_> {
                 self.list_into(&mut list, Tok::RBracket, "`]`", open)?;
                 height = height.max(self.height);
             } else {
-                self.close(Tok::RBracket, "`]`", open)?;
+                self.close_list(Tok::RBracket, "`]`", open)?;
             }
             ExprKind::Array(list)
         };
@@ -159,7 +191,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(Tok::RBrace, "`}`", open)?;
+        self.close_list(Tok::RBrace, "`}`", open)?;
         self.raise(height)?;
         Ok(Expr { span: self.span_from(open.start), kind: ExprKind::Map(entries) })
     }
@@ -177,7 +209,7 @@ impl<'s> Parser<'s, '_> {
                     break;
                 }
             }
-            self.close(Tok::Bar, "`|`", open.span)?;
+            self.close_list(Tok::Bar, "`|`", open.span)?;
         }
         let body = if self.at(Tok::LBrace) && self.mode == Mode::Code {
             self.block()?
@@ -366,7 +398,11 @@ impl<'s> Parser<'s, '_> {
     fn variant(&mut self) -> Parsed<MatchPatternKind<'s>> {
         let mut name = self.name("a pattern")?;
         let mut of = None;
-        if self.eat(Tok::Dot) {
+        let dotted = self.at(Tok::Dot) || (self.at(Tok::Colon) && self.double_colon());
+        if dotted {
+            if self.bump().kind == Tok::Colon {
+                self.bump();
+            }
             of = Some(name);
             name = self.any_word("the name of a variant")?;
         }
@@ -391,7 +427,7 @@ impl<'s> Parser<'s, '_> {
         self.newlines = newlines;
         self.leave();
         read?;
-        self.close(Tok::RParen, "`)`", open)?;
+        self.close_list(Tok::RParen, "`)`", open)?;
         Ok(patterns)
     }
 }

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use super::ast::{Ident, Item, Type};
 use super::foreign::{Core, Facts};
 use super::parser::{Failed, Parsed};
-use crate::diag::{Diagnostic, Sink, codes};
+use crate::diag::{Diagnostic, Hint, Replacement, Sink, codes};
 use crate::span::Span;
 use lexer::{Tok, Token};
 pub(crate) use stmt::ELEMENT;
@@ -158,7 +158,52 @@ impl<'s> Parser<'s, '_, '_> {
             });
             return Failed;
         }
-        self.core.unexpected(span, what, &found)
+        let hint = self.hint_for(what);
+        self.core.report(codes::UNEXPECTED_TOKEN, span, |_| {
+            let row =
+                Diagnostic::new(codes::UNEXPECTED_TOKEN, span, format!("expected {what}, found {found}"))
+                    .label(format!("expected {what}"))
+                    .expected(what)
+                    .found(found);
+            Diagnostic { hint, ..row }
+        });
+        Failed
+    }
+
+    /// What to write instead of the next token, where that is a habit of another language.
+    fn hint_for(&self, what: &str) -> Option<Hint> {
+        let (span, text, before) = (self.tok().span, self.text(), self.before());
+        let last = self.core.text(Span::new(before.saturating_sub(1), before));
+        let pair = Span::new(before.saturating_sub(1), span.end);
+        let edit = |words: &str, span, text: &str| {
+            let replacement = Some(Replacement { span, text: text.into() });
+            Some(Hint { text: words.into(), replacement })
+        };
+        match text {
+            "=" if what == "`:`" => edit("`=` assigns; to compare write `==`", span, "=="),
+            "&" if last == "&" => edit("write `and`", pair, "and"),
+            "|" if last == "|" => edit("write `or`", pair, "or"),
+            "else" if self.peek_text() == "if" => {
+                let next = self.tokens.get(self.at.saturating_add(1)).map_or(span, |token| token.span);
+                edit("write `elif`", span.to(next), "elif")
+            }
+            ")" | "," if what.starts_with("`[`") => {
+                let text = "the number of elements is part of the type: `\"[f64; 8]\"`".into();
+                Some(Hint { text, replacement: None })
+            }
+            _ if what == "`:`" && self.tok().kind == Tok::Newline => {
+                edit("a line that opens a block ends with `:`", Span::empty(before), ":")
+            }
+            _ if self.tok().kind == Tok::Newline && (last == "+" || last == "-") => {
+                Some(Hint { text: "to count up write `n += 1`".into(), replacement: None })
+            }
+            _ => None,
+        }
+    }
+
+    fn peek_text(&self) -> &str {
+        let next = self.tokens.get(self.at.saturating_add(1));
+        next.map_or("", |token| self.core.text(token.span))
     }
 
     /// End of the token before the next one.

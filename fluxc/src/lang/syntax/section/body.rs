@@ -111,7 +111,7 @@ impl<'s> Reader<'s, '_> {
             self.sink.push(
                 Diagnostic::new(codes::NO_BODY, part.heading, "the function has no body")
                     .expected("a fence of code under the heading")
-                    .hint("```flux\nreturn 0\n```"),
+                    .hint("its statements stand between a line ```` ```flux ```` and a line ```` ``` ````"),
             );
             return;
         };
@@ -174,10 +174,20 @@ fn heading_ends(parser: &mut Parser<'_, '_>) -> Parsed<()> {
     let span = Span::new(parser.tok.span.start, parser.lexer.end());
     let found = parser.found();
     let code: Code = codes::BAD_HEADING;
+    let colon = parser.at(Tok::Colon).then_some(parser.tok.span);
+    let ends_with_values = parser.at(Tok::Word) && span.text(parser.source).contains(':');
     parser.report(code, span, || {
-        Diagnostic::new(code, span, format!("the heading is complete before {found}"))
+        let row = Diagnostic::new(code, span, format!("the heading is complete before {found}"))
             .expected("the end of the heading")
-            .found(found)
+            .found(found);
+        match colon {
+            Some(colon) => row.replace("the result stands behind `->`", colon, " ->"),
+            None if ends_with_values => {
+                let values = format!("({})", span.text(parser.source).trim());
+                row.replace("put the values into parentheses", span, values)
+            }
+            None => row,
+        }
     });
     Err(Failed)
 }

@@ -55,7 +55,7 @@ impl<'s> Reader<'s, '_> {
         let mut silent = Sink::new(self.sink.source());
         let mut parser = Parser::new(self.source, span, Mode::Step, &mut silent);
         let entry = entry(&mut parser);
-        if entry.is_ok_and(|entry| entry.2.is_some() && parser.at_end()) {
+        if entry.is_ok_and(|entry| entry.2.is_some() && help(&mut parser).is_ok()) {
             self.sink.push(
                 Diagnostic::new(codes::BAD_ENTRY, span, "this reads like an entry, but it is no list item")
                     .expected("`- name: type = value`")

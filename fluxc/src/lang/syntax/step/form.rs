@@ -17,6 +17,9 @@ impl<'s> Parser<'s, '_> {
         context: &mut Context<'s>,
     ) -> Parsed<StepKind<'s>> {
         match keyword {
+            Keyword::Read if self.at_word("from") => {
+                Err(self.unexpected("the name of the variable to read into"))
+            }
             Keyword::Read => {
                 let name = self.name("the name of the variable to read into")?;
                 self.link("from", Some(name.span))?;
@@ -177,6 +180,7 @@ impl<'s> Parser<'s, '_> {
         if !self.eat_word("for") {
             return Ok(StepKind::Wait { duration: self.expr()? });
         }
+        self.example = "Wait for 3 agents at barrier \"ready\"";
         let what = self.expr()?;
         if self.eat_word("agents") || self.eat_word("agent") {
             self.link("at", None)?;

@@ -26,7 +26,11 @@ impl<'s> Parser<'s, '_> {
                 span,
                 format!("`{}` is a step of tests", span.text(self.source)),
             )
-            .hint("move it under a heading `## Test \"name\"`")
+            .hint(if span.text(self.source).eq_ignore_ascii_case("when") {
+                "a condition is written `If temperature < 5: …`; in a section `## Test \"name\"` a When lets time pass"
+            } else {
+                "move it under a heading `## Test \"name\"`"
+            })
         });
         Failed
     }
@@ -95,6 +99,7 @@ impl<'s> Parser<'s, '_> {
             }
         }
         if self.at_word("event") && self.peek().kind == Tok::Quote {
+            self.example = "When event \"house/door\": true";
             self.bump();
             let topic = self.plain_string("the topic in quotes")?;
             if !self.eat(Tok::Colon) {
@@ -232,7 +237,7 @@ impl<'s> Parser<'s, '_> {
                 break;
             }
         }
-        self.close(Tok::RParen, "`)`", open)?;
+        self.close_list(Tok::RParen, "`)`", open)?;
         Ok(Pattern { span: self.span_from(name.span.start), name, args })
     }
 

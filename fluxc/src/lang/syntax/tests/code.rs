@@ -142,7 +142,7 @@ fn each_error_is_reported_and_the_rest_is_read() {
     let code = "fn f() {\n  let = 1\n  let ok = 2\n  x +\n}\nfn g( { }\nlet y = 1\nstruct S { a int }\nfn h() -> int { return 1 }";
     let source = format!("```flux\n{code}\n```\n");
     let (document, diagnostics) = read(&source);
-    assert_eq!(diagnostics, ["E0401 =", "E0401 }", "E0401 {", "E0401 int"]);
+    assert_eq!(diagnostics, ["E0401 =", "E0401", "E0401 {", "E0401 int"]);
     let names: Vec<String> = document.items.iter().map(show::item).collect();
     assert_eq!(names, ["fn f() { Let ok = 2 }", "fn h() -> int { return 1 }"]);
 }

@@ -241,7 +241,7 @@ fn what_is_no_form_names_the_nearest_with_an_example() {
         ("Read x from I2C sensor", "E0302 `(addr …)` after the device |  (addr 0x48)"),
         ("TELL a: ping", "E0302 `name(…)` | ()"),
         ("Log \"open", "E0403 `\"` | \""),
-        ("Log “hi”", "E0404 an expression | \""),
+        ("Log “hi”", "E0404 an expression | \"hi\""),
     ];
     for (step, want) in cases {
         assert_eq!(hint_of(step), want, "{step}");
