@@ -55,10 +55,15 @@ pub(crate) fn compare(path: &Path, got: &str) -> Result<(), String> {
 
 /// Golden documents of a folder, by name.
 pub(crate) fn documents(folder: &str) -> Vec<PathBuf> {
+    files(folder, ".flux.md")
+}
+
+/// Files of a folder of golden documents with this ending, by name.
+pub(crate) fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = std::fs::read_dir(root().join("tests/golden").join(folder))
         .expect("the folder of golden documents")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| path.to_string_lossy().ends_with(".flux.md"))
+        .filter(|path| path.to_string_lossy().ends_with(ending))
         .collect();
     found.sort();
     found
