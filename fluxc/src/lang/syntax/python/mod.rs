@@ -188,7 +188,7 @@ impl<'s> Parser<'s, '_, '_> {
                 edit("write `elif`", span.to(next), "elif")
             }
             ")" | "," if what.starts_with("`[`") => {
-                let text = "the number of elements is part of the type: `\"[f64; 8]\"`".into();
+                let text = "say what is in it: `list[float]`".into();
                 Some(Hint { text, replacement: None })
             }
             _ if what == "`:`" && self.tok().kind == Tok::Newline => {
