@@ -491,6 +491,9 @@ pub mod codes {
         FRONTMATTER_KEY = Warning 203, "unknown key in the frontmatter", "Other tools may have keys of their own here, so this is no error, but it resembles one of ours.";
         PARAMETER_NEAR_NAME = Warning 501, "parameter that resembles a name", "A name that nothing defines is a parameter; this one differs from a defined name by a letter or two.";
         ARM_UNREACHABLE = Warning 502, "arm of a match that takes no value", "The arms above it take all values that it could take, so that it never runs.";
+        STATE_UNUSED = Warning 503, "state variable that nothing uses", "A variable of State is kept through every run and hot-swap; one that no step names is only memory, or a slip of the pen elsewhere.";
+        NEVER_REACHED = Warning 504, "never reached", "What stands before it ends the run on every way, so that it never runs.";
+        LOCAL_NEAR_NAME = Warning 505, "new name that resembles a variable", "`Set` of a name that nothing defines makes a new one for this run; this one is never read and differs from a variable by a letter or two.";
         CAPABILITY_UNUSED = Warning 601, "capability not needed", "An agent should hold the capabilities that its steps need and no more.";
         TARGET_UNKNOWN = Warning 602, "agent not known", "A message to an agent that no document of the run defines is a dead letter.";
         HANDLER_UNKNOWN = Warning 603, "request not known", "The receiver answers only what it has a section `## On request(…)` for, with as many values.";

@@ -26,8 +26,10 @@ pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, E
             Err(error) => return Err(error),
         }
     }
+    let mut codes: Vec<String> = Vec::new();
     for (source, compiled) in sources.iter().zip(compile::documents(&sources, Level::default())) {
         faulty |= compiled.errors > 0;
+        codes.extend(compiled.diagnostics.iter().map(|row| row.code.to_string()));
         if terminal.format == Format::Json {
             json.extend(report::to_json(&source.shown(), &source.bytes, &compiled.diagnostics));
         } else {
@@ -35,6 +37,9 @@ pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, E
             more(compiled.dropped, terminal);
             verdict(source, &compiled, terminal);
         }
+    }
+    if terminal.format == Format::Table {
+        point_at_pages(codes, terminal);
     }
     if terminal.format == Format::Json {
         terminal.print(&format!("{:#}\n", serde_json::json!({ "diagnostics": json })));
@@ -71,6 +76,18 @@ pub(crate) fn show(source: &Source, diagnostics: &[Diagnostic], terminal: &Termi
                 }
             }
         }
+    }
+}
+
+/// Says how to read more about what was found: the pages of at most three codes, errors first.
+fn point_at_pages(mut codes: Vec<String>, terminal: &Terminal) {
+    codes.sort_by_key(|code| {
+        (["E", "W", "N"].iter().position(|letter| code.starts_with(letter)), code.clone())
+    });
+    codes.dedup();
+    let commands: Vec<String> = codes.iter().take(3).map(|code| format!("flux explain {code}")).collect();
+    if !commands.is_empty() {
+        terminal.say(&format!("more about it: {}", commands.join(" · ")));
     }
 }
 

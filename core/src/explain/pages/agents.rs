@@ -67,6 +67,26 @@ pub(super) const WARNINGS: &[Page] = &[
         mended: "## fn: name(n: int) -> str\n```flux\nreturn match n { 1 => \"one\", _ => \"many\" }\n```\n",
     },
     Page {
+        code: codes::STATE_UNUSED,
+        mend: "Take it out, or use it; perhaps a step sets another name that was meant to be this one.",
+        example: Example::Text("## State\n- alarms: int = 0\n\n## Loop\n1. YIELD\n"),
+        mended: "## State\n- alarms: int = 0\n\n## Loop\n1. Add 1 to alarms\n2. YIELD\n",
+    },
+    Page {
+        code: codes::NEVER_REACHED,
+        mend: "Take it out, or make the `Stop`, `Fail` or `return` before it depend on a condition.",
+        example: Example::Text("## Loop\n1. Stop\n2. Log \"bye\"\n"),
+        mended: "## Loop\n1. Log \"bye\"\n2. Stop\n",
+    },
+    Page {
+        code: codes::LOCAL_NEAR_NAME,
+        mend: "Correct the name; if a new one is meant, use it or choose another word.",
+        example: Example::Text(
+            "## State\n- average: f64 = 0\n\n## Loop\n1. Set averge to average + 1\n2. YIELD\n",
+        ),
+        mended: "## State\n- average: f64 = 0\n\n## Loop\n1. Set average to average + 1\n2. YIELD\n",
+    },
+    Page {
         code: codes::CAPABILITY_UNUSED,
         mend: "Take it out of `capabilities:`.",
         example: Example::Text("## Agent\nname: a\ncapabilities: IO_WRITE\n\n## Loop\n1. YIELD\n"),

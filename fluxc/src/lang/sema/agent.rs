@@ -42,6 +42,8 @@ pub(super) struct AgentState<'s> {
     pub(super) sorted: Vec<&'s str>,
     /// Names of locals of all sections, for spelling hints.
     pub(super) local_names: Vec<&'s str>,
+    /// The heading of Init, if it ends the agent on every way.
+    pub(super) ended_in: Option<Span>,
 }
 
 impl<'s> AgentState<'s> {
@@ -304,6 +306,7 @@ impl<'s> Checker<'_, 's> {
             }
             _ => Answers::Perhaps,
         };
+        self.note_section_end(head.kind, head.span);
         let body = self.end_body(number(params.len()), block);
         self.names.leave(scope);
         self.sink.charge(head.title.len(), head.span);

@@ -72,8 +72,13 @@ impl<'s> Checker<'_, 's> {
             (Want::Value(hint), Some((last, front))) => (Some((last, hint)), front),
             _ => (None, code.stmts.as_slice()),
         };
+        let mut alive = !self.flow.is_dead();
         for stmt in front {
+            alive = self.note_reached(alive, stmt.span);
             self.stmt(stmt, &mut block.stmts);
+        }
+        if let Some((stmt, _)) = last {
+            self.note_reached(alive, stmt.span);
         }
         match (want, last) {
             (Want::Value(_), Some((ast::Stmt { kind: ast::StmtKind::Expr(expr), .. }, hint))) => {

@@ -27,6 +27,7 @@ mod expr;
 mod foreign;
 mod hint;
 mod lambda;
+mod lint;
 mod name;
 mod operator;
 mod optional;
@@ -45,7 +46,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Dialect, Document, Ident};
@@ -88,6 +89,7 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
         empty: Vec::new(),
         growing: Vec::new(),
         meant: HashMap::new(),
+        used_state: HashSet::new(),
         misread: false,
         call_marks: Vec::new(),
         body_number: 0,
@@ -112,6 +114,7 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
     }
     checker.finish();
     checker.tests(document);
+    checker.check_state_use();
     checker.program
 }
 
@@ -308,6 +311,8 @@ struct Checker<'a, 's> {
     agent_names: HashMap<String, Span>,
     /// By agent and request.
     handlers: HashMap<(&'s str, &'s str), HandlerShape>,
+    /// Where the variables of State are declared that something names.
+    used_state: HashSet<u32>,
     answers: Vec<Answer<'s>>,
     pending: Vec<Pending>,
     /// Integer literals whose range is checked when their type is known.

@@ -41,6 +41,7 @@ impl<'s> Checker<'_, 's> {
         match binding {
             Binding::Local(local) => self.local(local, name),
             Binding::State(id) => {
+                self.note_state_use(id);
                 let ty = self.agent.state_ty(id);
                 self.new_expr(ExprKind::State(id), ty, name.span)
             }

@@ -72,11 +72,13 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn steps(&mut self, block: &ast::Block<'s>) -> Block {
         let mut stmts = Vec::new();
         self.sink.reserve(&mut stmts, block.steps.len());
+        let mut alive = !self.flow.is_dead();
         for step in &block.steps {
             if self.sink.is_spent() {
                 break;
             }
             self.mode = Mode::Step;
+            alive = self.note_reached(alive, step.span);
             self.step(step, &mut stmts);
         }
         self.sink.fit(&mut stmts);
