@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::function::{Lowering, Slot};
+use super::glue::Glue;
 use super::memory::Address;
 use super::{data, fir_type};
 use crate::fir::{BlockId, FloatKind, Truth, Type as FirType, ValueId};
@@ -102,7 +103,6 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             ExprKind::Collection(op, list) => {
                 self.collection(op, list, expr.ty).unwrap_or_else(|| self.b.i64(0))
             }
-            ExprKind::Traverse(..) => self.b.i64(0),
             ExprKind::Array(list) if !matches!(ty, Type::Array(..)) => self.list_literal(list, expr.ty),
             ExprKind::Repeat(value, Some(count)) => self.list_repeat(value, count, expr.ty),
             ExprKind::Unary(op, operand) => self.unary(op, operand, ty),
@@ -415,7 +415,15 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
                 self.name_of(&names, value)
             }
-            Type::Optional(_) | Type::Union(_) => self.tagged_text(ty, value),
+            Type::Optional(_)
+            | Type::Union(_)
+            | Type::Array(..)
+            | Type::List(_)
+            | Type::Bytes
+            | Type::Map(..) => {
+                let func = self.glue(ty, Glue::Text);
+                self.b.call(func, FirType::Ptr, &[value]).unwrap_or(value)
+            }
             _ => self.b.address(0),
         }
     }

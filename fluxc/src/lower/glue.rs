@@ -46,6 +46,17 @@ pub(super) enum Glue {
     Grow,
     /// As `Grow`, in the state; the old block is left as it is.
     GrowState,
+    /// `(table, entry size, key size)`: a table in the arena with the same entries and room for one
+    /// more; the same table if it has room.
+    Room,
+    /// As `Room`, in the state; the old table is left as it is.
+    RoomState,
+    /// `(first element, count)`: sorts elements where they lie.
+    Sort,
+    /// `(first element, count, function value)`: as `Sort`, by what the function puts first.
+    SortBy,
+    /// The text of a value.
+    Text,
 }
 
 impl Glue {
@@ -56,7 +67,9 @@ impl Glue {
             Self::Free => "end of",
             Self::Equal => "comparison of",
             Self::NewBlock => "new block",
-            Self::Grow | Self::GrowState => "more room",
+            Self::Grow | Self::GrowState | Self::Room | Self::RoomState => "more room",
+            Self::Sort | Self::SortBy => "order of",
+            Self::Text => "text of",
         }
     }
 }
@@ -120,6 +133,10 @@ impl<'p, 's> Shared<'p, 's> {
             Glue::Equal => (&[Ptr, Ptr], Bool),
             Glue::NewBlock => (&[I64, I64], Ptr),
             Glue::Grow | Glue::GrowState => (&[Ptr, I64], Ptr),
+            Glue::Room | Glue::RoomState => (&[Ptr, I64, I64], Ptr),
+            Glue::Sort => (&[Ptr, I64], Void),
+            Glue::SortBy => (&[Ptr, I64, Ptr], Void),
+            Glue::Text => (&[Ptr], Ptr),
         };
         Signature { params: params.into(), result }
     }
@@ -183,10 +200,14 @@ impl Lowering<'_, '_, '_> {
             Glue::Share | Glue::Copy | Glue::Keep => self.copy_body(ty, op),
             Glue::Free => self.free_body(ty),
             Glue::Equal => self.equal_body(ty),
+            Glue::Room => self.room_body(Intrinsic::ArenaAlloc),
+            Glue::RoomState => self.room_body(Intrinsic::StateAlloc),
+            Glue::Sort | Glue::SortBy => self.sort_body(ty, op),
+            Glue::Text => self.text_body(ty),
         }
     }
 
-    fn alloc(&mut self, op: Intrinsic, bytes: ValueId) -> ValueId {
+    pub(super) fn alloc(&mut self, op: Intrinsic, bytes: ValueId) -> ValueId {
         self.b.intrinsic(op, 0, &[bytes]).unwrap_or(bytes)
     }
 
@@ -285,12 +306,17 @@ impl Lowering<'_, '_, '_> {
                 }
                 self.b.ret(Some(new));
             }
+            Type::Map(key, value) => {
+                self.unless_empty(old, Some(old));
+                let new = self.copied_table(key, value, old, op);
+                self.b.ret(Some(new));
+            }
             _ => self.b.trap(TrapKind::Invalid),
         }
     }
 
     /// Tells whether `op` does anything to values of a type.
-    fn needs(&self, ty: TypeId, op: Glue) -> bool {
+    pub(super) fn needs(&self, ty: TypeId, op: Glue) -> bool {
         match self.owns(ty) {
             Owns::Nothing => false,
             Owns::Texts => op != Glue::Share,
@@ -311,7 +337,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     /// Replaces what is in a place by a copy, as far as it owns anything.
-    fn remake_part(&mut self, place: &Element, op: Glue) {
+    pub(super) fn remake_part(&mut self, place: &Element, op: Glue) {
         if self.shared.program.types.is_aggregate(place.ty) {
             let at = self.plain(place);
             let at = self.pointer(at);
@@ -343,6 +369,11 @@ impl Lowering<'_, '_, '_> {
                         lowering.release(&Element::at(*ty, at.plus(*offset)));
                     }
                 });
+            }
+            Type::Map(key, of) => {
+                self.unless_empty(value, None);
+                self.release_entries(key, of, value);
+                self.b.intrinsic(Intrinsic::StateFree, 0, &[value]);
             }
             Type::List(element) if self.owns(element) != Owns::Nothing => {
                 self.unless_empty(value, None);
@@ -379,6 +410,7 @@ impl Lowering<'_, '_, '_> {
                 self.go_on_if(equal);
                 self.elements_equal(element, a, b, HEAD, count);
             }
+            Type::Map(key, value) => self.entries_equal(key, value, a, b),
             Type::Struct(_) => {
                 for field in self.owning_fields(ty, Glue::Equal) {
                     let at = |base| Element::at(field.ty, Address { base, offset: field.offset });
@@ -416,7 +448,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     /// Returns false unless the condition holds.
-    fn go_on_if(&mut self, condition: ValueId) {
+    pub(super) fn go_on_if(&mut self, condition: ValueId) {
         let end = self.b.create_block();
         let go_on = self.b.create_block();
         self.b.branch(condition, go_on, end);

@@ -5,9 +5,10 @@
 
 use super::function::{Lowering, Slot};
 use super::glue::Glue;
+use super::map::Column;
 use super::memory::{Address, Element, HEAD};
 use super::own::{Home, Origin};
-use crate::fir::{Access, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType, ValueId, Variable};
+use crate::fir::{Access, IntCompare, IntKind, IntOp, Intrinsic, Truth, Type as FirType, ValueId, Variable};
 use crate::lang::sema::tree::{CollectionOp, ExprId, ExprKind, List, LocalId};
 use crate::lang::sema::types::{Owns, Type, TypeId};
 use alloc::vec::Vec;
@@ -133,6 +134,29 @@ impl Lowering<'_, '_, '_> {
                 self.concat(ty, a, b)
             }
             CollectionOp::Pop => self.pop(nth(0), ty),
+            CollectionOp::MapOf => self.map_literal(ids, ty),
+            CollectionOp::Get => self.get(nth(0), nth(1), ty),
+            CollectionOp::Set => {
+                self.set(nth(0), nth(1), nth(2));
+                return None;
+            }
+            CollectionOp::Has => {
+                let (_, found) = self.find_entry(nth(0), nth(1));
+                found
+            }
+            CollectionOp::Take => self.take(nth(0), nth(1), ty),
+            CollectionOp::Keys => self.column(nth(0), Column::Keys),
+            CollectionOp::Values => self.column(nth(0), Column::Values),
+            CollectionOp::Map => self.map_elements(nth(0), nth(1), ty),
+            CollectionOp::Filter => self.filter(nth(0), nth(1), ty),
+            CollectionOp::Fold => self.fold(nth(0), nth(1), nth(2), ty),
+            CollectionOp::Any => self.any(nth(0), nth(1), Truth::True),
+            CollectionOp::All => self.any(nth(0), nth(1), Truth::False),
+            CollectionOp::First => self.first(nth(0), nth(1), ty),
+            CollectionOp::Sort => {
+                self.sort(nth(0), ids.get(1).copied());
+                return None;
+            }
             _ => self.text_method(op, ids, ty),
         })
     }
@@ -163,11 +187,11 @@ impl Lowering<'_, '_, '_> {
         }
     }
 
-    fn set_length(&mut self, block: ValueId, length: ValueId) {
+    pub(super) fn set_length(&mut self, block: ValueId, length: ValueId) {
         self.b.store(Access::Z32, length, block, 0);
     }
 
-    fn add(&mut self, value: ValueId, by: i64) -> ValueId {
+    pub(super) fn add(&mut self, value: ValueId, by: i64) -> ValueId {
         let by = self.b.i64(by);
         self.b.int_op(IntOp::WrappingAdd, IntKind::I64, value, by)
     }
@@ -322,7 +346,7 @@ impl Lowering<'_, '_, '_> {
         let element = sequence.element;
         let wanted = self.compared(value);
         let found = self.b.declare(FirType::Bool);
-        let no = self.b.boolean(crate::fir::Truth::False);
+        let no = self.b.boolean(Truth::False);
         self.b.assign(found, no);
         let zero = self.b.i64(0);
         let out = self.b.create_block();
@@ -336,7 +360,7 @@ impl Lowering<'_, '_, '_> {
             lowering.b.seal_block(hit);
             lowering.b.seal_block(next);
             lowering.b.switch_to(hit);
-            let yes = lowering.b.boolean(crate::fir::Truth::True);
+            let yes = lowering.b.boolean(Truth::True);
             lowering.b.assign(found, yes);
             lowering.b.jump(out, &[]);
             lowering.b.switch_to(next);

@@ -16,6 +16,7 @@ mod function;
 mod glue;
 mod graph;
 mod list;
+mod map;
 mod memory;
 mod message;
 mod operator;
@@ -24,6 +25,7 @@ mod python;
 mod tables;
 mod tagged;
 mod texts;
+mod traverse;
 
 use alloc::borrow::ToOwned;
 use alloc::format;

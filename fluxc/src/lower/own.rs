@@ -12,7 +12,7 @@ use super::function::{Lowering, Slot};
 use super::glue::Glue;
 use super::memory::{Address, Element};
 use crate::fir::{Intrinsic, Type as FirType, ValueId};
-use crate::lang::sema::tree::{BlockId, ExprId, ExprKind, LocalId};
+use crate::lang::sema::tree::{BlockId, CollectionOp, ExprId, ExprKind, LocalId};
 use crate::lang::sema::types::{Owns, Type, TypeId};
 use alloc::vec::Vec;
 use flux_abi::select::TextOp;
@@ -65,6 +65,9 @@ impl<'p> Lowering<'_, 'p, '_> {
             ExprKind::State(_) => Origin::State,
             ExprKind::Param(_) | ExprKind::Const(_) => Origin::Shared,
             ExprKind::Field(base, ..) | ExprKind::Index(base, _) => self.origin_of_part(base),
+            ExprKind::Collection(CollectionOp::Get, list) => {
+                self.shared.program.list(list).first().map_or(Origin::Fresh, |map| self.origin_of_part(*map))
+            }
             // What comes in may come out again, its blocks copied but not its texts.
             ExprKind::Call(_, list) | ExprKind::CallValue(_, list) => {
                 self.any_of_state(self.shared.program.list(list))

@@ -111,7 +111,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.b.load_indexed(FirType::Ptr, Access::Z32, base, index, 0)
     }
 
-    fn text(&mut self, text: &str) -> ValueId {
+    pub(super) fn text(&mut self, text: &str) -> ValueId {
         let offset = self.shared.data.text(&mut self.shared.module, text);
         self.b.address(offset)
     }

@@ -234,6 +234,12 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn index(&mut self, base: &ast::Expr<'s>, written: &ast::Expr<'s>, span: Span) -> ExprId {
         let base = self.value(base, TypeId::ERROR);
+        if let Ok(Type::Map(key, value)) = self.get(self.ty(base)) {
+            let index = self.expr_of(written, key);
+            let list = self.list(&[base, index]);
+            let ty = self.program.types.intern(Type::Optional(value));
+            return self.new_expr(ExprKind::Collection(super::tree::CollectionOp::Get, list), ty, span);
+        }
         let index = self.value(written, TypeId::ERROR);
         let ty = self.ty(index);
         if self.get(ty) == Err(Open::Any) || self.get(ty) == Err(Open::Integer) {

@@ -89,29 +89,6 @@ const PROVIDED: &[&str] = &[
     "wrapping_mul",
 ];
 
-/// Methods of the language that the next version compiles.
-const LATER: &[&str] = &[
-    "push",
-    "pop",
-    "insert",
-    "remove",
-    "sort",
-    "map",
-    "filter",
-    "fold",
-    "contains",
-    "slice",
-    "chars",
-    "bytes",
-    "split",
-    "trim",
-    "find",
-    "replace",
-    "starts_with",
-    "parse_int",
-    "parse_float",
-];
-
 impl<'s> Checker<'_, 's> {
     pub(super) fn call(
         &mut self,
@@ -303,10 +280,6 @@ impl<'s> Checker<'_, 's> {
         }
         if let Some(id) = self.collection_method(first, name, args, span) {
             return id;
-        }
-        if LATER.contains(&name.text) {
-            let what = format!("the method `{}`", name.text);
-            return self.not_yet(name.span, &what);
         }
         let Some(shape) = provided(name.text) else {
             let mut diagnostic = Diagnostic::new(

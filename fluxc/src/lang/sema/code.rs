@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::scope::Binding;
-use super::tree::{Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
+use super::tree::{Block, CollectionOp, ExprId, ExprKind, LocalId, Stmt, StmtKind};
 use super::types::{Open, Type, TypeId};
 use super::{Around, AroundKind, Checker, Mode, Place, Use};
 use crate::diag::{Diagnostic, codes};
@@ -235,6 +235,9 @@ impl<'s> Checker<'_, 's> {
         let value = self.value(value, hint);
         let value = self.own_object(value);
         let place = self.place_to_set(place);
+        if let Some(set) = self.set_entry(place, value, span) {
+            return set;
+        }
         let value = self.value_for_place(value, place);
         self.now_assigned(place);
         StmtKind::Assign(place, value)
@@ -269,7 +272,24 @@ impl<'s> Checker<'_, 's> {
 
     /// The type of a place, if it is plain to see.
     pub(super) fn place_hint(&mut self, place: &ast::Expr<'s>) -> TypeId {
-        let ast::ExprKind::Name(name) = &place.kind else { return TypeId::ERROR };
+        let name = match &place.kind {
+            ast::ExprKind::Name(name) => name,
+            ast::ExprKind::Index { base, .. } => {
+                let base = self.place_hint(base);
+                return match self.get(base) {
+                    Ok(Type::Array(element, _) | Type::List(element) | Type::Map(_, element)) => element,
+                    _ => TypeId::ERROR,
+                };
+            }
+            ast::ExprKind::Field(field) => {
+                let base = self.place_hint(&field.base);
+                let Ok(Type::Struct(id)) = self.get(base) else { return TypeId::ERROR };
+                let fields = self.program.types.structure(id).map_or(&[][..], |row| &row.fields);
+                let found = fields.iter().find(|row| row.name == field.name.text);
+                return found.map_or(TypeId::ERROR, |row| row.ty);
+            }
+            _ => return TypeId::ERROR,
+        };
         let symbol = self.names.symbol(name);
         match self.names.binding(symbol) {
             Binding::Local(local) => self.local_ty(local),
@@ -296,7 +316,12 @@ impl<'s> Checker<'_, 's> {
                 return id;
             }
         }
-        self.place(place)
+        let id = self.value(place, TypeId::ERROR);
+        match self.entry(id) {
+            Some((map, _)) => self.check_place(map, Whole::Part),
+            None => self.check_place(id, Whole::Part),
+        }
+        id
     }
 
     pub(super) fn now_assigned(&mut self, place: ExprId) {
@@ -354,6 +379,19 @@ impl<'s> Checker<'_, 's> {
                         )
                         .label(format!("a {what}"))
                         .hint("what changes while the agent runs belongs in `## State`"),
+                    );
+                    return;
+                }
+                ExprKind::Collection(CollectionOp::Get, _) => {
+                    let text = self.source_text(expr.span);
+                    self.report(
+                        Diagnostic::new(
+                            codes::NOT_ASSIGNABLE,
+                            self.span(id),
+                            "the value of a key may be missing and cannot be changed in place",
+                        )
+                        .label("perhaps none")
+                        .hint(format!("give the key a new value: `{text} = ({text} ?? 0) + 1`")),
                     );
                     return;
                 }
@@ -468,6 +506,14 @@ impl<'s> Checker<'_, 's> {
             Ok(Type::Array(element, _) | Type::List(element)) => element,
             Ok(Type::Bytes) => TypeId::U8,
             Ok(Type::Error) => TypeId::ERROR,
+            Ok(Type::Map(key, _)) => {
+                let list = self.list(&[array]);
+                let ty = self.program.types.intern(Type::List(key));
+                let keys = self.new_expr(ExprKind::Collection(CollectionOp::Keys, list), ty, iter.span);
+                self.grows(iter.span, "the keys of a map");
+                let local = self.declare_local(name, key, Use::Constant);
+                return Some(LoopHead { local, kind: HeadKind::Each(keys) });
+            }
             _ => {
                 let found = self.type_name(self.ty(array));
                 let mut diagnostic = Diagnostic::new(
@@ -476,7 +522,7 @@ impl<'s> Checker<'_, 's> {
                     format!("{found} cannot be gone through"),
                 )
                 .label(format!("this is {found}"))
-                .expected("an array or a range")
+                .expected("an array, a map or a range")
                 .found(found);
                 if matches!(self.get(self.ty(array)), Ok(Type::Int(_)) | Err(_)) {
                     let text = self.source_text(iter.span);

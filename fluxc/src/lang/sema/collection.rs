@@ -7,9 +7,10 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::tree::{CollectionOp, ExprId, ExprKind, FloatOrInt};
+use super::scope::Binding;
+use super::tree::{CollectionOp, ExprId, ExprKind, FloatOrInt, StmtKind};
 use super::types::{Open, Type, TypeId};
-use super::{Checker, Place};
+use super::{Checker, Mode, Place};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::Ident;
@@ -60,6 +61,13 @@ impl<'s> Checker<'_, 's> {
     /// Reports empty arrays and maps of which nothing tells what is in them.
     pub(super) fn check_elements(&mut self) {
         for (ty, span) in core::mem::take(&mut self.empty) {
+            if let Ok(Type::Map(key, _)) = self.get(ty)
+                && self.get(key) != Err(Open::Any)
+                && !self.program.types.is_key(key)
+            {
+                self.no_key(key, span);
+                continue;
+            }
             let unknown = |checker: &Self, id| checker.get(id) == Err(Open::Any);
             let example = match self.get(ty) {
                 Ok(Type::List(element)) if unknown(self, element) => "var numbers: [int] = []",
@@ -86,8 +94,13 @@ impl<'s> Checker<'_, 's> {
     ) -> Option<ExprId> {
         let ty = self.ty(first);
         let (methods, method): (&[&str], _) = match self.get(ty) {
-            Ok(Type::List(element)) => (LIST, self.list_method(name.text, ty, element)),
-            Ok(Type::Bytes) => (BYTES, self.list_method(name.text, ty, TypeId::U8)),
+            Ok(Type::List(element)) => (LIST, self.list_method(name.text, ty, element, args.len())),
+            Ok(Type::Bytes) => (BYTES, self.list_method(name.text, ty, TypeId::U8, args.len())),
+            Ok(Type::Map(key, value)) => (MAP, self.map_method(name.text, key, value)),
+            Ok(Type::Array(element, _)) if self.mode != Mode::Python && ARRAY.contains(&name.text) => {
+                let list = self.program.types.intern(Type::List(element));
+                (ARRAY, self.list_method(name.text, list, element, args.len()))
+            }
             Ok(Type::Str) => (TEXT, self.text_method(name.text)),
             _ => return None,
         };
@@ -117,11 +130,182 @@ impl<'s> Checker<'_, 's> {
         if method.op.needs_memory() {
             self.grows(span, "a growable array");
         }
+        for (arg, want) in exprs.iter().skip(1).zip(&method.args) {
+            if matches!(self.get(*want), Ok(Type::Function(_))) {
+                self.note_indirect(*want, self.span(*arg));
+            }
+        }
+        self.check_method(method.op, ty, method.result, exprs.len(), span);
         let list = self.list(&exprs);
         Some(self.new_expr(ExprKind::Collection(method.op, list), method.result, span))
     }
 
-    fn list_method(&mut self, name: &str, ty: TypeId, element: TypeId) -> Option<Method> {
+    /// Reports what the types alone allow and a method does not.
+    fn check_method(&mut self, op: CollectionOp, ty: TypeId, result: TypeId, operands: usize, span: Span) {
+        let element = self.program.types.element(ty).unwrap_or(TypeId::ERROR);
+        let name = self.type_name(element);
+        let found = match op {
+            CollectionOp::Map
+                if self.program.types.element(result).map(|ty| self.get(ty)) == Some(Ok(Type::Unit)) =>
+            {
+                Diagnostic::new(codes::TYPE_MISMATCH, span, "the function gives no value for the new array")
+                    .label("an array of nothing")
+                    .hint("go through the elements with `for`")
+            }
+            CollectionOp::Sort
+                if operands == 1
+                    && !matches!(
+                        self.get(element),
+                        Ok(Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration | Type::Error) | Err(_)
+                    ) =>
+            {
+                Diagnostic::new(codes::TYPE_MISMATCH, span, format!("values of type {name} have no order"))
+                    .label(format!("elements of type {name}"))
+                    .hint("say what comes first: `xs.sort(|a, b| a.field < b.field)`")
+            }
+            CollectionOp::Contains if !self.comparable(element) => Diagnostic::new(
+                codes::TYPE_MISMATCH,
+                span,
+                format!("values of type {name} cannot be compared"),
+            )
+            .label(format!("elements of type {name}")),
+            _ => return,
+        };
+        self.report(found);
+    }
+
+    /// Reports a type that maps cannot have keys of.
+    pub(super) fn no_key(&mut self, key: TypeId, span: Span) {
+        let name = self.type_name(key);
+        self.report(
+            Diagnostic::new(codes::TYPE_MISMATCH, span, format!("a map cannot have keys of type {name}"))
+                .label(format!("keys of type {name}"))
+                .expected("str, a whole number, bool, duration or an enum without values"),
+        );
+    }
+
+    /// `{"a": 1}`.
+    pub(super) fn map_literal(
+        &mut self,
+        entries: &[(ast::Expr<'s>, ast::Expr<'s>)],
+        want: TypeId,
+        span: Span,
+    ) -> ExprId {
+        let (key, value) = match self.get(want) {
+            Ok(Type::Map(key, value)) => (key, value),
+            _ => (self.program.types.variable(Open::Any), self.program.types.variable(Open::Any)),
+        };
+        let mut exprs = Vec::new();
+        let mut known = true;
+        for (one, other) in entries {
+            if self.is_bare_key(one) {
+                known = false;
+                self.value(other, value);
+                continue;
+            }
+            for (expr, want) in [(one, key), (other, value)] {
+                let id = self.value(expr, want);
+                exprs.push(self.coerce(id, want));
+            }
+        }
+        let ty = self.program.types.intern(Type::Map(key, value));
+        self.grows(span, "a map");
+        if known {
+            self.sink.keep(&mut self.empty, (ty, span), span);
+        }
+        let list = self.list(&exprs);
+        self.new_expr(ExprKind::Collection(CollectionOp::MapOf, list), ty, span)
+    }
+
+    /// Reports a key that is a word without a meaning; `false` for any other.
+    fn is_bare_key(&mut self, key: &ast::Expr<'s>) -> bool {
+        let ast::ExprKind::Name(text) = key.kind else { return false };
+        let symbol = self.names.symbol(text);
+        if self.names.binding(symbol) != Binding::None || self.names.function(symbol).is_some() {
+            return false;
+        }
+        let message = format!("`{text}` is not defined, so that it is no key of a map");
+        self.report(
+            Diagnostic::new(codes::UNDEFINED_NAME, key.span, message)
+                .label("no such name here; a struct begins with its name: `Point { x: 1.0 }`")
+                .replace("a text as key stands in quotes", key.span, format!("\"{text}\"")),
+        );
+        true
+    }
+
+    /// Map and key of an expression that is the value of a key.
+    pub(super) fn entry(&self, id: ExprId) -> Option<(ExprId, ExprId)> {
+        let ExprKind::Collection(CollectionOp::Get, list) = self.program.expr(id).kind else { return None };
+        match self.program.list(list) {
+            [map, key] => Some((*map, *key)),
+            _ => None,
+        }
+    }
+
+    /// `map[key] = value`; `None` if the place is another one.
+    pub(super) fn set_entry(&mut self, place: ExprId, value: ExprId, span: Span) -> Option<StmtKind> {
+        let (map, key) = self.entry(place)?;
+        let Ok(Type::Map(_, of)) = self.get(self.ty(map)) else { return None };
+        let value = self.coerce(value, of);
+        self.grows(span, "a map");
+        let list = self.list(&[map, key, value]);
+        let set = self.new_expr(ExprKind::Collection(CollectionOp::Set, list), TypeId::UNIT, span);
+        Some(StmtKind::Eval(set))
+    }
+
+    fn map_method(&mut self, name: &str, key: TypeId, value: TypeId) -> Option<Method> {
+        let method = |op, args, result| Some(Method { op, args, result });
+        match name {
+            "has" => method(CollectionOp::Has, vec![key], TypeId::BOOL),
+            "insert" => method(CollectionOp::Set, vec![key, value], TypeId::UNIT),
+            "remove" => {
+                let result = self.program.types.intern(Type::Optional(value));
+                method(CollectionOp::Take, vec![key], result)
+            }
+            "keys" => {
+                let result = self.program.types.intern(Type::List(key));
+                method(CollectionOp::Keys, vec![], result)
+            }
+            "values" => {
+                let result = self.program.types.intern(Type::List(value));
+                method(CollectionOp::Values, vec![], result)
+            }
+            _ => None,
+        }
+    }
+
+    /// A method that takes a function of elements.
+    fn function_method(&mut self, name: &str, ty: TypeId, element: TypeId) -> Option<Method> {
+        let holds = |checker: &mut Self| checker.program.types.function(vec![element], TypeId::BOOL);
+        let method = |op, args, result| Some(Method { op, args, result });
+        match name {
+            "map" => {
+                let to = self.program.types.variable(Open::Any);
+                let function = self.program.types.function(vec![element], to);
+                let result = self.program.types.intern(Type::List(to));
+                method(CollectionOp::Map, vec![function], result)
+            }
+            "filter" => {
+                let result =
+                    if ty == TypeId::BYTES { ty } else { self.program.types.intern(Type::List(element)) };
+                method(CollectionOp::Filter, vec![holds(self)], result)
+            }
+            "fold" => {
+                let so_far = self.program.types.variable(Open::Any);
+                let function = self.program.types.function(vec![so_far, element], so_far);
+                method(CollectionOp::Fold, vec![so_far, function], so_far)
+            }
+            "any" => method(CollectionOp::Any, vec![holds(self)], TypeId::BOOL),
+            "all" => method(CollectionOp::All, vec![holds(self)], TypeId::BOOL),
+            "find" => {
+                let result = self.program.types.intern(Type::Optional(element));
+                method(CollectionOp::First, vec![holds(self)], result)
+            }
+            _ => None,
+        }
+    }
+
+    fn list_method(&mut self, name: &str, ty: TypeId, element: TypeId, args: usize) -> Option<Method> {
         let method = |op, args, result| Some(Method { op, args, result });
         match name {
             "push" => method(CollectionOp::Push, vec![element], TypeId::UNIT),
@@ -140,7 +324,12 @@ impl<'s> Checker<'_, 's> {
                 let result = self.program.types.intern(Type::Optional(TypeId::STR));
                 method(CollectionOp::Text, vec![], result)
             }
-            _ => None,
+            "sort" if args == 0 => method(CollectionOp::Sort, vec![], TypeId::UNIT),
+            "sort" => {
+                let before = self.program.types.function(vec![element, element], TypeId::BOOL);
+                method(CollectionOp::Sort, vec![before], TypeId::UNIT)
+            }
+            _ => self.function_method(name, ty, element),
         }
     }
 
@@ -197,10 +386,22 @@ impl<'s> Checker<'_, 's> {
 }
 
 /// Methods of growable arrays.
-const LIST: &[&str] = &["push", "pop", "len", "insert", "remove", "contains", "slice", "join"];
+const LIST: &[&str] = &[
+    "push", "pop", "len", "insert", "remove", "contains", "slice", "join", "sort", "map", "filter", "fold",
+    "any", "all", "find",
+];
+
+/// Methods of arrays of a fixed length, of those of growable ones.
+const ARRAY: &[&str] = &["contains", "slice", "sort", "map", "filter", "fold", "any", "all", "find"];
+
+/// Methods of maps.
+const MAP: &[&str] = &["len", "has", "insert", "remove", "keys", "values"];
 
 /// Methods of bytes.
-const BYTES: &[&str] = &["push", "pop", "len", "insert", "remove", "contains", "slice", "text"];
+const BYTES: &[&str] = &[
+    "push", "pop", "len", "insert", "remove", "contains", "slice", "text", "sort", "map", "filter", "fold",
+    "any", "all", "find",
+];
 
 /// Methods of texts.
 const TEXT: &[&str] = &[

@@ -326,6 +326,10 @@ impl<'s> Checker<'_, 's> {
             self.program.types.settle(at);
             match self.get(at) {
                 Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => at = inner,
+                Ok(Type::Map(key, value)) => {
+                    self.program.types.settle(key);
+                    at = value;
+                }
                 _ => return,
             }
         }
@@ -473,7 +477,17 @@ impl<'s> Checker<'_, 's> {
                 }
                 self.program.types.intern(Type::List(element))
             }
-            TypeKind::Map(..) => self.later_type(ty, "a map"),
+            TypeKind::Map(key, value) => {
+                let (place, key, value) = (key.span, self.type_of(key), self.type_of(value));
+                if key == TypeId::ERROR || value == TypeId::ERROR {
+                    return TypeId::ERROR;
+                }
+                if !self.program.types.is_key(key) {
+                    self.no_key(key, place);
+                    return TypeId::ERROR;
+                }
+                self.program.types.intern(Type::Map(key, value))
+            }
             TypeKind::Optional(inner) => {
                 let inner = self.type_of(inner);
                 if inner == TypeId::ERROR {
@@ -490,11 +504,6 @@ impl<'s> Checker<'_, 's> {
                 self.program.types.function(params, ret)
             }
         }
-    }
-
-    fn later_type(&mut self, ty: &ast::Type<'s>, what: &str) -> TypeId {
-        self.unsupported(ty.span, what);
-        TypeId::ERROR
     }
 
     /// A type as written, of a value that is stored.

@@ -72,7 +72,7 @@ impl<'s> Checker<'_, 's> {
             }
             ast::ExprKind::Provided(operation, args) => self.provided(*operation, args, span),
             ast::ExprKind::None => self.none(want, span),
-            ast::ExprKind::Map(_) => self.not_yet(span, "a map"),
+            ast::ExprKind::Map(entries) => self.map_literal(entries, want, span),
             ast::ExprKind::Lambda(lambda) => {
                 self.lambda(&lambda.params, lambda.ret.as_ref(), &lambda.body, want, span)
             }
@@ -86,11 +86,6 @@ impl<'s> Checker<'_, 's> {
             }
             ast::ExprKind::Invalid => self.invalid(span),
         }
-    }
-
-    pub(super) fn not_yet(&mut self, span: Span, what: &str) -> ExprId {
-        self.unsupported(span, what);
-        self.invalid(span)
     }
 
     /// An expression that must have the type `want`.

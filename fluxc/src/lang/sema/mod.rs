@@ -583,17 +583,28 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// Tells whether values of the type can be put into a text.
-    fn has_text_form(&self, ty: TypeId) -> bool {
+    /// Tells whether values of the type can be put into a text; `around` are the enums it stands in.
+    fn has_text_form(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.program.types.settled(ty);
-        let parts = self.program.types.payloads(ty);
-        !matches!(settled, Type::Array(..) | Type::Struct(_) | Type::Ticket | Type::Function(_))
-            && parts.iter().flat_map(|(_, values)| values).all(|(ty, _)| self.has_text_form(*ty))
+        match settled {
+            Type::Struct(_) | Type::Ticket | Type::Function(_) => false,
+            Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => {
+                self.has_text_form(inner, around)
+            }
+            Type::Map(_, value) => self.has_text_form(value, around),
+            Type::Union(_) if around.contains(&settled) => true,
+            Type::Union(_) => {
+                around.push(settled);
+                let parts = self.program.types.payloads(ty);
+                parts.iter().flat_map(|(_, values)| values).all(|(ty, _)| self.has_text_form(*ty, around))
+            }
+            _ => true,
+        }
     }
 
     fn check_shown(&mut self, id: ExprId) {
         let expr = self.program.expr(id);
-        if !self.has_text_form(expr.ty) {
+        if !self.has_text_form(expr.ty, &mut Vec::new()) {
             let name = self.type_name(expr.ty);
             self.report(
                 Diagnostic::new(
@@ -602,7 +613,7 @@ impl<'s> Checker<'_, 's> {
                     format!("a value of type {name} has no text form"),
                 )
                 .label(format!("this is {name}"))
-                .expected("bool, a number, a duration, str, or an enum or optional of them")
+                .expected("bool, a number, a duration, str, or an enum, optional, array or map of them")
                 .found(name)
                 .hint("show its elements or fields one by one"),
             );

@@ -351,7 +351,11 @@ impl<'s> Checker<'_, 's> {
         }
         let hint = self.place_hint(place);
         let value = self.value(value, hint);
+        let span = place.span;
         let place = self.place_to_set(place);
+        if let Some(set) = self.set_entry(place, value, span) {
+            return set;
+        }
         let value = self.coerce(value, self.ty(place));
         self.now_assigned(place);
         StmtKind::Assign(place, value)

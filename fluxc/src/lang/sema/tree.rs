@@ -59,8 +59,6 @@ ids! {
     TextId;
     /// A match of the document.
     MatchId;
-    /// An operation that goes through an array with a function.
-    TraverseId;
     /// A link of one agent.
     LinkId;
     /// A pacer of one agent.
@@ -89,8 +87,6 @@ pub struct Program<'s> {
     pub blocks: Vec<Block>,
     /// Matches.
     pub matches: Vec<Vec<Arm>>,
-    /// Operations that go through an array with a function.
-    pub traversals: Vec<Traverse>,
     /// Texts of literals and names.
     pub texts: Vec<Cow<'s, str>>,
     /// Constants.
@@ -188,8 +184,6 @@ pub enum ExprKind {
     Index(ExprId, ExprId),
     /// An operation on a growable value or text, which is the first of the list.
     Collection(CollectionOp, List),
-    /// An operation that goes through the array that is the first of the list.
-    Traverse(TraverseId, List),
     /// A call of a function.
     Call(FnId, List),
     /// A call of a function value.
@@ -255,6 +249,34 @@ pub enum CollectionOp {
     Replace,
     /// The number whose text it is, if it is one.
     Parse(FloatOrInt),
+    /// A map of keys and values, which take turns in the list.
+    MapOf,
+    /// The value of a key, if the map has it.
+    Get,
+    /// Gives a key of a map a value.
+    Set,
+    /// Whether a map has a key.
+    Has,
+    /// Takes a key out of a map; its value, if it was there.
+    Take,
+    /// The keys of a map in the order in which they came.
+    Keys,
+    /// The values of a map in the order in which their keys came.
+    Values,
+    /// An array of what the function gives for each element.
+    Map,
+    /// An array of the elements for which the function holds.
+    Filter,
+    /// What the function makes of the value so far and each element.
+    Fold,
+    /// Whether the function holds for an element.
+    Any,
+    /// Whether the function holds for all elements.
+    All,
+    /// The first element for which the function holds.
+    First,
+    /// Sorts in place; with a function, by whether it puts one element before another.
+    Sort,
 }
 
 impl CollectionOp {
@@ -264,6 +286,8 @@ impl CollectionOp {
         match self {
             Self::OfText(op) => matches!(op, TextOp::Split | TextOp::Copy),
             Self::TextSlice | Self::TextContains | Self::Find | Self::Replace | Self::Parse(_) => false,
+            Self::Length | Self::Contains | Self::Get | Self::Has => false,
+            Self::Fold | Self::Any | Self::All | Self::First => false,
             _ => true,
         }
     }
@@ -282,42 +306,11 @@ impl CollectionOp {
     /// Whether the first operand is a place that is changed.
     #[must_use]
     pub const fn changes(self) -> bool {
-        matches!(self, Self::Push | Self::Pop | Self::Insert | Self::Remove)
+        matches!(
+            self,
+            Self::Push | Self::Pop | Self::Insert | Self::Remove | Self::Set | Self::Take | Self::Sort
+        )
     }
-}
-
-/// Operations that go through an array.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum TraverseOp {
-    /// An array of what the function gives for each element.
-    Map,
-    /// An array of the elements for which the function holds.
-    Filter,
-    /// What the function makes of the value so far and each element.
-    Fold,
-    /// Sorts in place by what the function gives for each element.
-    SortBy,
-    /// Sorts in place; the function tells whether one element comes before another.
-    SortWith,
-}
-
-impl TraverseOp {
-    /// Whether the array is a place that is changed.
-    #[must_use]
-    pub const fn changes(self) -> bool {
-        matches!(self, Self::SortBy | Self::SortWith)
-    }
-}
-
-/// The function of an operation that goes through an array.
-#[derive(Clone, Debug)]
-pub struct Traverse {
-    /// What it does.
-    pub op: TraverseOp,
-    /// Locals of the body at hand that take the function's values.
-    pub params: Vec<LocalId>,
-    /// The function's body; its value is the result.
-    pub body: BlockId,
 }
 
 /// Operations that the language provides.

@@ -996,6 +996,25 @@ impl<'s> Types<'s> {
         TAG_BYTES.checked_next_multiple_of(align).unwrap_or(TAG_BYTES)
     }
 
+    /// Offset of the value in an entry of a map, and the place that an entry takes.
+    #[must_use]
+    pub fn entry_layout(&self, key: TypeId, value: TypeId) -> Option<(u32, Layout)> {
+        let (key, value) = (self.layout(key)?, self.layout(value)?);
+        let offset = key.size.checked_next_multiple_of(value.align)?;
+        let align = key.align.max(value.align);
+        let size = offset.checked_add(value.size)?.checked_next_multiple_of(align)?;
+        Some((offset, Layout { size, align }))
+    }
+
+    /// Tells whether values of a type can be the keys of a map.
+    #[must_use]
+    pub fn is_key(&self, ty: TypeId) -> bool {
+        matches!(
+            self.settled(ty),
+            Type::Str | Type::Int(_) | Type::Bool | Type::Duration | Type::Enum(_) | Type::Error
+        )
+    }
+
     /// Offset of a struct's field in bytes.
     #[must_use]
     pub fn field_offset(&self, id: StructId, index: u32) -> Option<u32> {

@@ -117,14 +117,6 @@ impl Program<'_> {
                 changed.is_some_and(|place| self.root(*place) == Some(root))
                     || self.list(list).iter().any(expr)
             }
-            ExprKind::Traverse(id, list) => {
-                let traverse = self.traversals.get(id.index());
-                let sorts = traverse.is_some_and(|row| row.op.changes());
-                let changed = self.list(list).first().filter(|_| sorts);
-                changed.is_some_and(|place| self.root(*place) == Some(root))
-                    || self.list(list).iter().any(expr)
-                    || traverse.is_some_and(|row| block(row.body))
-            }
             ExprKind::If(cond, then, rest) => expr(&cond) || block(then) || block(rest),
             ExprKind::Match(subject, arms) => {
                 expr(&subject)
