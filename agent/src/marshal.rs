@@ -16,7 +16,7 @@ use flux_abi::select::AllocKind;
 use flux_abi::trap::TrapKind;
 use flux_isa::desc::{Desc, Layout};
 use flux_proto::payload::{PayloadError, Reader, Token, Writer};
-use flux_vm::{Memory, MemoryError};
+use flux_vm::{ENTRIES, Memory, MemoryError, index_table, table_slots};
 
 /// Why a value can't be sent or taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -37,7 +37,7 @@ pub(crate) enum MarshalError {
     #[error("a value is not of its type")]
     Mismatch,
     /// Values of this type can't be sent by this version.
-    #[error("maps and types that hold themselves can't be sent by this version")]
+    #[error("types that hold themselves can't be sent by this version")]
     Unsupported,
 }
 
@@ -198,9 +198,29 @@ fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> R
                 encode_at(writer, memory, value, word.wrapping_add(u64::from(offset)))?;
             }
         }
-        Desc::Map(..) | Desc::Outer(_) => return Err(MarshalError::Unsupported),
+        Desc::Map(key, value) => {
+            let count = if word == 0 { 0 } else { memory.read_u32(word)? };
+            let count = u16::try_from(count).map_err(|_| MarshalError::TooLong)?;
+            writer.map(count)?;
+            let (offset, stride) = entry(key, value)?;
+            let mut at = word.wrapping_add(ENTRIES);
+            for _ in 0..count {
+                encode_at(writer, memory, key, at)?;
+                encode_at(writer, memory, value, at.wrapping_add(offset))?;
+                at = at.wrapping_add(stride);
+            }
+        }
+        Desc::Outer(_) => return Err(MarshalError::Unsupported),
     }
     Ok(())
+}
+
+/// Offset of the value in an entry of a map, and bytes from one entry to the next.
+fn entry(key: &Desc, value: &Desc) -> Result<(u64, u64), MarshalError> {
+    let (_, layout) = place(Layout::EMPTY, key)?;
+    let (offset, layout) = place(layout, value)?;
+    let stride = layout.rounded().ok_or(MarshalError::Unsupported)?.size;
+    Ok((u64::from(offset), u64::from(stride)))
 }
 
 /// The tag of an optional or an enum with payloads, before what follows it.
@@ -390,10 +410,46 @@ fn decode(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>) -> Result<u
             variant(variants, tag)?;
             tag
         }
-        (Desc::Map(..) | Desc::Outer(_), _) => return Err(MarshalError::Unsupported),
+        (Desc::Map(key, value), Token::Map(count)) => decode_map(reader, key, value, count, heap)?,
+        (Desc::Outer(_), _) => return Err(MarshalError::Unsupported),
         (desc, Token::Int(value)) => integer(value, desc)?,
         _ => return Err(MarshalError::Mismatch),
     })
+}
+
+/// Reads the entries of a map into a table with room for as many.
+fn decode_map(
+    reader: &mut Reader<'_>,
+    key: &Desc,
+    value: &Desc,
+    count: u16,
+    heap: &mut Heap<'_>,
+) -> Result<u64, MarshalError> {
+    if count == 0 {
+        return Ok(0);
+    }
+    let (offset, stride) = entry(key, value)?;
+    let capacity = u64::from(count).max(4).next_power_of_two();
+    let slots = table_slots(capacity).saturating_mul(4);
+    let bytes = capacity.saturating_mul(stride).saturating_add(ENTRIES).saturating_add(slots);
+    let ptr = heap.alloc(bytes)?;
+    let width = match key {
+        Desc::Str => 0,
+        _ => key.layout().ok_or(MarshalError::Unsupported)?.size,
+    };
+    let words = [u64::from(count), capacity, stride, u64::from(width)];
+    for (place, word) in (0u64..).step_by(4).zip(words) {
+        let word = u32::try_from(word).map_err(|_| MarshalError::TooLong)?;
+        heap.memory.write_u32(ptr.wrapping_add(place), word)?;
+    }
+    let mut at = ptr.wrapping_add(ENTRIES);
+    for _ in 0..count {
+        decode_at(reader, key, heap, at)?;
+        decode_at(reader, value, heap, at.wrapping_add(offset))?;
+        at = at.wrapping_add(stride);
+    }
+    index_table(ptr, 0, u64::MAX, heap.memory)?;
+    Ok(ptr)
 }
 
 /// Reads what follows the head `token` of a value that lies in place.

@@ -108,3 +108,29 @@ fn what_texts_have_not_is_said() {
         assert!(codes(&library(code)).contains(&expected.to_string()), "{code}: {:?}", codes(&library(code)));
     }
 }
+
+#[test]
+fn a_width_and_digits_shape_a_value() {
+    let source = library(
+        "enum Side { Left, Right }\nfn test() -> str {\n  let x = 3.14159\n  let n = -42\n  return \"{x:.2}|{n:6}|{\"ab\":5}|{\"ab\":>5}|{\"ab\":^5}|{x:8.1}|{x:<8.0}|{Side.Left:7}|{1.0:.3}|{[1, 2]:10}|{\"longer\":3}\"\n}",
+    );
+    assert_eq!(
+        call(&source, "test", &[]),
+        text("3.14|   -42|ab   |   ab| ab  |     3.1|3       |Left   |1.000|[1, 2]    |longer")
+    );
+}
+
+#[test]
+fn a_shape_that_is_none_is_said_with_its_reason() {
+    for (shape, expected) in [
+        ("{n:.2}", "E0506 line 5: only numbers with a point have digits behind it, found int"),
+        ("{n:x}", "E0403 line 5: this does not say how the value is shown"),
+        ("{n:}", "E0403 line 5: this does not say how the value is shown"),
+        ("{n:999}", "E0403 line 5: this does not say how the value is shown"),
+        ("{n:>}", "E0403 line 5: this does not say how the value is shown"),
+    ] {
+        let source = library(&format!("fn test(n: int) -> str {{\n  return \"{shape}\"\n}}"));
+        let said = support::diagnostics(&source);
+        assert!(said.iter().any(|line| line.starts_with(expected)), "{shape}: {said:?}");
+    }
+}

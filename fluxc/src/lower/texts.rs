@@ -2,9 +2,10 @@
 
 use super::function::Lowering;
 use super::memory::Address;
-use crate::fir::{IntCompare, IntKind, IntOp, ValueId};
+use crate::fir::{FloatKind, IntCompare, IntKind, IntOp, ValueId};
 use crate::lang::sema::tree::{CollectionOp, ExprId, FloatOrInt};
 use crate::lang::sema::types::{Type, TypeId};
+use crate::lang::syntax::ast::{Align, TextShape};
 use flux_abi::select::TextOp;
 
 /// Greatest number that fits half a word.
@@ -13,6 +14,9 @@ const HALF: i64 = 0xffff_ffff;
 impl Lowering<'_, '_, '_> {
     pub(super) fn text_method(&mut self, op: CollectionOp, ids: &[ExprId], ty: TypeId) -> ValueId {
         let nth = |index: usize| ids.get(index).copied().unwrap_or(ExprId(u32::MAX));
+        if let CollectionOp::Shaped(shape) = op {
+            return self.shaped(nth(0), shape);
+        }
         let text = self.expr(nth(0));
         match op {
             CollectionOp::OfText(TextOp::Split) if ids.len() < 2 => {
@@ -70,6 +74,30 @@ impl Lowering<'_, '_, '_> {
             }
             _ => text,
         }
+    }
+
+    fn shaped(&mut self, id: ExprId, shape: TextShape) -> ValueId {
+        let ty = self.settled(self.shared.program.expr(id).ty);
+        let text = match (shape.decimals, ty) {
+            (Some(decimals), Type::Float(_)) => {
+                let value = self.expr(id);
+                let value = self.convert(value, ty, Type::Float(FloatKind::F64));
+                let decimals = self.b.i64(i64::from(decimals));
+                self.b.text2(TextOp::Fixed, value, decimals)
+            }
+            _ => self.shown(id),
+        };
+        if shape.width == 0 {
+            return text;
+        }
+        let mode = match shape.align {
+            Align::Left => 0,
+            Align::Right => 1,
+            Align::Centre => 2,
+            Align::Usual => i64::from(matches!(ty, Type::Int(_) | Type::Float(_))),
+        };
+        let how = self.b.i64((mode << 32) | i64::from(shape.width));
+        self.b.text2(TextOp::Pad, text, how)
     }
 
     /// Two numbers in the halves of a word; what is above a half or negative becomes the greatest

@@ -13,7 +13,7 @@ use super::types::{Open, Type, TypeId};
 use super::{Checker, Mode, Place};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
-use crate::lang::syntax::ast::Ident;
+use crate::lang::syntax::ast::{Ident, TextShape};
 use crate::span::Span;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::select::TextOp;
@@ -172,6 +172,32 @@ impl<'s> Checker<'_, 's> {
             _ => return,
         };
         self.report(found);
+    }
+
+    /// A value as a text of a shape.
+    pub(super) fn shaped(&mut self, value: ExprId, shape: TextShape, at: Span) -> ExprId {
+        let ty = self.ty(value);
+        if shape.decimals.is_some() {
+            if self.get(ty) == Err(Open::Any) {
+                self.program.types.unify(ty, TypeId::F64);
+            }
+            if !matches!(self.get(ty), Ok(Type::Float(_) | Type::Error) | Err(Open::Float)) {
+                let found = self.type_name(ty);
+                let text = self.source_text(self.span(value));
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        at,
+                        format!("only numbers with a point have digits behind it, found {found}"),
+                    )
+                    .label(format!("the value is {found}"))
+                    .hint(format!("a whole number can be made one: `{{{text} as f64:.2}}`")),
+                );
+            }
+        }
+        let list = self.list(&[value]);
+        let span = self.span(value);
+        self.new_expr(ExprKind::Collection(CollectionOp::Shaped(shape), list), TypeId::STR, span)
     }
 
     /// Reports a type that maps cannot have keys of.

@@ -128,6 +128,10 @@ impl<'s> Checker<'_, 's> {
                     let text = self.text(text.clone());
                     self.new_expr(ExprKind::Text(text), TypeId::STR, span)
                 }
+                StrPart::Shape(shape, at) => match exprs.pop() {
+                    Some(value) => self.shaped(value, *shape, *at),
+                    None => continue,
+                },
                 StrPart::Expr(expr) => {
                     let id = self.value(expr, TypeId::ERROR);
                     self.sink.keep(&mut self.shown, id, span);

@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 
 use super::types::{EnumId, StructId, TypeId, Types};
 use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
-use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTest, UnaryOp};
+use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTest, TextShape, UnaryOp};
 use crate::span::Span;
 use flux_abi::capability::CapabilitySet;
 use flux_abi::select::TextOp;
@@ -249,6 +249,8 @@ pub enum CollectionOp {
     Replace,
     /// The number whose text it is, if it is one.
     Parse(FloatOrInt),
+    /// A value as a text of a given shape.
+    Shaped(TextShape),
     /// A map of keys and values, which take turns in the list.
     MapOf,
     /// The value of a key, if the map has it.
@@ -287,7 +289,7 @@ impl CollectionOp {
             Self::OfText(op) => matches!(op, TextOp::Split | TextOp::Copy),
             Self::TextSlice | Self::TextContains | Self::Find | Self::Replace | Self::Parse(_) => false,
             Self::Length | Self::Contains | Self::Get | Self::Has => false,
-            Self::Fold | Self::Any | Self::All | Self::First => false,
+            Self::Shaped(_) | Self::Fold | Self::Any | Self::All | Self::First => false,
             _ => true,
         }
     }

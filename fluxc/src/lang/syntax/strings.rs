@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use flux_abi::limits;
 
-use super::ast::{Expr, ExprKind, Spanned, StrPart, Topic};
+use super::ast::{Align, Expr, ExprKind, Spanned, StrPart, TextShape, Topic};
 use super::lexer::{Mode, Tok};
 use super::parser::{Failed, Parsed, Parser};
 use crate::diag::{Diagnostic, codes};
@@ -56,6 +56,38 @@ impl<'s> Piece<'s> {
     }
 }
 
+/// Most characters that a value is filled up to.
+const MOST_WIDTH: u16 = 200;
+/// Most digits behind the point.
+const MOST_DECIMALS: u8 = 20;
+
+/// Reads `>8.2`.
+fn shape_of(text: &str) -> Option<TextShape> {
+    let text = text.trim();
+    let (align, rest) = match text.bytes().next()? {
+        b'<' => (Align::Left, text.get(1..)?),
+        b'>' => (Align::Right, text.get(1..)?),
+        b'^' => (Align::Centre, text.get(1..)?),
+        _ => (Align::Usual, text),
+    };
+    let (width, decimals) = match rest.split_once('.') {
+        Some((width, decimals)) => (width, Some(decimals)),
+        None => (rest, None),
+    };
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let width = match width {
+        "" if align == Align::Usual && decimals.is_some() => 0,
+        _ if digits(width) => width.parse().ok().filter(|width| (1..=MOST_WIDTH).contains(width))?,
+        _ => return None,
+    };
+    let decimals = match decimals {
+        None => None,
+        Some(text) if digits(text) => Some(text.parse().ok().filter(|count| *count <= MOST_DECIMALS)?),
+        Some(_) => return None,
+    };
+    Some(TextShape { align, width, decimals })
+}
+
 impl<'s> Parser<'s, '_> {
     /// A string; the next token is its opening quote.
     pub(super) fn string(&mut self) -> Parsed<Expr<'s>> {
@@ -84,8 +116,11 @@ impl<'s> Parser<'s, '_> {
                     if let Some(text) = piece.take() {
                         self.keep(&mut parts, StrPart::Text(text))?;
                     }
-                    let value = StrPart::Expr(self.interpolation()?);
-                    self.keep(&mut parts, value)?;
+                    let (value, shape) = self.interpolation()?;
+                    self.keep(&mut parts, StrPart::Expr(value))?;
+                    if let Some((shape, span)) = shape {
+                        self.keep(&mut parts, StrPart::Shape(shape, span))?;
+                    }
                     height = height.max(self.height);
                 }
                 Some(_) if self.mode == Mode::Step => self.line_break(&mut piece),
@@ -130,7 +165,7 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    fn interpolation(&mut self) -> Parsed<Expr<'s>> {
+    fn interpolation(&mut self) -> Parsed<(Expr<'s>, Option<(TextShape, Span)>)> {
         let open = self.lexer.offset();
         self.lexer.skip(1);
         let inside = self.lexer.offset();
@@ -148,12 +183,35 @@ impl<'s> Parser<'s, '_> {
             return Err(Failed);
         }
         let expr = self.inner()?;
+        let shape = if self.at(Tok::Colon) { Some(self.text_shape()?) } else { None };
         if !self.at(Tok::RBrace) {
-            return self.close(Tok::RBrace, "`}`", brace).map(|()| expr);
+            return self.close(Tok::RBrace, "`}`", brace).map(|()| (expr, shape));
         }
         let end = self.tok.span.end;
         self.lexer.jump(end);
-        Ok(expr)
+        Ok((expr, shape))
+    }
+
+    /// What stands between the colon, which is the next token, and the closing brace.
+    fn text_shape(&mut self) -> Parsed<(TextShape, Span)> {
+        let start = self.tok.span.end;
+        let rest = self.source.get(start as usize..self.lexer.end() as usize).unwrap_or("");
+        let length = rest.find(['}', '"', '\n', '\r']).unwrap_or(rest.len());
+        let text = rest.get(..length).unwrap_or("");
+        let span = Span::from_usize(start as usize, (start as usize).saturating_add(length));
+        self.jump(span.end);
+        let Some(shape) = shape_of(text) else {
+            self.report(codes::BAD_STRING, span, || {
+                Diagnostic::new(codes::BAD_STRING, span, "this does not say how the value is shown")
+                    .label("not understood")
+                    .expected(
+                        "`<`, `>` or `^`, a width up to 200, `.` and up to 20 digits; each may be left out",
+                    )
+                    .hint("for example `{x:.2}`, `{x:8}`, `{name:>12}`, `{x:^9.1}`")
+            });
+            return Err(Failed);
+        };
+        Ok((shape, span))
     }
 
     fn escape(&mut self, piece: &mut Piece<'s>) -> Parsed<()> {

@@ -485,6 +485,32 @@ pub enum StrPart<'s> {
     Text(Cow<'s, str>),
     /// `{expression}`.
     Expr(Expr<'s>),
+    /// How the expression before it is shown: `:>8.2`.
+    Shape(TextShape, Span),
+}
+
+/// How a value is shown in a text.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TextShape {
+    /// Where the value stands among the spaces.
+    pub align: Align,
+    /// Fewest characters.
+    pub width: u16,
+    /// Digits behind the point of a number.
+    pub decimals: Option<u8>,
+}
+
+/// Where a value stands that is shorter than its width.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Align {
+    /// Numbers at the right, everything else at the left.
+    Usual,
+    /// `<`
+    Left,
+    /// `>`
+    Right,
+    /// `^`
+    Centre,
 }
 
 /// How a field or method is reached.

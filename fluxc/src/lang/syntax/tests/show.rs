@@ -199,6 +199,7 @@ pub(super) fn expr(e: &Expr<'_>) -> String {
             for part in parts {
                 match part {
                     StrPart::Text(text) => out.push_str(&text.escape_debug().to_string()),
+                    StrPart::Shape(shape, _) => write!(out, "{shape:?}").unwrap(),
                     StrPart::Expr(e) => write!(out, "{{{}}}", expr(e)).unwrap(),
                 }
             }
