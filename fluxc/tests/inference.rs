@@ -4,7 +4,7 @@ mod support;
 
 use flux_fluxc::Level;
 use flux_isa::ExportKind;
-use support::{Agent, LEVELS, codes, compiled};
+use support::{Agent, End, LEVELS, call, codes, compiled, library};
 
 fn parameters(steps: &str) -> Vec<String> {
     let source = format!("## Agent\nname: a\ncapabilities: COMMUNICATE, IO_READ, IO_WRITE\n{steps}\n");
@@ -153,4 +153,18 @@ fn a_request_carries_nothing_of_an_unknown_type() {
         assert_eq!(codes(&source)[0], "E0510", "{heading}");
     }
     assert_eq!(codes("## Agent\nname: a\n## On go(e)\n1. Log \"{e + 1}\"\n"), Vec::<String>::new());
+}
+
+#[test]
+fn a_field_or_element_says_what_type_its_new_value_takes() {
+    let source = library(
+        "struct Cell { count: u32, limit: u8? }
+fn f() -> u32 {
+  var cells = [Cell { count: 1, limit: 3 }; 2]
+  cells[1].count = wrapping_mul(1, 6) + 3
+  cells[1].limit = if cells[0].count == 2 { 4 } else { none }
+  return cells[1].count
+}",
+    );
+    assert_eq!(call(&source, "f", &[]), End::Word(9));
 }

@@ -86,3 +86,16 @@ pub(crate) fn bench() -> Result<(), Error> {
     cargo("run", &["--bin", "interpreter"])?;
     cargo("run", &["--bin", "figures"])
 }
+
+/// Compares `count` random typed programs as trees, as FIR and as bytecode, optimised or not.
+///
+/// # Errors
+/// That of the build, or of a program that means two things.
+pub(crate) fn programs(count: u64, seed: u64) -> Result<(), Error> {
+    let what = ["--package", "flux-fluxc", "--test", "typed_programs"];
+    run(Command::new("cargo")
+        .args(["test", "--locked", "--release"])
+        .args(what)
+        .env("FLUX_PROGRAMS", count.to_string())
+        .env("FLUX_SEED", seed.to_string()))
+}

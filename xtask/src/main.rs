@@ -52,6 +52,15 @@ enum Job {
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },
+    /// Compare random typed programs in every form that they take, by hand for hours or minutes.
+    Programs {
+        /// How many.
+        #[arg(long, default_value_t = 100_000)]
+        count: u64,
+        /// Number of the first one.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Write the pages that are derived from tables.
     Docs {
         /// Only check that they are up to date.
@@ -103,6 +112,7 @@ fn dispatch(job: Job) -> Result<(), Error> {
         Job::AppTest => ci::app_test(),
         Job::Bench => ci::bench(),
         Job::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
+        Job::Programs { count, seed } => ci::programs(count, seed),
         Job::Docs { check } => docs::docs(if check { docs::Mode::Check } else { docs::Mode::Write }),
         Job::Install { yes } => install::install(if yes { Consent::Given } else { Consent::Ask }),
         Job::Targets { packages } => metal::targets(&packages),
