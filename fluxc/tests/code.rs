@@ -3,18 +3,10 @@
 mod support;
 
 use flux_abi::trap::TrapKind;
-use support::{End, call, eval, init_log, library};
-
-fn word(value: i64) -> End {
-    End::Word(value.cast_unsigned())
-}
+use support::{End, call, eval, init_log, library, text, word};
 
 fn float(value: f64) -> End {
     End::Word(value.to_bits())
-}
-
-fn text(value: &str) -> End {
-    End::Text(value.into())
 }
 
 fn trap(kind: TrapKind) -> End {

@@ -6,7 +6,7 @@ mod support;
 use flux_abi::trap::TrapKind;
 use flux_fluxc::{Options, compile};
 use proptest::prelude::*;
-use support::{End, call, codes, diagnostics};
+use support::{End, call, codes, diagnostics, word};
 
 fn c(code: &str) -> String {
     format!("# Test\n```c\n{code}\n```\n")
@@ -14,10 +14,6 @@ fn c(code: &str) -> String {
 
 fn python(code: &str) -> String {
     format!("# Test\n```python\n{code}\n```\n")
-}
-
-fn word(value: i64) -> End {
-    End::Word(value.cast_unsigned())
 }
 
 #[test]

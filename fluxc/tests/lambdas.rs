@@ -3,15 +3,7 @@
 mod support;
 
 use flux_abi::trap::TrapKind;
-use support::{End, call, codes, diagnostics, init_log, library};
-
-fn word(value: i64) -> End {
-    End::Word(value.cast_unsigned())
-}
-
-fn text(value: &str) -> End {
-    End::Text(value.into())
-}
+use support::{End, call, codes, diagnostics, init_log, library, text, word};
 
 #[test]
 fn a_function_is_passed_by_name_or_written_in_place() {

@@ -5,15 +5,7 @@ mod support;
 use flux_abi::trap::TrapKind;
 use flux_fluxc::Level;
 use flux_isa::ExportKind;
-use support::{Agent, End, LEVELS, call, codes, compiled, diagnostics, init_log, library};
-
-fn word(value: i64) -> End {
-    End::Word(value.cast_unsigned())
-}
-
-fn text(value: &str) -> End {
-    End::Text(value.into())
-}
+use support::{Agent, End, LEVELS, call, codes, compiled, diagnostics, init_log, library, text, word};
 
 /// An agent whose Init is the code.
 fn agent(state: &str, code: &str) -> String {

@@ -2,15 +2,7 @@
 
 mod support;
 
-use support::{Agent, End, LEVELS, call, diagnostics, eval, init_log, library};
-
-fn word(value: i64) -> End {
-    End::Word(value.cast_unsigned())
-}
-
-fn text(value: &str) -> End {
-    End::Text(value.into())
-}
+use support::{Agent, End, LEVELS, call, diagnostics, eval, init_log, library, text, word};
 
 #[test]
 fn a_plain_value_becomes_an_optional_where_one_is_wanted() {

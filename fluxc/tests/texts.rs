@@ -3,11 +3,7 @@
 mod support;
 
 use flux_abi::trap::TrapKind;
-use support::{End, call, codes, library};
-
-fn text(value: &str) -> End {
-    End::Text(value.into())
-}
+use support::{End, call, codes, library, text};
 
 fn shown(code: &str) -> End {
     call(&library(&format!("fn test() -> str {{\n{code}\n}}")), "test", &[])

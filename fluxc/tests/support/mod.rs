@@ -26,6 +26,16 @@ pub enum End {
     Left(String),
 }
 
+/// A result that is one word.
+pub fn word(value: i64) -> End {
+    End::Word(value.cast_unsigned())
+}
+
+/// A result that is a text.
+pub fn text(value: &str) -> End {
+    End::Text(value.into())
+}
+
 /// What a document says about itself, one line for each diagnostic.
 pub fn diagnostics(source: &str) -> Vec<String> {
     let compiled = compile(source.as_bytes(), "test.flux.md", &Options::default());
