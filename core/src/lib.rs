@@ -17,6 +17,7 @@ pub mod report;
 pub mod run;
 pub mod source;
 pub mod test;
+pub mod watch;
 
 pub use flux_abi::select::LogLevel;
 pub use flux_fluxc::Level;

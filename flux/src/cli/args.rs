@@ -168,6 +168,10 @@ pub(crate) struct RunArguments {
     /// Use the machine's clock, also with --for
     #[arg(long)]
     pub(crate) realtime: bool,
+    /// Begin anew when a document is saved; while the new text has errors the run goes on as it was.
+    /// Each start begins with fresh State: nothing is carried over yet
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// Folder whose files agents with FILESYSTEM may open [default: files in memory, gone at the end]
     #[arg(long = "files", value_name = "DIR")]
     pub(crate) files_in: Option<PathBuf>,

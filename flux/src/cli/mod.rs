@@ -21,6 +21,7 @@ mod run;
 mod shell;
 mod terminal;
 mod test;
+mod watch;
 
 use std::process::ExitCode;
 

@@ -2,7 +2,8 @@
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 
 use anstyle::AnsiColor;
 use flux_core::config::Config;
@@ -13,6 +14,7 @@ use flux_core::{ClockMode, Diagnostic, LogLevel, LogSink, Record, Stream, Summar
 
 use super::args::{Format, RunArguments, RunOptions};
 use super::terminal::Terminal;
+use super::watch::{self, Reasons};
 use super::{Outcome, check};
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outcome, Error> {
@@ -25,11 +27,19 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         Some(_) if !arguments.realtime => ClockMode::Simulated,
         _ => ClockMode::Real,
     };
-    let mut request = request(&arguments.files, &arguments.options, clock, terminal)?;
-    request.trace = arguments.trace;
-    request.files.clone_from(&arguments.files_in);
+    let make = || {
+        let mut request = request(&arguments.files, &arguments.options, clock, terminal)?;
+        request.trace = arguments.trace;
+        request.files.clone_from(&arguments.files_in);
+        Ok(request)
+    };
     let config = Config::load(terminal.config.as_deref())?;
-    let stop = stop_on_interrupt()?;
+    let reasons = Arc::new(Reasons::default());
+    let (tell, stop) = stop_on_interrupt(&reasons)?;
+    if arguments.watch {
+        return Ok(watch::run_on_save(arguments, terminal, &config, &make, (tell, &stop), &reasons));
+    }
+    let request = make()?;
     let mut sink = Sink::new(terminal);
     let result = run::run(&request, &config, &stop, &mut sink);
     sink.flush();
@@ -77,17 +87,17 @@ pub(crate) fn request(
 }
 
 /// A channel that hears of Ctrl-C; the second one ends the program at once.
-fn stop_on_interrupt() -> Result<mpsc::Receiver<()>, Error> {
+fn stop_on_interrupt(reasons: &Arc<Reasons>) -> Result<(mpsc::Sender<()>, mpsc::Receiver<()>), Error> {
     let (sender, receiver) = mpsc::channel();
-    let mut asked = false;
+    let (tell, reasons) = (sender.clone(), reasons.clone());
     ctrlc::set_handler(move || {
+        let asked = reasons.interrupted.swap(true, Ordering::AcqRel);
         if asked || sender.send(()).is_err() {
             std::process::exit(130);
         }
-        asked = true;
     })
     .map_err(|error| Error::Boot(format!("Ctrl-C can't be heard: {error}")))?;
-    Ok(receiver)
+    Ok((tell, receiver))
 }
 
 /// Writes records: the log to standard output, the boot stream to standard error.
@@ -96,11 +106,19 @@ pub(crate) struct Sink<'t> {
     out: std::io::BufWriter<std::io::Stdout>,
     /// Time of the newest record: a pause after it is when people read.
     newest: i64,
+    /// Lines are written at the end of each instant.
+    at_once: bool,
 }
 
 impl<'t> Sink<'t> {
     pub(crate) fn new(terminal: &'t Terminal) -> Self {
-        Self { terminal, out: std::io::BufWriter::with_capacity(64 << 10, std::io::stdout()), newest: -1 }
+        let out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout());
+        Self { terminal, out, newest: -1, at_once: terminal.watched() }
+    }
+
+    /// Writes the lines of each instant at once, wherever they go.
+    pub(crate) fn for_a_watcher(self) -> Self {
+        Self { at_once: true, ..self }
     }
 
     pub(crate) fn flush(&mut self) {
@@ -151,7 +169,7 @@ impl LogSink for Sink<'_> {
         // In real time each instant's lines are to be seen at once; in simulated time only the end counts.
         if record.time.ns() != self.newest {
             self.newest = record.time.ns();
-            if self.terminal.watched() {
+            if self.at_once {
                 self.flush();
             }
         }

@@ -1,0 +1,84 @@
+//! Tells when files have changed, for commands that begin anew on save.
+//!
+//! Asks the file system every so often instead of being told by it: the files are few and named on
+//! the command line, and asking works on network folders and with editors that put a new file in
+//! the place of the old one.
+//!
+//! # Invariants
+//! 1. A change is told once, when the files have been the same for two looks: an editor that
+//!    writes in pieces is not interrupted.
+//! 2. A file that is away counts as a state of its own, so that its coming back is a change.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+/// A pause between two looks that people do not notice.
+pub const PAUSE: Duration = Duration::from_millis(100);
+
+/// What is known of a file without reading it: when it was written, and its length.
+type State = Option<(SystemTime, u64)>;
+
+/// Files, and how they were when they were last looked at.
+#[derive(Debug)]
+pub struct Watch {
+    files: Vec<PathBuf>,
+    /// As they were when a change was told last.
+    told: Vec<State>,
+    /// As they were at the last look.
+    last: Vec<State>,
+}
+
+impl Watch {
+    /// Begins with the files as they are.
+    #[must_use]
+    pub fn new(files: &[PathBuf]) -> Self {
+        let now = states(files);
+        Self { files: files.to_vec(), told: now.clone(), last: now }
+    }
+
+    /// Looks at the files; `true` if they differ from what was told last and are at rest.
+    pub fn has_changed(&mut self) -> bool {
+        let now = states(&self.files);
+        let at_rest = now == self.last;
+        self.last.clone_from(&now);
+        if !at_rest || now == self.told {
+            return false;
+        }
+        self.told = now;
+        true
+    }
+}
+
+fn states(files: &[PathBuf]) -> Vec<State> {
+    let state = |file: &PathBuf| {
+        let data = std::fs::metadata(file).ok()?;
+        Some((data.modified().ok()?, data.len()))
+    };
+    files.iter().map(state).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_told_once_when_the_file_is_at_rest() {
+        let folder = std::env::temp_dir().join(format!("flux-watch-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("a.flux.md");
+        std::fs::write(&file, "one").unwrap();
+        let mut watch = Watch::new(std::slice::from_ref(&file));
+        assert!(!watch.has_changed());
+        std::fs::write(&file, "one two").unwrap();
+        assert!(!watch.has_changed(), "it may still be written");
+        assert!(watch.has_changed());
+        assert!(!watch.has_changed());
+        std::fs::remove_file(&file).unwrap();
+        assert!(!watch.has_changed());
+        assert!(watch.has_changed());
+        std::fs::write(&file, "one two three").unwrap();
+        assert!(!watch.has_changed());
+        assert!(watch.has_changed());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}
