@@ -3,7 +3,7 @@
 mod support;
 
 use flux_fluxc::{Options, compile};
-use support::{Agent, End, LEVELS, call, codes, init_log, library, text};
+use support::{Agent, LEVELS, call, codes, init_log, library, text};
 
 #[test]
 fn a_variant_is_made_and_taken_apart() {
