@@ -317,3 +317,32 @@ fn the_session_in_the_readme_is_what_the_command_prints() {
     let sensor = readme.split("```markdown\n").nth(1).and_then(|rest| rest.split("```").next());
     assert_eq!(sensor, Some(SENSOR));
 }
+
+#[test]
+fn a_profile_is_a_picture_of_the_run_and_changes_nothing_of_it() {
+    let scratch = Scratch::new("profile");
+    let picture = scratch.0.join("flame.svg");
+    let document = root().join("tests/golden/run/thermostat.flux.md");
+    let mut arguments = vec!["run".to_owned(), support::relative(&document)];
+    arguments.extend(support::options(&document));
+    let without = flux(&arguments);
+    arguments.extend(["--profile".to_owned(), picture.to_string_lossy().into_owned()]);
+    let with = flux(&arguments);
+    assert_eq!(out(&with), out(&without));
+    let first = std::fs::read_to_string(&picture).expect("a picture");
+    for text in ["<svg ", "<title>Loop: ", ": 1. Read ", "</svg>"] {
+        assert!(first.contains(text), "{text} is not in {first}");
+    }
+    flux(&arguments);
+    assert_eq!(
+        std::fs::read_to_string(&picture).expect("a picture"),
+        first,
+        "the same run, the same picture"
+    );
+    let away = scratch.0.join("away/flame.svg");
+    arguments.pop();
+    arguments.push(away.to_string_lossy().into_owned());
+    let refused = flux(&arguments);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(err(&refused).contains("flame.svg"), "{}", err(&refused));
+}

@@ -173,3 +173,16 @@ impl Observer {
         };
     }
 }
+
+/// Where an instruction stands: what a profile counts by, from the outside in.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct Executed {
+    /// Name of the agent.
+    pub agent: String,
+    /// Name of its document.
+    pub document: String,
+    /// Section or function.
+    pub function: String,
+    /// Line of the document, 0 if none is known.
+    pub line: u32,
+}

@@ -18,7 +18,7 @@ use crate::agent::Agent;
 use crate::context::Shared;
 use crate::image::Image;
 use crate::marshal::Buffer;
-use crate::observe::{Answering, Given, Observer, ProbeError, Seen};
+use crate::observe::{Answering, Executed, Given, Observer, ProbeError, Seen};
 use crate::report::{AgentReport, Metrics};
 
 /// See the module.
@@ -33,6 +33,8 @@ pub struct Runtime {
     started: u64,
     /// Number in the order of starting of each agent that lives.
     order: BTreeMap<AgentId, u64>,
+    /// What agents that have ended executed, if it is counted.
+    executed: BTreeMap<Executed, u64>,
     /// Agents that have ended, if they are watched.
     kept: BTreeMap<AgentId, Box<Agent>>,
 }
@@ -58,6 +60,7 @@ impl Runtime {
             ended: Vec::new(),
             started: 0,
             order: BTreeMap::new(),
+            executed: BTreeMap::new(),
             kept: BTreeMap::new(),
         }
     }
@@ -118,11 +121,23 @@ impl Runtime {
         lines
     }
 
+    /// How many instructions each place executed, of agents that live and of those that have ended.
+    pub fn executed_places(&self) -> BTreeMap<Executed, u64> {
+        let mut places = self.executed.clone();
+        for agent in self.agents.iter().flatten() {
+            agent.count_places(&mut places);
+        }
+        places
+    }
+
     fn close(&mut self, id: AgentId, exit: Exit) {
         let agent = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::take);
         if let Some(agent) = agent {
             if let Some(number) = self.order.remove(&id) {
                 self.ended.push((number, agent.report(Some(exit))));
+            }
+            if self.shared.profiling {
+                agent.count_places(&mut self.executed);
             }
             if self.shared.observer.is_some() {
                 self.kept.insert(id, agent);

@@ -8,6 +8,7 @@ pub mod debug;
 pub mod editor;
 pub mod error;
 pub mod explain;
+pub mod flame;
 pub mod layout;
 pub mod module;
 pub mod page;

@@ -5,7 +5,7 @@
 //!    holds is shown as text, so that a page is safe to open whoever wrote the document.
 //! 2. The same document gives the same bytes.
 
-mod escape;
+pub(crate) mod escape;
 mod facts;
 mod graph;
 mod prose;

@@ -16,6 +16,7 @@ use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System
 
 use crate::config::Config;
 use crate::error::Error;
+use crate::flame;
 use crate::source::Source;
 
 /// What to run, and how.
@@ -39,6 +40,8 @@ pub struct Request {
     pub level: LogLevel,
     /// The last instructions of an agent that traps are shown.
     pub trace: bool,
+    /// Where to write a flame graph of the run.
+    pub profile: Option<PathBuf>,
     /// The folder whose files agents with FILESYSTEM may open; without one files are kept in memory.
     pub files: Option<PathBuf>,
 }
@@ -159,7 +162,11 @@ pub fn run(
             Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    Ok(system.finish(sink))
+    let summary = system.finish(sink);
+    if let Some(path) = &request.profile {
+        crate::module::write(path, flame::svg(&system.executed(), &request.documents).as_bytes())?;
+    }
+    Ok(summary)
 }
 
 /// Boots the hosted kernel with the documents of a request; nothing of their agents has run yet.
@@ -204,6 +211,7 @@ pub fn boot(
         clock: request.clock,
         level: request.level,
         trace: request.trace,
+        profile: request.profile.is_some(),
         ..flux_system::Config::default()
     };
     System::boot(platform, &system_config, sink).map_err(|error| explain(error, request))

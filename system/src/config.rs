@@ -58,6 +58,8 @@ pub struct Config {
     pub slice: Gas,
     /// Agents record what they execute; the last instructions of one that traps are shown at the end.
     pub trace: bool,
+    /// Instructions are counted by place, for [`crate::System::executed`].
+    pub profile: bool,
 }
 
 impl Default for Config {
@@ -73,6 +75,7 @@ impl Default for Config {
             level: LogLevel::Info,
             slice: Gas::SLICE,
             trace: false,
+            profile: false,
         }
     }
 }

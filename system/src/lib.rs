@@ -31,6 +31,7 @@ pub mod test;
 
 pub use config::{Config, Platform};
 pub use error::BootError;
+pub use flux_agent::observe::Executed;
 pub use flux_kcore::time::{Span, Time};
 pub use flux_kernel::compile;
 pub use flux_kernel::kernel::ClockMode;

@@ -7,6 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use flux_abi::select::LogLevel;
+use flux_agent::observe::Executed;
 use flux_agent::parameters;
 use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
@@ -105,6 +106,9 @@ impl System {
         let mut runtime = Runtime::new(config.level);
         if config.trace {
             runtime.start_tracing();
+        }
+        if config.profile {
+            runtime.start_profiling();
         }
         let kernel = Kernel::new(core, config.clock, config.slice, runtime, imager(config))
             .map_err(|status| BootError::Kernel { what: "its process table", status })?;
@@ -326,6 +330,12 @@ impl System {
     /// Runs a simulated system to its end.
     pub fn run_simulated(&mut self, sink: &mut dyn LogSink) {
         while self.advance(Time::START, sink) == Next::Again {}
+    }
+
+    /// How many instructions each place of the documents executed, if [`Config::profile`] asks for it.
+    #[must_use]
+    pub fn executed(&self) -> BTreeMap<Executed, u64> {
+        self.kernel.runtime().executed_places()
     }
 
     /// Stops all agents in order and gives the summary, which the log ends with.

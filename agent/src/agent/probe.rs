@@ -1,11 +1,12 @@
 //! Probes: functions of the module that a test calls between two runs of its agent.
 
 use alloc::collections::BTreeMap;
+use alloc::string::ToString;
 
 use flux_isa::ExportKind;
 
 use super::*;
-use crate::observe::{Given, ProbeError, is_probe};
+use crate::observe::{Executed, Given, ProbeError, is_probe};
 
 impl Agent {
     /// Calls the export `name`, which takes nothing, and gives the values that it answers with.
@@ -46,6 +47,21 @@ impl Agent {
                 let sum = lines.entry(line).or_insert(0);
                 *sum = sum.saturating_add(count);
             }
+        }
+    }
+
+    /// Adds how often each place was executed.
+    pub(crate) fn count_places(&self, places: &mut BTreeMap<Executed, u64>) {
+        let program = &self.image.program;
+        for (pc, count) in self.instance.executed() {
+            let place = Executed {
+                agent: self.context.name.to_string(),
+                document: self.context.document.to_string(),
+                function: self.tables().function_name(program.function_at(pc)).to_string(),
+                line: program.line_at(pc).unwrap_or(0),
+            };
+            let sum = places.entry(place).or_insert(0);
+            *sum = sum.saturating_add(count);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Text in HTML.
 
 /// Text that is nothing but text, between tags and in attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 8);
     for c in text.chars() {
         match c {

@@ -178,9 +178,9 @@ pub(crate) struct RunArguments {
     /// Print the last instructions of an agent that traps
     #[arg(long)]
     pub(crate) trace: bool,
-    /// Write a profile of the run
-    #[arg(long)]
-    pub(crate) profile: bool,
+    /// Write a flame graph of the run as SVG: instructions by agent, section or function, and line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) profile: Option<PathBuf>,
     /// Run native code
     #[arg(long)]
     pub(crate) jit: bool,

@@ -18,10 +18,8 @@ use super::watch::{self, Reasons};
 use super::{Outcome, check};
 
 pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outcome, Error> {
-    for (given, name) in [(arguments.profile, "--profile"), (arguments.jit, "--jit")] {
-        if given {
-            return Err(Error::NotSupported(name.into()));
-        }
+    if arguments.jit {
+        return Err(Error::NotSupported("--jit".into()));
     }
     let clock = match arguments.options.duration {
         Some(_) if !arguments.realtime => ClockMode::Simulated,
@@ -30,6 +28,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
     let make = || {
         let mut request = request(&arguments.files, &arguments.options, clock, terminal)?;
         request.trace = arguments.trace;
+        request.profile.clone_from(&arguments.profile);
         request.files.clone_from(&arguments.files_in);
         Ok(request)
     };
@@ -82,6 +81,7 @@ pub(crate) fn request(
         gas: options.gas,
         level: if terminal.verbose > 0 { LogLevel::Debug } else { LogLevel::Info },
         trace: false,
+        profile: None,
         files: None,
     })
 }
