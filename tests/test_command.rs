@@ -131,3 +131,12 @@ fn the_tests_of_the_example_programs_pass() {
     assert_eq!(output.status.code(), Some(0), "{}", out(&output));
     assert!(out(&output).contains("4 tests in 2 documents: all passed"), "{}", out(&output));
 }
+
+#[test]
+fn a_parser_written_in_the_language_passes_its_tests() {
+    let path = root().join("apps/reader.flux.md");
+    let output = flux(arguments(&path, &[]));
+    let text = out(&output);
+    assert_eq!(output.status.code(), Some(0), "{text}{}", err(&output));
+    assert!(text.contains("4 tests: all passed"), "{text}");
+}
