@@ -75,6 +75,35 @@ capabilities: COMMUNICATE
 }
 
 #[test]
+fn an_answer_goes_into_the_state_variable_of_its_name() {
+    let source = "## Agent
+name: a
+capabilities: COMMUNICATE
+## State
+- n: int = 21
+- share: f64 = 0.5
+## Loop
+1. ASK b: double(n) as n
+2. Otherwise: Log \"no answer\"
+3. ASK b: double(n) as share
+4. Otherwise: Log \"none\"
+## Init
+1. Log \"{n} {share}\"
+";
+    for level in LEVELS {
+        let mut asked = agent(source, level, &[AGENT]);
+        assert!(matches!(asked.export(ExportKind::Loop, "", &[]), Some(End::Word(_))));
+        assert!(matches!(asked.export(ExportKind::Init, "", &[]), Some(End::Word(_))));
+        let logged = asked.logged().concat();
+        assert!(logged.starts_with("42 "), "{logged}");
+        let mut nobody = agent(source, level, &[0]);
+        assert!(matches!(nobody.export(ExportKind::Loop, "", &[]), Some(End::Word(_))));
+        assert!(matches!(nobody.export(ExportKind::Init, "", &[]), Some(End::Word(_))));
+        assert_eq!(nobody.logged(), ["no answer", "none", "21 0.5"]);
+    }
+}
+
+#[test]
 fn a_ticket_becomes_its_result_when_it_was_waited_for() {
     let source = "## Agent
 name: a

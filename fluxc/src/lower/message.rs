@@ -74,14 +74,14 @@ impl<'p> Lowering<'_, 'p, '_> {
                 let form = self.form(form, "");
                 let ty = self.word_type(self.local_ty(*bind));
                 let value = self.b.host(Opcode::AgentWait, 0, ty, &[ticket, form]);
-                self.answer(value, Some(*bind), otherwise.as_deref(), Failure::Trap);
+                self.answer(value, Some(*bind), None, otherwise.as_deref(), Failure::Trap);
             }
             StmtKind::Barrier { name, count, within_ns, otherwise } => {
                 let name = self.constant_text(*name);
                 let count = self.expr(*count);
                 let within = self.b.i64(*within_ns);
                 self.b.host(Opcode::Barrier, 0, FirType::Void, &[name, count, within]);
-                self.answer(None, None, otherwise.as_deref(), Failure::Trap);
+                self.answer(None, None, None, otherwise.as_deref(), Failure::Trap);
             }
             StmtKind::Reply(_, value) => {
                 let ty = value.map_or(TypeId::UNIT, |value| self.shared.program.expr(value).ty);
@@ -226,7 +226,7 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     fn send(&mut self, send: &'p Sending) {
-        let Sending { kind, link, form, args, bind, otherwise } = send;
+        let Sending { kind, link, form, args, bind, store, otherwise } = send;
         let (bind, otherwise) = (*bind, otherwise.as_deref());
         let program = self.shared.program;
         let (area, types) = self.values(program.list(*args));
@@ -249,7 +249,7 @@ impl<'p> Lowering<'_, 'p, '_> {
             SendKind::Ask => {
                 let ty = self.word_type(form.result);
                 let value = self.b.host(Opcode::Ask, 0, ty, &operands);
-                self.answer(value, bind, otherwise, Failure::Trap);
+                self.answer(value, bind, *store, otherwise, Failure::Trap);
             }
         }
     }
@@ -257,7 +257,7 @@ impl<'p> Lowering<'_, 'p, '_> {
     /// After a send that does not wait: the sender goes on, or takes its Otherwise.
     fn delivered(&mut self, value: Option<ValueId>, bind: Option<LocalId>, otherwise: Option<&'p Block>) {
         if otherwise.is_some() {
-            self.answer(value, bind, otherwise, Failure::Trap);
+            self.answer(value, bind, None, otherwise, Failure::Trap);
         } else if let (Some(value), Some(local)) = (value, bind) {
             self.bind(local, value);
         }
@@ -267,6 +267,7 @@ impl<'p> Lowering<'_, 'p, '_> {
         &mut self,
         value: Option<ValueId>,
         bind: Option<LocalId>,
+        store: Option<(ExprId, ExprId)>,
         otherwise: Option<&'p Block>,
         failure: Failure,
     ) {
@@ -275,6 +276,9 @@ impl<'p> Lowering<'_, 'p, '_> {
         self.check(status, end, otherwise, failure, &mut |lowering| {
             if let (Some(value), Some(local)) = (value, bind) {
                 lowering.bind(local, value);
+            }
+            if let Some((place, value)) = store {
+                lowering.assign(place, value);
             }
         });
         self.b.seal_block(end);

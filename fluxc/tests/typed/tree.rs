@@ -535,28 +535,28 @@ impl Meaning<'_> {
     }
 
     fn assign(&mut self, variable: usize, way: &[Step], value: &Expr) -> Meant<()> {
-        // Indices of the place come before the value.
+        let value = self.expr(value)?;
+        // An index is looked at before the next one is worked out.
+        let mut part = self.variables[variable].clone().unwrap();
         let mut indices = Vec::new();
         for step in way {
-            indices.push(match step {
-                Step::Field(n) => Ok(*n),
-                Step::Index(index) => Err(self.number(index)?),
-            });
-        }
-        let value = self.expr(value)?;
-        let mut at = self.variables[variable].as_mut().unwrap();
-        for index in indices {
-            let Value::Many(parts) = at else { unreachable!("no parts") };
-            let index = match index {
-                Ok(field) => Some(field),
-                Err(number) => usize::try_from(number).ok(),
+            let index = match step {
+                Step::Field(n) => Some(*n),
+                Step::Index(index) => usize::try_from(self.number(index)?).ok(),
             };
-            let Some(part) = index.and_then(|index| parts.get_mut(index)) else {
+            let Value::Many(parts) = part else { unreachable!("no parts") };
+            let Some((index, found)) = index.and_then(|index| Some((index, parts.get(index)?.clone())))
+            else {
                 return trap(TrapKind::Index);
             };
-            at = part;
+            indices.push(index);
+            part = found;
         }
-        *at = value;
+        let whole = self.variables[variable].as_mut().unwrap();
+        *indices.into_iter().fold(whole, |at, index| match at {
+            Value::Many(parts) => &mut parts[index],
+            _ => unreachable!("no parts"),
+        }) = value;
         Ok(())
     }
 

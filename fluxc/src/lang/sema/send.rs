@@ -41,7 +41,15 @@ impl<'s> Checker<'_, 's> {
                 let form = Form { name, result: TypeId::UNIT, deadline_ns: 0 };
                 let otherwise = self.with_otherwise(step, |_| {});
                 let kind = SendKind::Publish;
-                Some(StmtKind::Send(Box::new(Sending { kind, link, form, args, bind: None, otherwise })))
+                Some(StmtKind::Send(Box::new(Sending {
+                    kind,
+                    link,
+                    form,
+                    args,
+                    bind: None,
+                    store: None,
+                    otherwise,
+                })))
             }
             StepKind::Subscribe { topic } => {
                 let link = self.topic_link(step, topic, READ);
@@ -148,13 +156,22 @@ impl<'s> Checker<'_, 's> {
         };
         let form_result = if kind == SendKind::Ask { answer } else { TypeId::UNIT };
         let form = Form { name, result: form_result, deadline_ns };
-        let mut local = None;
+        let (mut local, mut store) = (None, None);
         let otherwise = self.with_otherwise(step, |checker| {
-            if let Some(name) = bind {
+            let Some(name) = bind else { return };
+            let symbol = checker.names.symbol(name.text);
+            if let (SendKind::Ask, Binding::State(id)) = (kind, checker.names.binding(symbol)) {
+                let taken = checker.new_local(name, answer, Use::Variable);
+                let value = checker.new_expr(ExprKind::Local(taken), answer, name.span);
+                let ty = checker.agent.state_ty(id);
+                let place = checker.new_expr(ExprKind::State(id), ty, name.span);
+                let value = checker.value_for_place(value, place);
+                (local, store) = (Some(taken), Some((place, value)));
+            } else {
                 local = Some(checker.bind_answer(kind, name, answer));
             }
         });
-        Some(StmtKind::Send(Box::new(Sending { kind, link, form, args, bind: local, otherwise })))
+        Some(StmtKind::Send(Box::new(Sending { kind, link, form, args, bind: local, store, otherwise })))
     }
 
     fn bind_answer(&mut self, kind: SendKind, name: Ident<'s>, answer: TypeId) -> super::tree::LocalId {

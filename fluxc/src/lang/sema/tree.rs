@@ -530,6 +530,8 @@ pub struct Sending {
     pub args: List,
     /// Takes the answer or the ticket.
     pub bind: Option<LocalId>,
+    /// The state variable that takes the answer, and the answer as it takes it.
+    pub store: Option<(ExprId, ExprId)>,
     /// What to do when it fails.
     pub otherwise: Option<Box<Block>>,
 }
