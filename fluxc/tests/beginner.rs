@@ -223,6 +223,15 @@ fn two_values_of_a_request_have_two_names() {
     assert_eq!(rows[0].secondary.len(), 1);
 }
 
+/// `Set held to off` set it to false, whatever the request gave.
+#[test]
+fn a_word_of_steps_is_no_value_of_a_request() {
+    let source = agent("test", "## State\n- held: bool = false\n\n## On hold(off: bool)\n1. Set held to off");
+    let rows = rows(&source);
+    assert_eq!(rows.len(), 1, "{rows:#?}");
+    assert_eq!(rows[0].message, "`off` has a meaning in steps and cannot be a name there");
+}
+
 #[test]
 fn an_agent_has_the_name_of_its_heading_alone() {
     let source = agent("a", "## Loop\n1. YIELD\n## agent: b\n### Agent\nname: c\n### Loop\n1. YIELD");

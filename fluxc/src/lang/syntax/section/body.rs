@@ -4,11 +4,11 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    Direction, FnDecl, Handler, Ident, Item, ItemKind, Migration, Test, Timer, TopicHandler,
+    Direction, FnDecl, Handler, Ident, Item, ItemKind, Migration, Param, Test, Timer, TopicHandler,
 };
 use super::super::fence::{Fence, Language};
 use super::super::lexer::{Mode, Tok};
-use super::super::parser::{Failed, Parsed, Parser};
+use super::super::parser::{Failed, Parsed, Parser, STEP_WORDS, is_one_of};
 use super::super::step::Place;
 use super::super::steps::Siblings;
 use super::{Part, Reader};
@@ -38,7 +38,7 @@ impl<'s> Reader<'s, '_> {
         let mut parser = self.heading_parser(rest, Mode::Code);
         let read = |parser: &mut Parser<'s, '_>| -> Parsed<_> {
             let name = parser.name("the name of the request")?;
-            let params = parser.params()?;
+            let params = section_params(parser)?;
             let ret = if parser.eat(Tok::Arrow) { Some(parser.ty()?) } else { None };
             heading_ends(parser)?;
             Ok((name, params, ret))
@@ -55,7 +55,7 @@ impl<'s> Reader<'s, '_> {
         let mut parser = self.heading_parser(rest, Mode::Code);
         let read = |parser: &mut Parser<'s, '_>| -> Parsed<_> {
             let topic = parser.plain_string("the topic in quotes")?;
-            let params = if parser.at(Tok::LParen) { parser.params()? } else { Vec::new() };
+            let params = if parser.at(Tok::LParen) { section_params(parser)? } else { Vec::new() };
             heading_ends(parser)?;
             Ok((topic, params))
         };
@@ -164,6 +164,22 @@ impl<'s> Reader<'s, '_> {
             }
         }
     }
+}
+
+/// The values of a section: names that its steps use, so that no word of steps may be one.
+fn section_params<'s>(parser: &mut Parser<'s, '_>) -> Parsed<Vec<Param<'s>>> {
+    let params = parser.params()?;
+    for name in params.iter().map(|param| param.name).filter(|name| is_one_of(name.text, STEP_WORDS)) {
+        parser.report(codes::RESERVED_WORD, name.span, || {
+            let message = format!("`{}` has a meaning in steps and cannot be a name there", name.text);
+            Diagnostic::new(codes::RESERVED_WORD, name.span, message).replace(
+                "add a letter or a word",
+                name.span,
+                format!("{}_", name.text),
+            )
+        });
+    }
+    Ok(params)
 }
 
 /// The end of a heading; a remark in parentheses or after a dash may stand before it.
