@@ -41,6 +41,9 @@ fn the_commands_that_a_new_project_names_work_in_its_folder() {
                 .expect("flux starts");
             assert!(run.status.success(), "{template}: {line}\n{}{}", out(&run), err(&run));
             assert!(!err(&run).contains("warning"), "{template}: {line}\n{}", err(&run));
+            if line.starts_with("flux test") {
+                assert!(out(&run).contains("passed"), "{template}: {line}\n{}", out(&run));
+            }
             if line.starts_with("flux run") {
                 assert!(out(&run).lines().count() > 3, "{template}: {line}\n{}", out(&run));
             }

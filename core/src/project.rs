@@ -96,7 +96,11 @@ pub fn plan(folder: &Path, template: &Template) -> Result<Project, Error> {
     let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or("").to_owned();
     check_name(&name)?;
     let document = format!("apps/{name}.flux.md");
-    let mut commands = vec![format!("flux check {document}"), format!("flux fmt --check {document}")];
+    let mut commands = vec![
+        format!("flux check {document}"),
+        format!("flux fmt --check {document}"),
+        format!("flux test {document}"),
+    ];
     if !template.run.is_empty() {
         commands.push(format!("flux run {document}{}", template.run));
     }
