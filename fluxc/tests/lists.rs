@@ -400,3 +400,36 @@ fn state_takes_no_function_value_behind_an_array() {
     );
     assert_eq!(codes(&compared), ["E0506"]);
 }
+
+#[test]
+fn an_argument_is_what_it_was_when_its_turn_came() {
+    let code = "struct Row { name: str, cells: [int] }
+fn both(a: [str], b: str?) -> str { return \"{a} {b ?? \"-\"}\" }
+fn row(a: Row, b: Row?) -> str { return \"{a.name} {a.cells} {b?.name ?? \"-\"}\" }
+";
+    let body = "let one = both(names, names.pop())
+  let two = row(rows[0], rows.pop())
+  let three = names + [names.pop() ?? \"none\"]
+  let four = both(m[\"k\"] ?? [], names.pop()) + row(rows[0], none)
+  let f = |a: [str], b: str?| both(a, b)
+  names = [\"p\", \"q\"]
+  let five = f(names, names.pop())";
+    let expected = "[x, y] y one [1] two [x, x] [v] -one [1] - [p, q] q";
+    let shown = "{one} {two} {three} {four} {five}";
+    let local = library(&format!(
+        "{code}fn test() -> str {{
+  var names: [str] = [\"x\", \"y\"]
+  var rows: [Row] = [Row {{ name: \"one\", cells: [1] }}, Row {{ name: \"two\", cells: [2] }}]
+  var m: map[str][str] = {{\"k\": [\"v\"]}}
+  {body}
+  return \"{shown}\"
+}}"
+    ));
+    assert_eq!(call(&local, "test", &[]), text(expected));
+    let state = agent(
+        "- names: [str] = [\"x\", \"y\"]\n- rows: [Row] = [Row { name: \"one\", cells: [1] }, Row { name: \"two\", cells: [2] }]\n- m: map[str][str] = {\"k\": [\"v\"]}",
+        &body.replace("\n  ", "\n"),
+    );
+    let state = format!("{state}2. Log \"{shown}\"\n\n## Types\n```flux\n{code}```\n");
+    assert_eq!(init_log(&state), [expected]);
+}

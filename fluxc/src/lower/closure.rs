@@ -156,7 +156,7 @@ impl<'p> Lowering<'_, 'p, '_> {
     ) -> Option<ValueId> {
         let program = self.shared.program;
         let object = self.expr(callee);
-        let args: Vec<ValueId> = program.list(list).iter().map(|arg| self.argument(*arg)).collect();
+        let args: Vec<ValueId> = self.steady_all(program.list(list));
         self.call_object(object, &args, ty, result)
     }
 

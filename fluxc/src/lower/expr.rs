@@ -112,7 +112,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 if self.shared.program.types.is_aggregate(operand) {
                     return self.equality(op, left, right);
                 }
-                let left = self.expr(left);
+                let left = self.steady(left, &[right]);
                 let right = self.expr(right);
                 self.operate(op, operand, left, right)
             }
@@ -368,9 +368,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         let ret = program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
         let mut args: Vec<ValueId> = Vec::new();
         args.extend(result);
-        for arg in program.list(list) {
-            args.push(self.argument(*arg));
-        }
+        args.extend(self.steady_all(program.list(list)));
         let ty = if result.is_some() { FirType::Void } else { self.shared.fir_type(ret) };
         self.b.call(func, ty, &args)
     }

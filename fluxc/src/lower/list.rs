@@ -130,7 +130,7 @@ impl Lowering<'_, '_, '_> {
             CollectionOp::Contains => self.contains(nth(0), nth(1)),
             CollectionOp::Slice => self.slice(nth(0), nth(1), nth(2)),
             CollectionOp::Concat => {
-                let (a, b) = (self.expr(nth(0)), self.expr(nth(1)));
+                let (a, b) = (self.steady(nth(0), &[nth(1)]), self.expr(nth(1)));
                 self.concat(ty, a, b)
             }
             CollectionOp::Pop => self.pop(nth(0), ty),

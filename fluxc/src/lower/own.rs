@@ -158,6 +158,43 @@ impl<'p> Lowering<'_, 'p, '_> {
         self.b.call(func, FirType::Void, &[at]);
     }
 
+    /// A value that is used after others were: a word, or the address of an aggregate. What they
+    /// change of it is copied before.
+    pub(super) fn steady(&mut self, id: ExprId, later: &[ExprId]) -> ValueId {
+        let program = self.shared.program;
+        let ty = program.expr(id).ty;
+        let aggregate = program.types.is_aggregate(ty);
+        let changed = (aggregate || self.owns(ty) != Owns::Nothing)
+            && program
+                .root(id)
+                .is_some_and(|root| later.iter().any(|other| program.expr_changes(*other, root)));
+        if !changed {
+            return self.argument(id);
+        }
+        let origin = self.origin(id).max(Origin::Shared);
+        if !aggregate {
+            let value = self.expr(id);
+            return self.owned_word(ty, value, origin);
+        }
+        let from = self.address_of_value(id);
+        let offset = self.reserve(ty);
+        let to = self.frame_address(offset);
+        self.copy(ty, from, to);
+        self.adopt(ty, to, origin);
+        self.pointer(to)
+    }
+
+    /// The values of arguments, each as it was when its turn came.
+    pub(super) fn steady_all(&mut self, ids: &[ExprId]) -> Vec<ValueId> {
+        let mut rest = ids;
+        let mut values = Vec::with_capacity(ids.len());
+        while let Some((id, later)) = rest.split_first() {
+            values.push(self.steady(*id, later));
+            rest = later;
+        }
+        values
+    }
+
     // ------------------------------------------------------------ into the state
 
     /// A value that owns what it holds where it goes; nothing that is done before it is stored

@@ -174,9 +174,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             let op = if op == BinaryOp::Ne { IntCompare::Ne } else { IntCompare::Eq };
             return self.b.compare(op, tag, zero);
         }
-        let left = self.address_of_value(left);
-        let right = self.address_of_value(right);
-        let (left, right) = (self.pointer(left), self.pointer(right));
+        let left = self.steady(left, &[right]);
+        let right = self.argument(right);
         let equal = self.equal(ty, left, right);
         if op == BinaryOp::Ne { self.b.bool_not(equal) } else { equal }
     }

@@ -2,7 +2,9 @@
 
 use alloc::boxed::Box;
 
-use super::tree::{Block, BlockId, ExprId, ExprKind, LocalId, Program, StateId, Stmt, StmtKind};
+use super::tree::{
+    Block, BlockId, CollectionOp, ExprId, ExprKind, LocalId, Program, StateId, Stmt, StmtKind,
+};
 
 /// A variable as a whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,6 +24,7 @@ impl Program<'_> {
                 ExprKind::Local(local) => return Some(Root::Local(local)),
                 ExprKind::State(state) => return Some(Root::State(state)),
                 ExprKind::Field(base, ..) | ExprKind::Index(base, _) => place = base,
+                ExprKind::Collection(CollectionOp::Get, list) => place = *self.list(list).first()?,
                 _ => return None,
             }
         }
@@ -81,7 +84,9 @@ impl Program<'_> {
         }
     }
 
-    fn expr_changes(&self, id: ExprId, root: Root) -> bool {
+    /// Tells whether an expression may change a part of `root`.
+    #[must_use]
+    pub fn expr_changes(&self, id: ExprId, root: Root) -> bool {
         let expr = |id: &ExprId| self.expr_changes(*id, root);
         let block = |id: BlockId| self.blocks.get(id.index()).is_some_and(|block| self.changes(block, root));
         match self.expr(id).kind {
