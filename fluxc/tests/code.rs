@@ -388,3 +388,25 @@ fn f() -> str { return \"{N} {TAG} {ROW.len()} {LAST}\" }",
     let outside = library("const A: [int; 2] = [1, 2]\nconst B: int = A[2]");
     assert_eq!(support::codes(&outside), ["E0512"]);
 }
+
+/// The array has the value that it had before the first round.
+#[test]
+fn a_loop_goes_through_the_elements_as_they_were() {
+    let source = library(
+        "fn f() -> int {
+  var row = [1, 2, 3]
+  var grid = [[1, 2], [3, 4]]
+  var seen = 0
+  for n in row {
+    row[2] = 9
+    seen = seen * 10 + n
+  }
+  for line in grid {
+    grid[1] = [7, 7]
+    for n in line { seen = seen * 10 + n }
+  }
+  return seen * 10 + row[2]
+}",
+    );
+    assert_eq!(call(&source, "f", &[]), End::Word(12_312_349));
+}

@@ -2,12 +2,13 @@
 
 use super::function::{Loop, Lowering, Slot};
 use super::list::Sequence;
+use super::memory::Address;
 use super::own::Origin;
 use crate::fir::{BlockId, IntCompare, IntKind, IntOp, ValueId};
 use crate::lang::sema::tree;
 use crate::lang::sema::tree::{Block, Case, ExprId, LocalId};
 use crate::lang::sema::types::Type;
-use crate::lang::syntax::ast::{BinaryOp, Bound, LoopTest};
+use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, LoopTest};
 use alloc::vec::Vec;
 
 impl<'p> Lowering<'_, 'p, '_> {
@@ -250,17 +251,26 @@ impl<'p> Lowering<'_, 'p, '_> {
         );
     }
 
-    /// The elements that a loop goes through: what its body changes is copied before.
+    /// The elements that a loop goes through: what its body changes is copied before, but in Python,
+    /// where the loop meets what was changed.
     fn gone_through(&mut self, array: ExprId, body: &'p Block) -> (Sequence, Origin) {
         let program = self.shared.program;
-        let growable = !matches!(self.settled_of(array), Type::Array(..));
         let origin = self.origin(array);
-        let changed = growable && program.root(array).is_some_and(|root| program.changes(body, root));
-        if !changed {
+        let changed = program.root(array).is_some_and(|root| program.changes(body, root));
+        if !changed || self.dialect == Dialect::Python {
             let sequence = self.sequence(array);
             return (sequence, origin.max(Origin::Shared));
         }
         let ty = program.expr(array).ty;
+        if let Type::Array(element, length) = self.settled(ty) {
+            let offset = self.reserve(ty);
+            let copy = self.frame_address(offset);
+            self.store_into(array, copy);
+            let first = self.frame_address(offset);
+            let base = self.pointer(first);
+            let length = self.b.i64(i64::from(length));
+            return (Sequence { element, first: Address { base, offset: 0 }, length }, Origin::Shared);
+        }
         let block = self.expr(array);
         let block = self.owned_word(ty, block, origin.max(Origin::Shared));
         (self.sequence_of_block(ty, block), Origin::Shared)

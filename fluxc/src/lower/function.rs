@@ -15,7 +15,7 @@ use crate::fir::{
 };
 use crate::lang::sema::tree::{Answers, Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
 use crate::lang::sema::types::{Owns, TypeId};
-use crate::lang::syntax::ast::BinaryOp;
+use crate::lang::syntax::ast::{BinaryOp, Dialect};
 use crate::span::Span;
 
 /// Where a local lives.
@@ -41,6 +41,7 @@ pub(super) struct Lowering<'x, 'p, 's> {
     pub(super) shared: &'x mut Shared<'p, 's>,
     pub(super) b: FunctionBuilder,
     pub(super) role: Role,
+    pub(super) dialect: Dialect,
     pub(super) body: &'p crate::lang::sema::tree::Body<'s>,
     captures: Option<u32>,
     pub(super) slots: Vec<Slot>,
@@ -70,10 +71,13 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         slots.clear();
         slots.resize(unit.body.locals.len(), Slot::None);
         let borrows = vec![None; unit.body.locals.len()];
+        let function = unit.callee.and_then(|id| shared.program.functions.get(id.index()));
+        let dialect = function.map_or(Dialect::Flux, |function| function.dialect);
         let mut lowering = Self {
             shared,
             b,
             role: unit.role,
+            dialect,
             body: unit.body,
             captures: unit.captures,
             slots,
