@@ -12,6 +12,9 @@ use crate::diag::{Diagnostic, codes};
 use crate::span::Span;
 use flux_isa::ExportKind;
 
+/// Unused variables that are named.
+const MOST_UNUSED: usize = 20;
+
 impl Checker<'_, '_> {
     /// Notes that a step, code or test names a variable of State.
     pub(super) fn note_state_use(&mut self, id: StateId) {
@@ -27,7 +30,9 @@ impl Checker<'_, '_> {
         }
         let unused = self.program.agents.iter().flat_map(|agent| &agent.state);
         let unused = unused.filter(|row| !self.used_state.contains(&row.span.start));
+        // A few say it; more would keep an error that comes later from being shown.
         let rows: alloc::vec::Vec<Diagnostic> = unused
+            .take(MOST_UNUSED)
             .map(|row| {
                 let message = format!("nothing uses the state variable `{}`", row.name);
                 Diagnostic::new(codes::STATE_UNUSED, row.span, message)
