@@ -2,6 +2,9 @@
 
 /// Bytes of a document; a larger file is not read whole.
 pub const DOCUMENT_BYTES: usize = 16 << 20;
+/// Documents of one compilation: a document and all that it depends on, which may hold
+/// [`DOCUMENT_BYTES`] together.
+pub const DOCUMENTS: usize = 256;
 /// Bytes of one line of a document.
 pub const LINE_BYTES: usize = 64 << 10;
 /// Nesting of lists and quotes.

@@ -2,10 +2,11 @@
 //!
 //! - [`payload`]: handler name and values of one message between agents.
 //! - [`archive`]: documents and settings that a booting machine is given.
+//! - [`bundle`]: a document with the documents that it depends on.
 //!
 //! # Invariants
 //! 1. Decoding never panics, recurses without bound, or takes memory out of proportion to its input.
-//! 2. Both formats are canonical: what is accepted encodes to the same bytes again.
+//! 2. All formats are canonical: what is accepted encodes to the same bytes again.
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
@@ -16,5 +17,6 @@ extern crate alloc;
 extern crate std;
 
 pub mod archive;
+pub mod bundle;
 mod cursor;
 pub mod payload;
