@@ -24,5 +24,5 @@ pub use file::{ModuleError, ModuleProblem};
 pub use instruction::{DecodeError, Instruction, OperandError};
 pub use module::{
     Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter,
-    Signature, StateField, StateLayout, Timer,
+    Signature, SourceLine, StateField, StateLayout, Timer,
 };

@@ -41,6 +41,8 @@ pub struct Module {
     pub native: Vec<NativeSection>,
     /// Signature over the identity, as the fleet's key wrote it.
     pub signature: Option<Vec<u8>>,
+    /// File names of the documents beside the module's own that lines are of, numbered from 1.
+    pub documents: Vec<String>,
 }
 
 /// Name, limits and defaults of an agent.
@@ -249,8 +251,36 @@ pub struct Entry {
 pub struct Line {
     /// First word.
     pub offset: u32,
-    /// Line of the document, from 1; 0 for code that has none of its own, whose line is the caller's.
+    /// Document and line: a [`SourceLine`] as a word; line 0 for code that has none of its own, whose
+    /// line is the caller's.
     pub line: u32,
+}
+
+/// A line of one of the documents that a module was made from.
+#[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
+pub struct SourceLine {
+    /// Number of the document: 0 the module's own, from 1 those of [`Module::documents`].
+    pub document: u8,
+    /// Line, from 1, at most [`SourceLine::MOST`]; 0 for none.
+    pub line: u32,
+}
+
+impl SourceLine {
+    /// The last line that can be told; a document of the largest size has one more at most.
+    pub const MOST: u32 = (1 << 24) - 1;
+
+    /// The document in the high byte, the line below: the word of a line of the module's own
+    /// document is its number.
+    pub const fn word(self) -> u32 {
+        let line = if self.line > Self::MOST { Self::MOST } else { self.line };
+        (self.document as u32) << 24 | line
+    }
+
+    /// What the word says.
+    pub const fn from_word(word: u32) -> Self {
+        let [document, ..] = word.to_be_bytes();
+        Self { document, line: word & Self::MOST }
+    }
 }
 
 /// Native code for one architecture.
@@ -291,9 +321,15 @@ impl Module {
         (pc < function.offset.saturating_add(function.length)).then_some(index)
     }
 
-    /// Document line that code offset `pc` belongs to.
+    /// Name of the document that a line is of; `own` is the module's own.
+    pub fn document_of<'m>(&'m self, line: SourceLine, own: &'m str) -> &'m str {
+        let number = usize::from(line.document);
+        number.checked_sub(1).and_then(|number| self.documents.get(number)).map_or(own, String::as_str)
+    }
+
+    /// Document and line that code offset `pc` belongs to, as a word of [`SourceLine`].
     pub fn line_at(&self, pc: u32) -> Option<u32> {
         let after = self.lines.partition_point(|line| line.offset <= pc);
-        self.lines.get(after.checked_sub(1)?).map(|line| line.line).filter(|line| *line != 0)
+        self.lines.get(after.checked_sub(1)?).map(|line| line.line).filter(|line| SourceLine::from_word(*line).line != 0)
     }
 }

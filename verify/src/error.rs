@@ -190,6 +190,14 @@ pub enum Problem {
         /// Words of code.
         words: usize,
     },
+    /// A line of a document that is not in the table.
+    #[error("the line is of document {document}, the module names {documents}")]
+    NoDocument {
+        /// Number of the document.
+        document: u8,
+        /// Documents that the module names.
+        documents: usize,
+    },
     /// Native code of another module.
     #[error("the native code was made from another module")]
     NativeIdentity,

@@ -3,7 +3,7 @@
 use flux_abi::limits;
 use flux_isa::desc::{Desc, Layout};
 use flux_isa::flow::Context;
-use flux_isa::{Export, ExportKind, LinkKind, Module, Signature};
+use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine};
 
 use crate::error::{Place, Problem, VerifyError};
 
@@ -81,6 +81,9 @@ fn meta(module: &Module) -> Result<(), VerifyError> {
     not_negative(meta.heartbeat_ns).map_err(whole)?;
     for (row, topic) in meta.subscribe.iter().enumerate() {
         name(topic, limits::TOPIC_BYTES).map_err(at("subscription", row))?;
+    }
+    for (row, document) in module.documents.iter().enumerate() {
+        name(document, limits::STRING_BYTES).map_err(at("document", row))?;
     }
     Ok(())
 }
@@ -231,6 +234,11 @@ fn entries_and_lines(module: &Module) -> Result<(), VerifyError> {
         inside(line.offset).map_err(at("line", row))?;
         if before >= Some(line.offset) {
             return Err(at("line", row)(Problem::Order));
+        }
+        let document = SourceLine::from_word(line.line).document;
+        let documents = module.documents.len();
+        if usize::from(document) > documents {
+            return Err(at("line", row)(Problem::NoDocument { document, documents }));
         }
         before = Some(line.offset);
     }

@@ -155,7 +155,12 @@ fn entries_and_lines_are_sorted_and_inside_the_code() {
     assert!(matches!(changed(|m| m.lines = vec![line(6, 1)]), Problem::OutsideCode { .. }));
     let mut lines = valid();
     lines.lines = vec![line(0, 7), line(3, 2)];
+    accepted(lines.clone());
+    lines.lines = vec![line(0, 7), line(3, 1 << 24 | 2)];
+    lines.documents = vec!["units.flux.md".into()];
     accepted(lines);
+    let none = Problem::NoDocument { document: 1, documents: 0 };
+    assert_eq!(changed(|m| m.lines = vec![line(0, 1 << 24 | 2)]), none);
 }
 
 #[test]

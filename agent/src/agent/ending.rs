@@ -4,6 +4,7 @@ use super::*;
 use crate::observe::Seen;
 use crate::runtime::debug::Stopped;
 use crate::task::Asked;
+use flux_isa::SourceLine;
 
 /// Instructions that a trace shows of an agent that trapped.
 const SHOWN_INSTRUCTIONS: usize = 16;
@@ -307,8 +308,11 @@ impl Agent {
     /// A place as people find it: `sensor.flux.md:12 (function loop)`.
     fn at(&self, place: Place) -> String {
         let (document, function) = (&self.context.document, self.tables().function_name(place.function));
-        match place.line {
-            Some(line) => alloc::format!("{document}:{line} (function {function})"),
+        match place.line.map(SourceLine::from_word) {
+            Some(line) => {
+                let document = self.image.program.module().document_of(line, document);
+                alloc::format!("{document}:{} (function {function})", line.line)
+            }
             None => alloc::format!("{document} (function {function}, code offset {})", place.pc.0),
         }
     }

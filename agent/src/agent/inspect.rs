@@ -4,6 +4,7 @@ use alloc::string::String;
 use core::fmt::Write as _;
 
 use flux_abi::register::{FIRST_GENERAL, LAST_GENERAL};
+use flux_isa::SourceLine;
 
 use super::{Agent, Body};
 use crate::task::Task;
@@ -42,8 +43,9 @@ impl Agent {
             place.pc.0,
             place.function.0
         );
-        if let Some(line) = place.line {
-            let _ = write!(out, ", line {line}");
+        if let Some(line) = place.line.map(SourceLine::from_word) {
+            let document = self.image.program.module().document_of(line, &self.context.document);
+            let _ = write!(out, ", {document} line {}", line.line);
         }
         let _ = writeln!(out, ", {} calls, {} stack slots", task.run.call_depth(), task.run.stack_depth());
         for number in FIRST_GENERAL..=LAST_GENERAL {

@@ -163,6 +163,7 @@ impl Draft {
             "memory" => meta.memory = cursor.number("a number")?,
             "gas" => meta.gas = cursor.number("a number")?,
             "subscribe" => meta.subscribe.push(cursor.text("a topic")?),
+            "document" => module.documents.push(cursor.text("the name of a document")?),
             "capability" => {
                 while !cursor.is_empty() {
                     let kind = choice(cursor, "capability kind", CapabilityKind::from_name)?;

@@ -190,6 +190,9 @@ impl<'a> Printer<'a> {
         for topic in &meta.subscribe {
             writeln!(out, ".subscribe {}", Quoted(topic.as_bytes()))?;
         }
+        for name in &module.documents {
+            writeln!(out, ".document {}", Quoted(name.as_bytes()))?;
+        }
         for kind in module.capabilities.iter() {
             writeln!(out, ".capability {}", kind.name())?;
         }

@@ -10,7 +10,7 @@
 //!
 //! Each section is its number (2 bytes), the length of its content (4 bytes) and the content, in
 //! ascending order of the numbers, each at most once. The sections of [`SECTIONS`] must all be there
-//! but `native` and `signature`, which are there if and only if the module has them. Sections from
+//! but `native` and those after it, which are there if and only if the module has them. Sections from
 //! [`FIRST_FOREIGN`] up are skipped, other unknown ones refused.
 //!
 //! In a section a list is a count (4 bytes) and its rows; a text or byte string is a length (4 bytes)
@@ -40,7 +40,7 @@ pub const ENDIAN_MARK: u16 = 0x1FE0;
 /// First number of sections that readers skip.
 pub const FIRST_FOREIGN: u16 = 0x8000;
 /// Names of the sections; the number of a section is its position here, from 1.
-pub const SECTIONS: [&str; 15] = [
+pub const SECTIONS: [&str; 16] = [
     "meta",
     "capabilities",
     "constants",
@@ -56,9 +56,12 @@ pub const SECTIONS: [&str; 15] = [
     "lines",
     "native",
     "signature",
+    "documents",
 ];
-/// The first section that the identity leaves out; all from here on are optional.
+/// The first optional section. The identity leaves out `native` and `signature`, no other.
 const FIRST_OPTIONAL: u16 = 14;
+/// The section of names of documents.
+const DOCUMENTS: u16 = 16;
 const HEADER_BYTES: usize = 8;
 
 /// Why bytes are no module.
@@ -157,6 +160,7 @@ fn write_section(module: &Module, number: u16, out: &mut Vec<u8>) {
         12 => module.entries.write(out),
         13 => module.lines.write(out),
         14 => module.native.write(out),
+        DOCUMENTS => module.documents.write(out),
         _ => out.extend(module.signature.iter().flatten()),
     }
 }
@@ -190,6 +194,12 @@ fn read_section(module: &mut Module, number: u16, reader: &mut Reader<'_>) -> Re
                 return Err(reader.error(ModuleProblem::SectionEmpty));
             }
         }
+        DOCUMENTS => {
+            module.documents = Record::read(reader)?;
+            if module.documents.is_empty() {
+                return Err(reader.error(ModuleProblem::SectionEmpty));
+            }
+        }
         _ => module.signature = Some(core::mem::take(&mut reader.rest).to_vec()),
     }
     Ok(())
@@ -209,14 +219,24 @@ impl Module {
         if self.signature.is_some() {
             self.append_section(15, &mut out);
         }
+        self.append_meaningful(&mut out);
         out
+    }
+
+    /// Appends the optional sections that are part of the identity.
+    fn append_meaningful(&self, out: &mut Vec<u8>) {
+        if !self.documents.is_empty() {
+            self.append_section(DOCUMENTS, out);
+        }
     }
 
     /// SHA-256 over the header and all sections but `native` and `signature`.
     ///
     /// Sections that a reader skipped are not part of it: they have no meaning here.
     pub fn identity(&self) -> [u8; 32] {
-        Sha256::digest(self.encode_before(FIRST_OPTIONAL)).into()
+        let mut bytes = self.encode_before(FIRST_OPTIONAL);
+        self.append_meaningful(&mut bytes);
+        Sha256::digest(bytes).into()
     }
 
     fn encode_before(&self, end: u16) -> Vec<u8> {

@@ -283,6 +283,7 @@ pub(crate) fn module(seed: u64) -> Module {
         entries,
         native: Vec::new(),
         signature: (random.below(2) == 0).then(|| vec![9; 70]),
+        documents: (0..random.below(3)).map(|_| text(random)).collect(),
     };
     if random.below(2) == 0 {
         let identity = module.identity();
