@@ -116,11 +116,7 @@ mod tests {
 
     #[test]
     fn a_fault_shows_its_line() {
-        let source = Source {
-            path: "a".into(),
-            name: "a.fluxasm".into(),
-            bytes: b".name \"x\"\n  BOGUS R1\n".to_vec(),
-        };
+        let source = Source::from_bytes("a.fluxasm", b".name \"x\"\n  BOGUS R1\n".to_vec());
         let faults = assemble(&source, Completion::Missing).unwrap().unwrap_err();
         assert!(
             faults[0].text.contains("a.fluxasm:2:3") && faults[0].text.contains("BOGUS R1"),

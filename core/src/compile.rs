@@ -89,7 +89,8 @@ pub fn build_keys(source: &Source) -> BuildKeys {
 /// Compiles a document to modules.
 #[must_use]
 pub fn document(source: &Source, level: Level) -> Outcome {
-    let compiled = flux_fluxc::compile(&source.bytes, &source.name, &Options { level, ..Options::default() });
+    let compiled =
+        flux_fluxc::compile(source.compiled(), &source.name, &Options { level, ..Options::default() });
     Outcome {
         modules: compiled.modules,
         diagnostics: compiled.diagnostics,
@@ -108,7 +109,7 @@ pub fn documents(sources: &[Source], level: Level) -> Vec<Outcome> {
     let warnings = flux_fluxc::check_targets(&outlines);
     for (outcome, rows) in outcomes.iter_mut().zip(warnings) {
         outcome.diagnostics.extend(rows);
-        outcome.diagnostics.sort_by_key(|row| row.span.start);
+        outcome.diagnostics.sort_by_key(|row| (row.source, row.span.start));
     }
     outcomes
 }
@@ -123,10 +124,17 @@ pub enum Stage {
 }
 
 /// The text of a stage for each agent of a document, or the diagnostics that stand in the way.
-#[must_use]
-pub fn stage(source: &Source, stage: Stage, level: Level) -> (Option<String>, Vec<Diagnostic>) {
+///
+/// # Errors
+/// As [`Source::sources`].
+pub fn stage(
+    source: &Source,
+    stage: Stage,
+    level: Level,
+) -> Result<(Option<String>, Vec<Diagnostic>), Error> {
     let mut sink = Sink::new(SourceId(0));
-    let text = match flux_fluxc::analyse(&source.bytes, &source.name, &mut sink) {
+    let sources = source.sources()?;
+    let text = match flux_fluxc::analyse(&sources, &mut sink) {
         Some(analysis) if stage == Stage::Syntax => Some(format!("{:#?}\n", analysis.document)),
         Some(analysis) if !sink.has_errors() => {
             let lowered = analysis.lower(&mut sink);
@@ -141,7 +149,7 @@ pub fn stage(source: &Source, stage: Stage, level: Level) -> (Option<String>, Ve
         }
         _ => None,
     };
-    (text, sink.into_sorted())
+    Ok((text, flux_fluxc::diagnostics(sink, &sources)))
 }
 
 /// Reads, verifies and optimises FIR text.

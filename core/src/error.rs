@@ -79,6 +79,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// What is wrong and what to do, without the place.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Read { why, advice, .. } => format!("{why}; {advice}"),
+            other => other.to_string(),
+        }
+    }
+
     /// The stable code that scripts can match.
     #[must_use]
     pub const fn code(&self) -> &'static str {

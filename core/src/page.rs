@@ -73,7 +73,8 @@ mod tests {
     use super::*;
 
     fn page(text: &str) -> String {
-        let source = Source { path: "a.flux.md".into(), name: "a.flux.md".into(), bytes: text.into() };
+        let source =
+            Source { path: "a.flux.md".into(), name: "a.flux.md".into(), bytes: text.into(), bundle: None };
         html(&source).unwrap()
     }
 
@@ -110,7 +111,12 @@ mod tests {
 
     #[test]
     fn a_document_with_errors_has_no_page() {
-        let source = Source { path: "a".into(), name: "a".into(), bytes: b"## Loop\n1. Blink\n".to_vec() };
+        let source = Source {
+            path: "a".into(),
+            name: "a".into(),
+            bytes: b"## Loop\n1. Blink\n".to_vec(),
+            bundle: None,
+        };
         assert_eq!(html(&source).unwrap_err().len(), 1);
     }
 }

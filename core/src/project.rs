@@ -179,6 +179,7 @@ mod tests {
                 path: document.path.clone(),
                 name: "pump-2.flux.md".into(),
                 bytes: document.text.clone().into_bytes(),
+                bundle: None,
             };
             let outcomes = compile::documents(&[source], Level::default());
             let outcome = outcomes.first().unwrap();

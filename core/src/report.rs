@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
-use flux_fluxc::diag::{Diagnostic, Severity};
-use flux_fluxc::span::{LineTable, Span};
+use flux_fluxc::diag::{Diagnostic, Label, Severity};
+use flux_fluxc::span::{LineTable, SourceId, Span};
 use serde::Serialize;
 
 /// Whether text carries terminal colours.
@@ -20,13 +20,53 @@ pub enum Style {
 /// Bytes of one line that are shown; the rest of a longer one is cut.
 const SHOWN_BYTES: usize = 400;
 
-/// Renders diagnostics of one document, each with the lines it is about.
+/// The documents of a compilation by number, as people know them.
+#[derive(Clone, Debug)]
+pub struct Texts<'t> {
+    list: Vec<(String, &'t str)>,
+}
+
+impl<'t> Texts<'t> {
+    /// A document alone.
+    #[must_use]
+    pub fn one(name: &str, source: &'t [u8]) -> Self {
+        let mut texts = Self { list: Vec::new() };
+        texts.push(name.to_owned(), source);
+        texts
+    }
+
+    /// Adds the document of the next number.
+    pub(crate) fn push(&mut self, name: String, source: &'t [u8]) {
+        // Spans are offsets into valid UTF-8; a lossy copy would shift them, so damaged text is not shown.
+        self.list.push((name, std::str::from_utf8(source).unwrap_or("")));
+    }
+
+    fn get(&self, source: SourceId) -> (&str, &'t str) {
+        self.list.get(usize::from(source.0)).map_or(("", ""), |(name, text)| (name, text))
+    }
+
+    /// Lines of each document.
+    fn tables(&self) -> Vec<LineTable> {
+        self.list.iter().map(|(_, text)| LineTable::new(text)).collect()
+    }
+}
+
+/// A document with its lines.
+struct Place<'t> {
+    name: &'t str,
+    text: &'t str,
+    table: &'t LineTable,
+}
+
+/// Renders diagnostics, each with the lines it is about.
 #[must_use]
-pub fn render(name: &str, source: &[u8], diagnostics: &[Diagnostic], style: Style) -> String {
-    let text = String::from_utf8_lossy(source);
-    // Spans are offsets into valid UTF-8; a lossy copy would shift them, so damaged text is not shown.
-    let text = if std::str::from_utf8(source).is_ok() { text.as_ref() } else { "" };
-    let table = LineTable::new(text);
+pub fn render(texts: &Texts<'_>, diagnostics: &[Diagnostic], style: Style) -> String {
+    let tables = texts.tables();
+    let none = LineTable::default();
+    let place = |source: SourceId| {
+        let (name, text) = texts.get(source);
+        Place { name, text, table: tables.get(usize::from(source.0)).unwrap_or(&none) }
+    };
     let renderer = match style {
         Style::Colour => Renderer::styled().decor_style(DecorStyle::Unicode),
         Style::Plain => Renderer::plain(),
@@ -39,13 +79,16 @@ pub fn render(name: &str, source: &[u8], diagnostics: &[Diagnostic], style: Styl
             Severity::Note => Level::NOTE,
         };
         let code = diagnostic.code.to_string();
-        let window = Window::around(text, &table, diagnostic.span);
+        let Place { name, text, table } = place(diagnostic.source);
+        let window = Window::around(text, table, diagnostic.span);
+        let near = |label: &&Label| label.source == diagnostic.source && window.covers(label.span);
         let mut group = level
             .primary_title(clean(&diagnostic.message))
             .id(code.as_str())
-            .element(window.primary(name, diagnostic));
-        for label in diagnostic.secondary.iter().filter(|label| !window.covers(label.span)) {
-            let far = Window::around(text, &table, label.span);
+            .element(window.primary(name, diagnostic, diagnostic.secondary.iter().filter(near)));
+        for label in diagnostic.secondary.iter().filter(|label| !near(label)) {
+            let Place { name, text, table } = place(label.source);
+            let far = Window::around(text, table, label.span);
             group = group.element(far.context(name, label.span, &label.text));
         }
         if let Some(expected) = &diagnostic.expected {
@@ -59,7 +102,7 @@ pub fn render(name: &str, source: &[u8], diagnostics: &[Diagnostic], style: Styl
             match &hint.replacement {
                 Some(edit) => {
                     report.push(group);
-                    let window = Window::around(text, &table, edit.span);
+                    let window = Window::around(text, table, edit.span);
                     report.push(
                         Level::HELP
                             .secondary_title(clean(&hint.text))
@@ -120,10 +163,11 @@ impl Window {
         clamp(span.start)..clamp(span.end)
     }
 
-    fn primary(
+    fn primary<'d>(
         &self,
         name: &str,
         diagnostic: &Diagnostic,
+        near: impl Iterator<Item = &'d Label>,
     ) -> Snippet<'static, annotate_snippets::Annotation<'static>> {
         let mut annotation = AnnotationKind::Primary.span(self.range(diagnostic.span));
         if !diagnostic.label.is_empty() {
@@ -133,7 +177,7 @@ impl Window {
             .line_start(self.first_line)
             .path(name.to_owned())
             .annotation(annotation);
-        for label in diagnostic.secondary.iter().filter(|label| self.covers(label.span)) {
+        for label in near {
             snippet = snippet
                 .annotation(AnnotationKind::Context.span(self.range(label.span)).label(clean(&label.text)));
         }
@@ -168,6 +212,9 @@ impl Window {
 /// A place in a document for programs: lines and columns from 1, columns in characters.
 #[derive(Clone, Debug, Serialize)]
 pub struct JsonPlace {
+    /// The document, if it is not the one that was compiled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// First byte in the document.
     pub start: u32,
     /// One past the last byte.
@@ -211,28 +258,31 @@ pub struct JsonDiagnostic {
     pub replacement: Option<(JsonPlace, String)>,
 }
 
-/// Diagnostics of one document for programs.
+/// Diagnostics for programs.
 #[must_use]
-pub fn to_json(name: &str, source: &[u8], diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic> {
-    let text = std::str::from_utf8(source).unwrap_or("");
-    let table = LineTable::new(text);
-    let place = |span: Span| {
+pub fn to_json(texts: &Texts<'_>, diagnostics: &[Diagnostic]) -> Vec<JsonDiagnostic> {
+    let tables = texts.tables();
+    let none = LineTable::default();
+    let place = |source: SourceId, span: Span| {
+        let table = tables.get(usize::from(source.0)).unwrap_or(&none);
+        let (name, text) = texts.get(source);
         let at = table.locate(text, span.start);
-        JsonPlace { start: span.start, end: span.end, line: at.line, column: at.column }
+        let file = (source != SourceId(0)).then(|| name.to_owned());
+        JsonPlace { file, start: span.start, end: span.end, line: at.line, column: at.column }
     };
     diagnostics
         .iter()
         .map(|diagnostic| JsonDiagnostic {
-            file: name.to_owned(),
+            file: texts.get(diagnostic.source).0.to_owned(),
             code: diagnostic.code.to_string(),
             severity: diagnostic.severity().word(),
             message: diagnostic.message.clone(),
-            place: place(diagnostic.span),
+            place: place(diagnostic.source, diagnostic.span),
             label: diagnostic.label.clone(),
             related: diagnostic
                 .secondary
                 .iter()
-                .map(|label| (place(label.span), label.text.clone()))
+                .map(|label| (place(label.source, label.span), label.text.clone()))
                 .collect(),
             expected: diagnostic.expected.clone(),
             found: diagnostic.found.clone(),
@@ -241,7 +291,7 @@ pub fn to_json(name: &str, source: &[u8], diagnostics: &[Diagnostic]) -> Vec<Jso
                 .hint
                 .as_ref()
                 .and_then(|hint| hint.replacement.as_ref())
-                .map(|edit| (place(edit.span), edit.text.clone())),
+                .map(|edit| (place(diagnostic.source, edit.span), edit.text.clone())),
         })
         .collect()
 }
@@ -259,7 +309,8 @@ mod tests {
 
     #[test]
     fn the_line_of_the_document_is_underlined_with_its_number() {
-        let text = render("a.flux.md", b"## Loop\n1. Rea temperature\n", &[sample()], Style::Plain);
+        let text =
+            render(&Texts::one("a.flux.md", b"## Loop\n1. Rea temperature\n"), &[sample()], Style::Plain);
         assert!(text.contains("a.flux.md:2:4"), "{text}");
         assert!(text.contains("1. Rea temperature") && text.contains("^^^^"), "{text}");
         assert!(text.contains("write `Read`"), "{text}");
@@ -268,26 +319,28 @@ mod tests {
     #[test]
     fn labels_on_the_line_of_the_mistake_are_drawn_in_one_snippet() {
         let near = sample().secondary(Span::new(8, 10), "near");
-        let text = render("a.flux.md", b"## Loop\n1. Rea temperature\n", &[near], Style::Plain);
+        let text = render(&Texts::one("a.flux.md", b"## Loop\n1. Rea temperature\n"), &[near], Style::Plain);
         assert!(text.contains("near"), "{text}");
         assert_eq!(text.matches("a.flux.md:2").count(), 1, "{text}");
         let far = sample().secondary(Span::new(0, 7), "far");
-        let text = render("a.flux.md", b"## Loop\n1. Rea temperature\n", &[far], Style::Plain);
+        let text = render(&Texts::one("a.flux.md", b"## Loop\n1. Rea temperature\n"), &[far], Style::Plain);
         assert!(text.contains("far") && text.contains("## Loop"), "{text}");
     }
 
     #[test]
     fn spans_beyond_the_text_and_damaged_text_do_not_panic() {
         let far = Diagnostic::new(codes::UNKNOWN_STEP, Span::new(9_000, 9_005), "x");
-        assert!(render("a", b"short", std::slice::from_ref(&far), Style::Colour).contains('x'));
-        assert!(render("a", b"\xff\xfe", std::slice::from_ref(&far), Style::Plain).contains('x'));
-        assert_eq!(to_json("a", b"\xff", &[far])[0].place.line, 1);
+        assert!(render(&Texts::one("a", b"short"), std::slice::from_ref(&far), Style::Colour).contains('x'));
+        assert!(
+            render(&Texts::one("a", b"\xff\xfe"), std::slice::from_ref(&far), Style::Plain).contains('x')
+        );
+        assert_eq!(to_json(&Texts::one("a", b"\xff"), &[far])[0].place.line, 1);
     }
 
     #[test]
     fn control_characters_of_a_document_do_not_reach_the_terminal() {
         let source = b"## Loop\n1. \x1b[31mRea\n";
-        let text = render("a", source, &[sample()], Style::Plain);
+        let text = render(&Texts::one("a", source), &[sample()], Style::Plain);
         assert!(!text.contains('\x1b'), "{text:?}");
     }
 
@@ -295,6 +348,6 @@ mod tests {
     fn a_very_long_line_is_cut() {
         let mut source = b"## Loop\n1. Rea ".to_vec();
         source.extend(std::iter::repeat_n(b'x', 60_000));
-        assert!(render("a", &source, &[sample()], Style::Plain).len() < 4_000);
+        assert!(render(&Texts::one("a", &source), &[sample()], Style::Plain).len() < 4_000);
     }
 }

@@ -76,7 +76,7 @@ fn pairs(option: &str, list: &[String], example: &str) -> Result<Vec<(String, St
 
 /// Gives the text of a file that a `csv(file)` wave names.
 fn load_csv(path: &str) -> Result<String, String> {
-    let source = Source::document(Path::new(path)).map_err(|error| error.to_string())?;
+    let source = Source::text(Path::new(path)).map_err(|error| error.to_string())?;
     String::from_utf8(source.bytes).map_err(|_| format!("{path} is not UTF-8 text"))
 }
 
@@ -203,7 +203,7 @@ pub fn boot(
         documents: request
             .documents
             .iter()
-            .map(|source| (source.name.clone(), source.bytes.clone()))
+            .map(|source| (source.name.clone(), source.compiled().to_vec()))
             .collect(),
         parameters,
         seed: request.seed,
@@ -258,7 +258,7 @@ pub fn pack(request: &Request, config: &Config) -> Result<Vec<u8>, Error> {
         documents: request
             .documents
             .iter()
-            .map(|source| Document { name: source.name.clone(), bytes: source.bytes.clone() })
+            .map(|source| Document { name: source.name.clone(), bytes: source.compiled().to_vec() })
             .collect(),
         parameters: config.merged(&pairs("--set", &request.set, "threshold=30")?),
         simulations: waves(request)?,

@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 
 use flux_abi::limits;
 pub use flux_abi::limits::DOCUMENT_BYTES;
+use flux_fluxc::span::SourceId;
+use flux_fluxc::{Found, Sources};
 
 use crate::error::Error;
+use crate::report::Texts;
 
 /// Bytes of a file and the name that messages use for it.
 #[derive(Clone, Debug)]
@@ -22,6 +25,8 @@ pub struct Source {
     pub name: String,
     /// Contents.
     pub bytes: Vec<u8>,
+    /// A document with all that it depends on, if it depends on others.
+    pub bundle: Option<Vec<u8>>,
 }
 
 impl Source {
@@ -31,12 +36,68 @@ impl Source {
         self.path.display().to_string()
     }
 
-    /// Reads a FLUX.MD document of at most 16 MiB.
+    /// Reads a FLUX.MD document of at most 16 MiB, and the documents that it depends on. One of those
+    /// that can't be read is no error here: the compiler says so where it is named.
     ///
     /// # Errors
     /// [`Error::Read`] when the path can't be read, is a folder, or the file is too large.
     pub fn document(path: &Path) -> Result<Self, Error> {
+        let mut source = Self::text(path)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let mut read = |relative: &str| {
+            let path = folder.join(relative);
+            let found = Self::text(&path).map_err(|error| error.reason())?;
+            Ok(Found { bytes: found.bytes, identity: identity(&path) })
+        };
+        let all = flux_fluxc::gather(&source.name, &source.bytes, identity(path), &mut read)
+            .map_err(|error| source.unfit(error.to_string()))?;
+        source.bundle = all;
+        Ok(source)
+    }
+
+    /// A file that is in memory already; it names no documents.
+    #[must_use]
+    pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
+        Self { path: name.into(), name: name.to_owned(), bytes, bundle: None }
+    }
+
+    /// Reads a text file of the size of a document.
+    ///
+    /// # Errors
+    /// As [`Source::document`].
+    pub fn text(path: &Path) -> Result<Self, Error> {
         Self::read(path, DOCUMENT_BYTES, "a document may hold 16 MiB; split it")
+    }
+
+    /// What the compiler takes: the document, with all that it depends on.
+    #[must_use]
+    pub fn compiled(&self) -> &[u8] {
+        self.bundle.as_deref().unwrap_or(&self.bytes)
+    }
+
+    /// The texts of the compilation.
+    ///
+    /// # Errors
+    /// [`Error::Read`] for a file that begins as several documents packed into one and is none.
+    pub fn sources(&self) -> Result<Sources<'_>, Error> {
+        Sources::new(self.compiled(), &self.name).map_err(|error| self.unfit(error.to_string()))
+    }
+
+    fn unfit(&self, why: String) -> Error {
+        Error::Read { path: self.path.clone(), why, advice: "name a document".into() }
+    }
+
+    /// The documents that diagnostics are of, by the paths that people know.
+    #[must_use]
+    pub fn texts(&self) -> Texts<'_> {
+        let mut texts = Texts::one(&self.shown(), &self.bytes);
+        let Ok(sources) = self.sources() else { return texts };
+        let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
+        for (number, file) in sources.files().iter().enumerate().skip(1) {
+            let (_, bytes) = sources.document(SourceId(u16::try_from(number).unwrap_or(u16::MAX)));
+            texts.push(folder.join(&file.path).display().to_string(), bytes);
+        }
+        texts
     }
 
     /// Reads a `.fluxbc` module, an assembly file or a FIR file of at most 64 MiB.
@@ -75,8 +136,13 @@ impl Source {
         }
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        Ok(Self { path: path.to_owned(), name, bytes })
+        Ok(Self { path: path.to_owned(), name, bytes, bundle: None })
     }
+}
+
+/// The same for every path of one file.
+fn identity(path: &Path) -> String {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 
 /// Names a file in the same folder that the user may have meant.

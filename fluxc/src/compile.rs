@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 
 use crate::backend::bytecode;
 use crate::backend::bytecode::Generator;
+use crate::dependencies::{Units, link, stem};
 use crate::diag::{Diagnostic, Severity, Sink, codes};
 use crate::fir::Function;
 use crate::fir::pack::LARGE;
@@ -27,11 +28,11 @@ use crate::fir::passes::{CallOrder, Level, Optimizer, Workspace};
 use crate::lang::sema;
 use crate::lang::sema::Bodies;
 use crate::lang::sema::tree::{Agent, Program};
-use crate::lang::syntax;
 use crate::lang::syntax::ast::Document;
 use crate::lower::{Lowered, Packed, Part, Scarce, lower};
 use crate::plan::Test;
-use crate::span::{LineTable, SourceId, Span};
+use crate::sources::Sources;
+use crate::span::{LineTable, SourceId, SourceLines, Span};
 use crate::targets::Outline;
 use flux_isa::Module;
 
@@ -116,10 +117,14 @@ const GROWTH_BYTES: usize = 256;
 /// A document whose names and types are known.
 #[derive(Debug)]
 pub struct Analysis<'s> {
-    /// The text.
+    /// The text of the document itself.
     pub source: &'s str,
-    /// The syntax tree.
+    /// The syntax tree of the document itself.
     pub document: Document<'s>,
+    /// The text of the document and its libraries.
+    text: &'s str,
+    /// Where in it the documents begin, with their numbers.
+    starts: Vec<(u32, u8)>,
     /// The typed tree; may be lowered if there are no errors.
     pub program: Program<'s>,
     /// Name of the document without its endings.
@@ -132,21 +137,45 @@ pub struct Analysis<'s> {
     bytes: usize,
 }
 
-/// Reads a document and finds out what it means. `None` if the bytes are no text within the
-/// limits; what is wrong goes to `sink`.
+/// Reads a document with its libraries and finds out what it means. `None` if its bytes are no text
+/// within the limits; what is wrong goes to `sink`, with spans of the whole text.
 #[must_use]
-pub fn analyse<'s>(source: &'s [u8], name: &str, sink: &mut Sink) -> Option<Analysis<'s>> {
-    analyse_with(source, name, Bodies::Kept, sink)
+pub fn analyse<'s>(sources: &'s Sources<'s>, sink: &mut Sink) -> Option<Analysis<'s>> {
+    analyse_with(sources, Bodies::Kept, sink)
 }
 
-fn analyse_with<'s>(source: &'s [u8], name: &str, bodies: Bodies, sink: &mut Sink) -> Option<Analysis<'s>> {
-    let mut document = syntax::parse(source, sink)?;
+fn analyse_with<'s>(sources: &'s Sources<'s>, bodies: Bodies, sink: &mut Sink) -> Option<Analysis<'s>> {
+    let mut units = link(sources, sink)?;
     let syntax_bytes = sink.memory_used();
+    let name = sources.files().first().map_or("", |file| file.path.as_str());
     let stem = stem(name).to_string();
-    let program = sema::analyse(&mut document, bodies, &stem, sink);
+    let program = sema::analyse(sources.text(), &mut units, bodies, &stem, sink);
+    units.report_faulty(sink);
+    let starts = starts(&units);
+    let document = core::mem::take(&mut units.units.first_mut()?.document);
+    let (source, _) = sources.up_to(0);
     let bytes = sink.memory_used();
-    let source = document.source;
-    Some(Analysis { source, document, program, stem, tests: Tests::Leave, syntax_bytes, bytes })
+    let tests = Tests::Leave;
+    Some(Analysis {
+        source,
+        document,
+        text: sources.text(),
+        starts,
+        program,
+        stem,
+        tests,
+        syntax_bytes,
+        bytes,
+    })
+}
+
+/// Where the documents begin in the whole text, in ascending order.
+fn starts(units: &Units<'_>) -> Vec<(u32, u8)> {
+    let numbered = units.units.iter().enumerate();
+    let mut starts: Vec<(u32, u8)> =
+        numbered.map(|(number, unit)| (unit.span.start, u8::try_from(number).unwrap_or(u8::MAX))).collect();
+    starts.sort_unstable();
+    starts
 }
 
 impl Analysis<'_> {
@@ -181,12 +210,12 @@ impl Analysis<'_> {
     }
 
     fn lower_packed(&self, sink: &mut Sink) -> Vec<Packed> {
-        let lines = LineTable::new(self.source);
+        let lines = SourceLines::new(self.text, &self.starts);
         let parts: Vec<Part> = match self.program.agents.len() {
             0 => alloc::vec![Part::Library],
             count => (0..count).map(|agent| Part::Agent(agent, self.tests)).collect(),
         };
-        if !sink.charge(self.source.len() / 8, Span::empty(0)) {
+        if !sink.charge(self.text.len() / 8, Span::empty(0)) {
             return Vec::new();
         }
         let mut all = Vec::with_capacity(parts.len());
@@ -272,12 +301,25 @@ fn assemble(mut module: Module, constants: Vec<u8>, code: bytecode::Code) -> Mod
     module
 }
 
-/// Compiles a document. `name` is its file name; an agent without a name takes its stem.
+/// Compiles a document, or one with its libraries as [`crate::gather`] makes it. `name` is its file
+/// name; an agent without a name takes its stem.
 #[must_use]
 pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
     let mut sink = Sink::new(options.source);
+    let sources = match Sources::new(source, name) {
+        Ok(sources) => sources,
+        Err(error) => {
+            sink.push(Diagnostic::new(codes::BINARY_FILE, Span::empty(0), format!("{error}")));
+            return finish(sink, None, Compiled::default());
+        }
+    };
+    compile_sources(&sources, options, sink)
+}
+
+fn compile_sources(sources: &Sources<'_>, options: &Options, mut sink: Sink) -> Compiled {
     let mut compiled = Compiled::default();
-    if let Some(mut analysis) = analyse_with(source, name, Bodies::Dropped, &mut sink) {
+    sink.allow_for(sources.text().len());
+    if let Some(mut analysis) = analyse_with(sources, Bodies::Dropped, &mut sink) {
         compiled.stats.agents = number(analysis.program.agents.len());
         compiled.outline = Outline::of(&analysis.program);
         compiled.stats.lines = number(count_lines(analysis.source));
@@ -294,7 +336,7 @@ pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
             }
         }
     }
-    finish(sink, compiled)
+    finish(sink, Some(sources), compiled)
 }
 
 /// Looks a document over without making modules.
@@ -368,10 +410,13 @@ fn module_bytes(module: &Module) -> usize {
         + module.functions.len() * size_of::<flux_isa::Function>()
 }
 
-fn finish(sink: Sink, mut compiled: Compiled) -> Compiled {
+fn finish(sink: Sink, sources: Option<&Sources<'_>>, mut compiled: Compiled) -> Compiled {
     compiled.errors = sink.errors();
     compiled.dropped = sink.dropped();
     compiled.diagnostics = sink.into_sorted();
+    if let Some(sources) = sources {
+        sources.localise(&mut compiled.diagnostics);
+    }
     if compiled.errors > 0 || compiled.diagnostics.iter().any(|row| row.severity() == Severity::Error) {
         compiled.modules = Vec::new();
     }
@@ -389,11 +434,4 @@ fn count_lines(source: &str) -> usize {
 
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-/// The file name without folders and endings: `apps/sensor.flux.md` → `sensor`.
-fn stem(name: &str) -> &str {
-    let file = name.rsplit(['/', '\\']).next().unwrap_or(name);
-    let stem = file.split('.').next().unwrap_or(file);
-    if stem.is_empty() { "agent" } else { stem }
 }

@@ -117,7 +117,9 @@ pub struct CodeInfo {
 /// A further place that a diagnostic points at.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Label {
-    /// The place, in the diagnostic's document.
+    /// The document, as in [`Diagnostic::source`].
+    pub source: SourceId,
+    /// The place.
     pub span: Span,
     /// What is there.
     pub text: String,
@@ -197,7 +199,7 @@ impl Diagnostic {
     /// Adds a further place.
     #[must_use]
     pub fn secondary(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.secondary.push(Label { span, text: text.into() });
+        self.secondary.push(Label { source: SourceId::default(), span, text: text.into() });
         self
     }
 
@@ -337,6 +339,9 @@ impl Sink {
         }
         if self.kept.len() < Self::LIMIT {
             diagnostic.source = self.source;
+            for label in &mut diagnostic.secondary {
+                label.source = self.source;
+            }
             self.kept.push(diagnostic);
         } else {
             self.dropped = self.dropped.saturating_add(1);
@@ -485,6 +490,11 @@ pub mod codes {
         NO_TEST_STEP = Error 704, "not a step of tests", "A test holds Given, When, Expect and code; other steps are for programs.";
         TEST_STAND_IN = Error 705, "answer that cannot be given", "A test answers ASK and DELEGATE for agents that the document does not define.";
         HANDLER_MISSING = Error 706, "request not known in a test", "A test sends what the receiver has a section `## On request(…)` for.";
+        // E08: further documents
+        DOCUMENT_MISSING = Error 801, "document not found", "A document names others by paths relative to itself; each must be there and readable.";
+        LIBRARY_FAULTY = Error 802, "library with errors", "A library is compiled with the document that uses it; its errors are shown at their own places.";
+        DEPENDENCY_CIRCLE = Error 803, "documents depend on each other", "A library cannot use, over others or not, a document that uses it.";
+        NOT_EXPORTED = Error 804, "name of a library that is not exported", "A library with sections `## export:` shows what they name and no more.";
         // W
         PROSE_LOOKS_LIKE_SECTION = Warning 201, "heading looks like a section", "A level-3 heading is prose unless it stands under `## agent: …`.";
         PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";

@@ -8,6 +8,7 @@ extern crate std;
 
 pub mod backend;
 mod compile;
+mod dependencies;
 pub mod diag;
 pub mod fir;
 pub mod lang;
@@ -15,11 +16,14 @@ pub mod lower;
 pub mod md;
 mod memory;
 pub mod plan;
+mod sources;
 pub mod span;
 mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use compile::{Analysis, Compiled, Options, Stats, Tests, analyse, check, compile, emit};
+pub use dependencies::{Found, Reader, gather};
 pub use fir::passes::Level;
+pub use sources::{File, FileState, Sources, diagnostics};
 pub use targets::{Outline, check_targets};

@@ -14,6 +14,8 @@
 
 use alloc::vec::Vec;
 
+use flux_isa::SourceLine;
+
 /// A half-open byte range of one document.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Span {
@@ -140,9 +142,62 @@ impl LineTable {
     }
 }
 
+/// Lines of all documents of a compilation, whose texts follow each other in one text.
+///
+/// A line is numbered within its document; the word also tells the document, as the debug lines of a
+/// module do ([`flux_isa::SourceLine`]).
+#[derive(Clone, Debug, Default)]
+pub struct SourceLines {
+    table: LineTable,
+    /// Of each document's start the offset and line (from 1) in the whole text, and its number.
+    starts: Vec<(u32, u32, u8)>,
+}
+
+impl SourceLines {
+    /// Scans the text; `starts` are offsets and numbers of the documents in ascending order, each at a
+    /// line's start.
+    #[must_use]
+    pub fn new(text: &str, starts: &[(u32, u8)]) -> Self {
+        let table = LineTable::new(text);
+        let starts = starts.iter().map(|(start, number)| (*start, table.line(*start), *number)).collect();
+        Self { table, starts }
+    }
+
+    /// Where the line of the byte at `offset` begins and ends in the whole text.
+    #[must_use]
+    pub fn bounds(&self, offset: u32) -> (u32, u32) {
+        let line = self.table.line(offset);
+        let end = self.table.start_of(line.saturating_add(1)).unwrap_or(u32::MAX);
+        (self.table.start_of(line).unwrap_or(offset), end)
+    }
+
+    /// The document and line of the byte at `offset`.
+    #[must_use]
+    pub fn word(&self, offset: u32) -> u32 {
+        let at = self.starts.partition_point(|(start, ..)| *start <= offset).saturating_sub(1);
+        let (first, document) = self.starts.get(at).map_or((1, 0), |(_, line, number)| (*line, *number));
+        let line = self.table.line(offset).saturating_sub(first).saturating_add(1);
+        SourceLine { document, line }.word()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_count_within_each_document() {
+        let text = "a\nb\nc\n\nd";
+        let lines = SourceLines::new(text, &[(0, 0), (4, 2), (6, 3)]);
+        let place = |offset| {
+            let place = SourceLine::from_word(lines.word(offset));
+            (place.document, place.line)
+        };
+        assert_eq!(
+            [place(0), place(3), place(4), place(6), place(7)],
+            [(0, 1), (0, 2), (2, 1), (3, 1), (3, 2)]
+        );
+    }
 
     #[test]
     fn all_three_line_endings_end_a_line() {

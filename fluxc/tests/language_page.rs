@@ -1,6 +1,10 @@
 //! The pages keep their word: every example in `docs/LANGUAGE.md` and `docs/QUICKSTART.md` compiles.
+//!
+//! A fence `markdown name=units.flux.md` is a document by that name; examples may use it.
 
-use flux_fluxc::{Options, compile};
+use std::collections::BTreeMap;
+
+use flux_fluxc::{Found, Options, compile, gather};
 
 /// The fences of the page: their tag, the line they begin on, their lines.
 fn fences(page: &str) -> Vec<(&str, usize, String)> {
@@ -31,18 +35,30 @@ fn the_program_of_the_quick_start_compiles_without_a_warning() {
 }
 
 /// Compiles the examples of a page; how many there are.
-fn examples(name: &str) -> usize {
-    let path = format!("{}/../{name}", env!("CARGO_MANIFEST_DIR"));
+fn examples(page: &str) -> usize {
+    let path = format!("{}/../{page}", env!("CARGO_MANIFEST_DIR"));
     // A page that is not there has no examples.
     let page = std::fs::read_to_string(path).unwrap_or_default();
+    let all = fences(&page);
+    let file = |tag: &str| tag.strip_prefix("markdown name=").map(str::to_owned);
+    let files: BTreeMap<String, &String> =
+        all.iter().filter_map(|(tag, _, text)| Some((file(tag)?, text))).collect();
+    let mut read = |path: &str| match files.get(path) {
+        Some(text) => Ok(Found { bytes: text.as_bytes().to_vec(), identity: path.into() }),
+        None => Err("the page has no such document".to_owned()),
+    };
     let mut compiled = 0;
-    for (tag, line, text) in fences(&page) {
-        let document = match tag {
-            "markdown" => text,
+    for (tag, line, text) in &all {
+        let document = match *tag {
+            "markdown" => text.clone(),
             "flux" | "c" | "python" => format!("```{tag}\n{text}\n```\n"),
+            tag if file(tag).is_some() => text.clone(),
             _ => continue,
         };
-        let result = compile(document.as_bytes(), "example.flux.md", &Options::default());
+        let name = file(tag).unwrap_or_else(|| "example.flux.md".into());
+        let all = gather(&name, document.as_bytes(), name.clone(), &mut read).expect("within the limits");
+        let all = all.unwrap_or_else(|| document.into_bytes());
+        let result = compile(&all, &name, &Options::default());
         let faults: Vec<String> = result
             .diagnostics
             .iter()

@@ -330,6 +330,9 @@ impl Module {
     /// Document and line that code offset `pc` belongs to, as a word of [`SourceLine`].
     pub fn line_at(&self, pc: u32) -> Option<u32> {
         let after = self.lines.partition_point(|line| line.offset <= pc);
-        self.lines.get(after.checked_sub(1)?).map(|line| line.line).filter(|line| SourceLine::from_word(*line).line != 0)
+        self.lines
+            .get(after.checked_sub(1)?)
+            .map(|line| line.line)
+            .filter(|line| SourceLine::from_word(*line).line != 0)
     }
 }

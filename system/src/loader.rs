@@ -17,6 +17,7 @@ use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_agent::Runtime;
 use flux_agent::parameters::{self, ParameterError};
+use flux_fluxc::Sources;
 use flux_fluxc::diag::{Diagnostic, Severity};
 use flux_fluxc::span::LineTable;
 use flux_hal::Stream;
@@ -132,14 +133,20 @@ impl Loader<'_> {
 
     /// Says what the compiler remarked on a document that it took.
     fn remark(&mut self, name: &str, source: &[u8], diagnostics: Vec<Diagnostic>) {
-        let lines = LineTable::new(core::str::from_utf8(source).unwrap_or_default());
+        let sources = Sources::new(source, name);
         for diagnostic in &diagnostics {
+            let (file, text) = match &sources {
+                Ok(sources) => sources.document(diagnostic.source),
+                Err(_) => (name, source),
+            };
+            // Few documents have a remark, and few remarks.
+            let lines = LineTable::new(core::str::from_utf8(text).unwrap_or_default());
             let (level, word) = match diagnostic.severity() {
                 Severity::Note => (LogLevel::Info, "note: "),
                 _ => (LogLevel::Warning, ""),
             };
             let line = lines.line(diagnostic.span.start);
-            let text = alloc::format!("{name}:{line}: {word}{} ({})", diagnostic.message, diagnostic.code);
+            let text = alloc::format!("{file}:{line}: {word}{} ({})", diagnostic.message, diagnostic.code);
             self.kernel.record(Stream::Boot, level, &text);
         }
         match self.remarks.iter_mut().find(|(document, _)| document == name) {

@@ -4,8 +4,8 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use flux_abi::register::{FIRST_GENERAL, LAST_GENERAL};
-use flux_isa::Line;
 use flux_isa::desc::Desc;
+use flux_isa::{Line, SourceLine};
 use flux_vm::{LineSteps, Pc, VmError};
 
 use super::{Agent, Body};
@@ -36,7 +36,8 @@ impl Agent {
 
     pub(crate) fn break_at_line(&mut self, line: u32) -> Result<Option<u32>, VmError> {
         let module = self.instance.program().module();
-        let Some(found) = module.lines.iter().map(|row| row.line).filter(|row| *row >= line).min() else {
+        let own = module.lines.iter().filter_map(|row| own_line(row.line));
+        let Some(found) = own.filter(|own| *own >= line).min() else {
             return Ok(None);
         };
         for place in self.places(found) {
@@ -110,7 +111,7 @@ impl Agent {
         RunView {
             name: String::from(task.about.kind.name(&self.context.tables)),
             function: function.map_or_else(String::new, |function| function.name.clone()),
-            line: place.line,
+            line: place.line.and_then(own_line),
             calls: task.run.call_depth(),
             slots: task.run.stack_depth(),
             registers: (FIRST_GENERAL..=LAST_GENERAL)
@@ -123,13 +124,19 @@ impl Agent {
     pub(crate) fn trace_view(&self) -> Vec<TraceView> {
         let program = self.instance.program();
         let view = |record: &flux_vm::TraceRecord| TraceView {
-            line: program.line_at(record.pc),
+            line: program.line_at(record.pc).and_then(own_line),
             pc: record.pc.0,
             opcode: record.opcode.info().name,
             gas: record.gas,
         };
         self.instance.trace().map(view).collect()
     }
+}
+
+/// A line of the agent's own document; code of libraries has none that the debugger could show.
+pub(super) fn own_line(word: u32) -> Option<u32> {
+    let place = SourceLine::from_word(word);
+    (place.document == 0).then_some(place.line)
 }
 
 fn parameter_text(value: &ParameterValue) -> String {

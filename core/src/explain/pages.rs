@@ -3,6 +3,7 @@
 mod agents;
 mod code;
 mod file;
+mod libraries;
 mod names;
 mod sections;
 mod steps;
@@ -19,6 +20,7 @@ pub(super) const GROUPS: &[&[Page]] = &[
     names::PAGES,
     agents::PAGES,
     tests::PAGES,
+    libraries::PAGES,
     agents::WARNINGS,
     tests::WARNINGS,
     agents::NOTES,

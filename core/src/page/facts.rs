@@ -213,7 +213,8 @@ pub(super) fn gas_of_lines(module: &Module) -> BTreeMap<u32, u64> {
                     Some(line) if line.offset <= next => Some(line.line),
                     _ => row.checked_sub(1).and_then(|row| module.lines.get(row)).map(|line| line.line),
                 };
-                if let Some(line) = line {
+                // Code of libraries is not on the page.
+                if let Some(line) = line.filter(|word| SourceLine::from_word(*word).document == 0) {
                     *out.entry(line).or_insert(0) += u64::from(instruction.number(0));
                 }
             }

@@ -31,7 +31,7 @@ pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, E
         faulty |= compiled.errors > 0;
         codes.extend(compiled.diagnostics.iter().map(|row| row.code.to_string()));
         if terminal.format == Format::Json {
-            json.extend(report::to_json(&source.shown(), &source.bytes, &compiled.diagnostics));
+            json.extend(report::to_json(&source.texts(), &compiled.diagnostics));
         } else {
             show(source, &compiled.diagnostics, terminal);
             more(compiled.dropped, terminal);
@@ -51,20 +51,15 @@ pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, E
 pub(crate) fn show(source: &Source, diagnostics: &[Diagnostic], terminal: &Terminal) {
     match terminal.format {
         Format::Table => {
-            terminal.print_error(&report::render(
-                &source.shown(),
-                &source.bytes,
-                diagnostics,
-                terminal.diagnostic_style(),
-            ));
+            terminal.print_error(&report::render(&source.texts(), diagnostics, terminal.diagnostic_style()));
         }
         Format::Json | Format::Ndjson => {
-            for row in report::to_json(&source.shown(), &source.bytes, diagnostics) {
+            for row in report::to_json(&source.texts(), diagnostics) {
                 terminal.print(&format!("{}\n", serde_json::json!(row)));
             }
         }
         Format::Tsv | Format::Quiet => {
-            for row in report::to_json(&source.shown(), &source.bytes, diagnostics) {
+            for row in report::to_json(&source.texts(), diagnostics) {
                 if terminal.format == Format::Tsv {
                     let place = &row.place;
                     terminal.print(&format!(

@@ -28,7 +28,7 @@ pub(crate) fn compile(arguments: &CompileArguments, terminal: &Terminal) -> Resu
         InputLanguage::FluxMd if wants_text => {
             let source = Source::document(&arguments.input)?;
             let stage = if arguments.dump_ast { Stage::Syntax } else { Stage::Fir };
-            let (text, diagnostics) = compile::stage(&source, stage, level);
+            let (text, diagnostics) = compile::stage(&source, stage, level)?;
             check::show(&source, &diagnostics, terminal);
             if let Some(text) = text {
                 write_text(arguments, &text, terminal)?;

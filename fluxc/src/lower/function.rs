@@ -183,8 +183,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         }
         let line = self.shared.line(span);
         self.b.set_line(line);
-        self.line_start = self.shared.lines.start_of(line).unwrap_or(span.start);
-        self.line_end = self.shared.lines.start_of(line + 1).unwrap_or(u32::MAX);
+        (self.line_start, self.line_end) = self.shared.lines.bounds(span.start);
     }
 
     pub(super) fn fail(&mut self, message: impl Into<alloc::string::String>) {

@@ -40,7 +40,7 @@ use crate::fir::{BuilderMemory, FuncId, Signature, Type as FirType};
 use crate::lang::sema::tree::{Agent, Answers, Body as TreeBody, FnId, Program};
 use crate::lang::sema::types::{Type, TypeId};
 use crate::plan::Probe;
-use crate::span::{LineTable, Span};
+use crate::span::{SourceLines, Span};
 use data::Data;
 use flux_isa::{ExportKind, StateField, StateLayout};
 use function::{Lowering, Slot};
@@ -172,7 +172,7 @@ impl Addresses {
 struct Shared<'p, 's> {
     program: &'p Program<'s>,
     agent: Option<&'p Agent<'s>>,
-    lines: &'p LineTable,
+    lines: &'p SourceLines,
     module: fir::Module,
     data: Data,
     /// FIR number of each function of the document that the module holds.
@@ -249,7 +249,7 @@ pub(crate) enum Part {
 pub(crate) fn lower<'s>(
     program: &Program<'s>,
     part: Part,
-    lines: &LineTable,
+    lines: &SourceLines,
     name: &str,
     room: usize,
 ) -> Result<Packed, LowerError> {
@@ -263,7 +263,10 @@ pub(crate) fn lower<'s>(
         Tests::Include => program.probes_of(place).collect(),
     };
     let roots: Vec<FnId> = match agent {
-        None => (0..program.functions.len()).map(|index| FnId(number(index))).collect(),
+        None => {
+            let own = program.functions.iter().enumerate().filter(|(_, function)| function.unit == 0);
+            own.map(|(index, _)| FnId(number(index))).collect()
+        }
         Some(agent) => {
             let bodies = agent.sections.iter().map(|section| &section.body);
             let probes = probes.iter().filter_map(|probe| program.probe(*probe)).map(|probe| &probe.body);
@@ -349,7 +352,7 @@ impl<'p, 's> Shared<'p, 's> {
     }
 
     fn line(&self, span: Span) -> u32 {
-        self.lines.line(span.start)
+        self.lines.word(span.start)
     }
 
     fn fir_type(&self, ty: TypeId) -> FirType {
@@ -446,7 +449,11 @@ impl<'p, 's> Shared<'p, 's> {
                 Recursion::None
             };
             let line = self.line(function.span);
-            let func = self.module.declare(function.name, Signature { params, result }, 0, line);
+            let name = match self.program.documents.get(usize::from(function.unit)) {
+                Some(library) if function.unit > 0 => format!("{}.{}", library.stem, function.name),
+                _ => function.name.to_owned(),
+            };
+            let func = self.module.declare(&name, Signature { params, result }, 0, line);
             if let Some(slot) = self.numbers.get_mut(id.index()) {
                 *slot = Some(func);
             }

@@ -17,6 +17,8 @@ impl<'p, 's> Shared<'p, 's> {
             text
         };
         let mut shell = flux_isa::Module { state, ..flux_isa::Module::default() };
+        let libraries = self.program.documents.iter().skip(1);
+        shell.documents = libraries.map(|library| library.path.clone()).collect();
         shell.meta.name.clone_from(&self.module.name);
         self.program.title.clone_into(&mut shell.meta.title);
         let export =
@@ -47,6 +49,7 @@ impl<'p, 's> Shared<'p, 's> {
             for unit in units {
                 // A result in the caller's memory cannot be given to a caller outside.
                 if let Some(function) = unit.callee.and_then(|id| self.program.functions.get(id.index()))
+                    && function.unit == 0
                     && !types.is_aggregate(function.ret)
                     && function.captures.is_none()
                     && !types.holds_function(function.ret)

@@ -239,15 +239,23 @@ fn not_utf8(bytes: &[u8], at: usize) -> Diagnostic {
 /// Reports frontmatter that does not end and nesting over the limit.
 #[must_use]
 pub fn read(source: &str, sink: &mut Sink) -> Blocks {
-    let (body, frontmatter) = frontmatter(source, sink);
+    read_from(source, 0, sink)
+}
+
+/// Reads the blocks of the document that begins at `start` and ends with the text. Spans are of the
+/// whole text.
+#[must_use]
+pub fn read_from(source: &str, start: usize, sink: &mut Sink) -> Blocks {
+    let (body, frontmatter) = frontmatter(source, start, sink);
     let mut blocks = reader::read(source, body, sink);
     blocks.frontmatter = frontmatter;
     blocks
 }
 
 /// Offset of the first byte after byte order mark and frontmatter, and the frontmatter.
-fn frontmatter(source: &str, sink: &mut Sink) -> (usize, Option<Span>) {
-    let start = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+fn frontmatter(source: &str, start: usize, sink: &mut Sink) -> (usize, Option<Span>) {
+    let marked = source.get(start..).is_some_and(|rest| rest.starts_with('\u{feff}'));
+    let start = if marked { start.saturating_add('\u{feff}'.len_utf8()) } else { start };
     let rest = source.get(start..).unwrap_or("");
     let mut at = start;
     for (number, row) in rest.split_inclusive('\n').enumerate() {

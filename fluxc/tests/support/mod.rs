@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use flux_abi::select::AllocKind;
 use flux_abi::trap::TrapKind;
-use flux_fluxc::span::LineTable;
-use flux_fluxc::{Compiled, Level, Options, compile};
+use flux_fluxc::span::{LineTable, SourceId};
+use flux_fluxc::{Compiled, Found, Level, Options, Sources, compile, gather};
 use flux_isa::{ExportKind, Module};
 use flux_vm::testing::{Event, TestHost};
 use flux_vm::{Config, Exit, FunctionIndex, Gas, Instance, Program, Stop};
@@ -37,15 +37,30 @@ pub fn text(value: &str) -> End {
 }
 
 /// What a document says about itself, one line for each diagnostic.
-pub fn diagnostics(source: &str) -> Vec<String> {
-    let compiled = compile(source.as_bytes(), "test.flux.md", &Options::default());
-    let table = LineTable::new(source);
-    let line = |at| table.locate(source, at).line;
+pub fn diagnostics(source: &(impl AsRef<[u8]> + ?Sized)) -> Vec<String> {
+    let compiled = compile(source.as_ref(), "test.flux.md", &Options::default());
+    let sources = Sources::new(source.as_ref(), "test.flux.md").unwrap();
+    let place = |source, at| {
+        let (name, text) = sources.document(source);
+        let line = LineTable::new(std::str::from_utf8(text).unwrap_or("")).line(at);
+        if source == SourceId(0) { format!("line {line}") } else { format!("{name} line {line}") }
+    };
     compiled
         .diagnostics
         .iter()
-        .map(|row| format!("{} line {}: {}", row.code, line(row.span.start), row.message))
+        .map(|row| format!("{} {}: {}", row.code, place(row.source, row.span.start), row.message))
         .collect()
+}
+
+/// A document with others in one piece; the first is the document itself.
+pub fn bundle(files: &[(&str, &str)]) -> Vec<u8> {
+    let (name, document) = files[0];
+    let mut read = |path: &str| match files.iter().find(|(name, _)| *name == path) {
+        Some((_, text)) => Ok(Found { bytes: text.as_bytes().to_vec(), identity: path.into() }),
+        None => Err("there is no such file".to_owned()),
+    };
+    let bundle = gather(name, document.as_bytes(), name.into(), &mut read).unwrap();
+    bundle.unwrap_or_else(|| document.as_bytes().to_vec())
 }
 
 /// The codes of a document's diagnostics.
@@ -54,9 +69,9 @@ pub fn codes(source: &str) -> Vec<String> {
     compiled.diagnostics.iter().map(|row| row.code.to_string()).collect()
 }
 
-pub fn compiled(source: &str, level: Level) -> Compiled {
+pub fn compiled(source: &(impl AsRef<[u8]> + ?Sized), level: Level) -> Compiled {
     let options = Options { level, ..Options::default() };
-    let compiled = compile(source.as_bytes(), "test.flux.md", &options);
+    let compiled = compile(source.as_ref(), "test.flux.md", &options);
     assert_eq!(compiled.errors, 0, "{:#?}", diagnostics(source));
     compiled
 }
@@ -99,7 +114,7 @@ pub fn run(instance: &mut Instance, host: &mut TestHost, function: u32, args: &[
 }
 
 /// Calls a function of a library at every level; all must agree.
-pub fn call(source: &str, name: &str, args: &[u64]) -> End {
+pub fn call(source: &(impl AsRef<[u8]> + ?Sized), name: &str, args: &[u64]) -> End {
     let mut ends = Vec::new();
     for level in LEVELS {
         let compiled = compiled(source, level);
@@ -143,7 +158,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    pub fn start(source: &str, level: Level) -> Self {
+    pub fn start(source: &(impl AsRef<[u8]> + ?Sized), level: Level) -> Self {
         let compiled = compiled(source, level);
         let module = compiled.modules[0].clone();
         let mut agent = Self { instance: instance(&module), host: TestHost::default(), module };
@@ -176,7 +191,7 @@ impl Agent {
 }
 
 /// What an agent logs in Init, the same at every level.
-pub fn init_log(source: &str) -> Vec<String> {
+pub fn init_log(source: &(impl AsRef<[u8]> + ?Sized)) -> Vec<String> {
     let mut logs = Vec::new();
     for level in LEVELS {
         let mut agent = Agent::start(source, level);

@@ -2,11 +2,10 @@
 
 use flux_fluxc::diag::Sink;
 use flux_fluxc::fir::passes::optimize;
-use flux_fluxc::lang::sema::Bodies;
-use flux_fluxc::lang::{sema, syntax};
+use flux_fluxc::lang::syntax;
 use flux_fluxc::span::SourceId;
 use flux_fluxc::testing::generate_document;
-use flux_fluxc::{Level, Options, analyse, compile, emit, md};
+use flux_fluxc::{Level, Options, Sources, analyse, compile, emit, md};
 
 use crate::heap::counted;
 use crate::report::{Bound, Failure, Report, median, timed};
@@ -23,11 +22,13 @@ fn stages(source: &str) -> Result<[f64; STAGES.len()], Failure> {
     let mut sink = Sink::new(SourceId(0));
     let (md, _) = timed(|| drop(md::read(source, &mut sink)));
     let (parse, document) = timed(|| syntax::parse(source.as_bytes(), &mut sink));
-    let mut document = document.ok_or("the document is no text")?;
-    let (sema, _) = timed(|| drop(sema::analyse(&mut document, Bodies::Dropped, "generated", &mut sink)));
+    let document = document.ok_or("the document is no text")?;
     drop(document);
     let mut sink = Sink::new(SourceId(0));
-    let analysis = analyse(source.as_bytes(), NAME, &mut sink).ok_or("the document is no text")?;
+    let sources = Sources::new(source.as_bytes(), NAME)?;
+    let (analysis_time, analysis) = timed(|| analyse(&sources, &mut sink));
+    let analysis = analysis.ok_or("the document is no text")?;
+    let sema = (analysis_time - parse).max(0.0);
     let (lower, lowered) = timed(|| {
         let lowered = analysis.lower(&mut sink);
         drop(analysis);

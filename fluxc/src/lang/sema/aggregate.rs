@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::scope::Binding;
 use super::tree::{ExprId, ExprKind};
 use super::types::{EnumId, Field, Open, StructId, Type, TypeId};
 use super::{Checker, Mode, VariantOf};
@@ -28,12 +27,12 @@ impl<'s> Checker<'_, 's> {
         access: Access,
         span: Span,
     ) -> ExprId {
-        if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
-            let symbol = self.names.symbol(of);
-            if self.names.binding(symbol) == Binding::None
-                && let Some(ty) = self.names.ty(symbol)
-            {
+        if access == Access::Plain {
+            if let Some(ty) = self.type_before_variant(base) {
                 return self.variant(ty, name, None, span);
+            }
+            if let Some(constant) = self.library_constant(base, name, span) {
+                return constant;
             }
         }
         let base = self.value(base, TypeId::ERROR);
@@ -376,9 +375,7 @@ impl<'s> Checker<'_, 's> {
         inits: &[ast::FieldInit<'s>],
         span: Span,
     ) -> ExprId {
-        let symbol = self.names.symbol(name.text);
-        let Some(ty) = self.names.ty(symbol) else {
-            self.unknown_type(name);
+        let Some(ty) = self.type_named(name) else {
             for init in inits {
                 self.expr(&init.value, TypeId::ERROR);
             }

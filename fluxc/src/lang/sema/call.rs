@@ -111,6 +111,13 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
+        if name.text.contains('.') {
+            // A step `Call library.name(…)`.
+            return match self.function_named(name) {
+                Some(function) => self.call_function(function, name, args, span),
+                None => self.invalid(span),
+            };
+        }
         let symbol = self.names.symbol(name.text);
         if let Binding::Local(local) = self.names.binding(symbol)
             && (self.program.types.signature_of(self.local_ty(local)).is_some()
@@ -239,12 +246,12 @@ impl<'s> Checker<'_, 's> {
         want: TypeId,
         span: Span,
     ) -> ExprId {
-        if let (Access::Plain, ast::ExprKind::Name(of)) = (access, &base.kind) {
-            let symbol = self.names.symbol(of);
-            if self.names.binding(symbol) == Binding::None
-                && let Some(ty) = self.names.ty(symbol)
-            {
+        if access == Access::Plain {
+            if let Some(ty) = self.type_before_variant(base) {
                 return self.variant(ty, name, Some(args), span);
+            }
+            if let Some(call) = self.library_call(base, name, args, span) {
+                return call;
             }
         }
         let first = self.value(base, TypeId::ERROR);

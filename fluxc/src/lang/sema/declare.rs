@@ -21,9 +21,6 @@ const MOST_MEMBERS: usize = 256;
 impl<'s> Checker<'_, 's> {
     /// Reports what the language has and this version of the compiler has not.
     pub(super) fn refuse_what_comes_later(&mut self, document: &Document<'s>) {
-        for path in &document.frontmatter.dependencies {
-            self.unsupported(path.span, "a dependency on another document");
-        }
         for tile in &document.frontmatter.tiles {
             self.unsupported(tile.span, "a tile");
         }
@@ -33,20 +30,9 @@ impl<'s> Checker<'_, 's> {
         for region in &document.regions {
             self.unsupported(region.heading, "a memory region");
         }
-        for import in &document.imports {
-            self.unsupported(import.heading, "an import");
-        }
         for fence in &document.fences {
             if !matches!(fence.kind, ast::ForeignKind::C | ast::ForeignKind::Python) {
                 self.unsupported(fence.span, "a block of this language");
-            }
-        }
-        for agent in &document.agents {
-            for migration in &agent.migrations {
-                self.unsupported(migration.heading, "a migration");
-            }
-            if let Some(supervise) = &agent.supervise {
-                self.unsupported(supervise.heading, "supervision");
             }
         }
     }
@@ -113,9 +99,16 @@ impl<'s> Checker<'_, 's> {
             }
         }
         self.find_changes(document);
+        self.exports(document);
+    }
+
+    /// What the document shows to others; functions of the document itself are part of its module.
+    fn exports(&mut self, document: &Document<'s>) {
         for export in &document.exports {
             let symbol = self.names.symbol(export.name.text);
             match self.names.function(symbol) {
+                Some(_) if self.names.unit() > 0 => {}
+                None if self.names.is_declared(symbol) => {}
                 Some(function) => {
                     let ret =
                         self.program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
@@ -135,7 +128,7 @@ impl<'s> Checker<'_, 's> {
                     Diagnostic::new(
                         codes::UNKNOWN_FUNCTION,
                         export.name.span,
-                        format!("no function is called `{}`", export.name.text),
+                        format!("no function, type or constant is called `{}`", export.name.text),
                     )
                     .label("not defined in this document"),
                 ),
@@ -314,7 +307,7 @@ impl<'s> Checker<'_, 's> {
         let value = self.constant_of(id, "a constant");
         self.ctx = super::Context::default();
         let id = ConstId(number(self.program.consts.len()));
-        let row = Const { name: name.text, span: name.span, ty, value };
+        let row = Const { name: name.text, unit: self.names.unit(), span: name.span, ty, value };
         self.sink.keep(&mut self.program.consts, row, name.span);
         self.names.bind(symbol, Binding::Const(id));
     }
@@ -390,6 +383,7 @@ impl<'s> Checker<'_, 's> {
         self.call_marks.push(0);
         let row = Function {
             name: function.name.text,
+            unit: self.names.unit(),
             span: function.signature,
             ret,
             dialect: function.dialect,
@@ -401,8 +395,9 @@ impl<'s> Checker<'_, 's> {
         self.sink.keep(&mut self.program.functions, row, function.signature);
     }
 
-    pub(super) fn function_bodies(&mut self, document: &mut Document<'s>) {
-        let mut next = 0u32;
+    /// The bodies of the document's functions, which were declared from number `first` on.
+    pub(super) fn function_bodies(&mut self, document: &mut Document<'s>, first: usize) {
+        let mut next = number(first);
         for item in &mut document.items {
             let ItemKind::Fn(function) = &mut item.kind else { continue };
             let symbol = self.names.symbol(function.name.text);
@@ -453,14 +448,7 @@ impl<'s> Checker<'_, 's> {
                     self.unsupported(ty.span, &what);
                     return TypeId::ERROR;
                 }
-                let symbol = self.names.symbol(name);
-                match self.names.ty(symbol) {
-                    Some(ty) => ty,
-                    None => {
-                        self.unknown_type(Ident { text: name, span: ty.span });
-                        TypeId::ERROR
-                    }
-                }
+                self.type_named(Ident { text: name, span: ty.span }).unwrap_or(TypeId::ERROR)
             }
             TypeKind::Array(element, length) => {
                 let element = self.type_of(element);

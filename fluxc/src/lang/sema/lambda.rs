@@ -117,6 +117,7 @@ impl<'s> Checker<'_, 's> {
         self.call_marks.push(0);
         let row = Function {
             name: "lambda",
+            unit: self.names.unit(),
             span,
             ret,
             dialect: Dialect::Flux,
@@ -173,6 +174,7 @@ impl<'s> Checker<'_, 's> {
                         || self.names.function(symbol).is_some()
                         || self.names.ty(symbol).is_some()
                         || self.variants.contains_key(name.text)
+                        || self.library(name.text).is_some()
                     {
                         continue;
                     }

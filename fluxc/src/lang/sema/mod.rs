@@ -27,6 +27,7 @@ mod expr;
 mod foreign;
 mod hint;
 mod lambda;
+mod library;
 mod lint;
 mod name;
 mod operator;
@@ -48,6 +49,7 @@ use alloc::vec::Vec;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::dependencies::Units;
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Dialect, Document, Ident};
 use crate::span::Span;
@@ -66,15 +68,24 @@ pub enum Bodies {
     Dropped,
 }
 
-/// Finds out what `document` means. `stem` names an agent that has no name of its own.
+/// Finds out what the documents mean. `source` is the whole text, `stem` names an agent that has no
+/// name of its own.
 ///
 /// The program may be lowered only if the sink has no errors.
-pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink: &mut Sink) -> Program<'s> {
+pub(crate) fn analyse<'s>(
+    source: &'s str,
+    units: &mut Units<'s>,
+    bodies: Bodies,
+    stem: &str,
+    sink: &mut Sink,
+) -> Program<'s> {
+    let title = units.units.first().and_then(|unit| unit.document.title).map_or("", |title| title.text);
     let mut checker = Checker {
-        source: document.source,
+        source,
         bodies,
         sink,
-        program: Program { title: document.title.map_or("", |title| title.text), ..Program::default() },
+        program: Program { title, ..Program::default() },
+        links: Vec::new(),
         names: Names::default(),
         flow: Flow::default(),
         mode: Mode::Code,
@@ -103,19 +114,39 @@ pub fn analyse<'s>(document: &mut Document<'s>, bodies: Bodies, stem: &str, sink
         table_bytes: 0,
     };
     checker.misread = checker.sink.has_errors();
-    checker.refuse_what_comes_later(document);
-    checker.declare_items(document);
-    checker.function_bodies(document);
-    checker.spread_growth();
-    checker.collect_handlers(document);
-    let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
-    for agent in &mut document.agents {
-        checker.agent(agent, gas, stem);
+    for unit in &units.units {
+        let imports = unit.imports.iter().map(|import| (import.name.clone(), unit_number(import.unit)));
+        checker.links.push(library::Links::new(&unit.document, imports.collect()));
+        let document = tree::DocumentName { path: unit.path.clone(), stem: unit.stem.clone() };
+        checker.program.documents.push(document);
+    }
+    for number in &units.order {
+        let Some(unit) = units.units.get_mut(*number) else { continue };
+        checker.names.set_unit(unit_number(*number));
+        // A variant without its enum is one of the document's own.
+        checker.variants.clear();
+        let document = &mut unit.document;
+        checker.refuse_what_comes_later(document);
+        let first = checker.program.functions.len();
+        checker.declare_items(document);
+        let places: Vec<Span> = unit.imports.iter().map(|import| import.span).collect();
+        checker.check_library_names(&places);
+        checker.function_bodies(document, first);
+        if *number == 0 {
+            checker.agents(document, stem);
+        }
     }
     checker.finish();
-    checker.tests(document);
+    checker.names.set_unit(0);
+    if let Some(unit) = units.units.first() {
+        checker.tests(&unit.document);
+    }
     checker.check_state_use();
     checker.program
+}
+
+fn unit_number(unit: usize) -> u16 {
+    u16::try_from(unit).unwrap_or(u16::MAX)
 }
 
 /// So many expressions are made between two looks at the size of the tables.
@@ -302,6 +333,8 @@ struct Checker<'a, 's> {
     bodies: Bodies,
     sink: &'a mut Sink,
     program: Program<'s>,
+    /// By document what it uses and shows.
+    links: Vec<library::Links<'s>>,
     names: Names<'s>,
     flow: Flow,
     mode: Mode,
@@ -353,6 +386,22 @@ impl<'s> Checker<'_, 's> {
     fn done_with<T: Default>(&self, body: &mut T) {
         if self.bodies == Bodies::Dropped {
             *body = T::default();
+        }
+    }
+
+    /// The agents of the document itself.
+    fn agents(&mut self, document: &mut Document<'s>, stem: &str) {
+        self.spread_growth();
+        self.collect_handlers(document);
+        let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
+        for agent in &mut document.agents {
+            for migration in &agent.migrations {
+                self.unsupported(migration.heading, "a migration");
+            }
+            if let Some(supervise) = &agent.supervise {
+                self.unsupported(supervise.heading, "supervision");
+            }
+            self.agent(agent, gas, stem);
         }
     }
 

@@ -153,7 +153,8 @@ impl<'s> Checker<'_, 's> {
         } else {
             diagnostic = diagnostic.label("no such name here");
             let locals = self.ctx.introduced.iter().rev().map(|(text, _)| *text);
-            let consts = self.program.consts.iter().map(|row| row.name);
+            let unit = self.names.unit();
+            let consts = self.program.consts.iter().filter(|row| row.unit == unit).map(|row| row.name);
             let near = self.nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
             let value = habits::value(name.text).filter(|_| self.mode != Mode::C);
             let value = value.map(|value| match (self.mode, value) {

@@ -144,11 +144,7 @@ impl<'s> Checker<'_, 's> {
 
     /// Tells whether `of` is the name of the type `ty`; reports another one.
     fn names_type(&mut self, of: Ident<'s>, ty: TypeId) -> bool {
-        let symbol = self.names.symbol(of.text);
-        let Some(named) = self.names.ty(symbol) else {
-            self.unknown_type(of);
-            return false;
-        };
+        let Some(named) = self.type_named(of) else { return false };
         if self.program.types.unify(named, ty) {
             return true;
         }

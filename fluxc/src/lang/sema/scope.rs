@@ -40,15 +40,19 @@ pub(super) enum Binding {
 #[derive(Clone, Copy, Debug)]
 struct Info<'s> {
     text: &'s str,
+    /// The document that the name is of.
+    unit: u16,
     binding: Binding,
     function: Option<FnId>,
     ty: Option<TypeId>,
 }
 
-/// The names of a document.
+/// The names of all documents, each document's for itself.
 #[derive(Debug, Default)]
 pub(super) struct Names<'s> {
-    index: HashMap<&'s str, Symbol>,
+    index: HashMap<(u16, &'s str), Symbol>,
+    /// The document that is looked at.
+    unit: u16,
     infos: Vec<Info<'s>>,
     undo: Vec<(Symbol, Binding)>,
 }
@@ -59,13 +63,42 @@ pub(super) struct Scope(usize);
 
 impl<'s> Names<'s> {
     pub(super) fn symbol(&mut self, text: &'s str) -> Symbol {
-        if let Some(symbol) = self.index.get(text) {
+        if let Some(symbol) = self.index.get(&(self.unit, text)) {
             return *symbol;
         }
         let symbol = Symbol(u32::try_from(self.infos.len()).unwrap_or(u32::MAX));
-        self.infos.push(Info { text, binding: Binding::None, function: None, ty: None });
-        self.index.insert(text, symbol);
+        self.infos.push(Info { text, unit: self.unit, binding: Binding::None, function: None, ty: None });
+        self.index.insert((self.unit, text), symbol);
         symbol
+    }
+
+    /// The document that is looked at.
+    pub(super) const fn unit(&self) -> u16 {
+        self.unit
+    }
+
+    /// Goes to another document.
+    pub(super) const fn set_unit(&mut self, unit: u16) {
+        self.unit = unit;
+    }
+
+    /// A name of another document, if it occurs there.
+    pub(super) fn symbol_in(&self, unit: u16, text: &str) -> Option<Symbol> {
+        self.index.get(&(unit, text)).copied()
+    }
+
+    /// Tells whether a document declares a name.
+    pub(super) fn is_declared(&self, symbol: Symbol) -> bool {
+        let info = self.infos.get(symbol.0 as usize);
+        info.is_some_and(|info| {
+            info.function.is_some() || info.ty.is_some() || matches!(info.binding, Binding::Const(_))
+        })
+    }
+
+    /// Names that a document declares, in order of first appearance.
+    pub(super) fn declared(&self, unit: u16) -> impl Iterator<Item = &'s str> + '_ {
+        let of_unit = (0u32..).zip(&self.infos).filter(move |(_, info)| info.unit == unit);
+        of_unit.filter(|(number, _)| self.is_declared(Symbol(*number))).map(|(_, info)| info.text)
     }
 
     /// Bytes that the tables take.
@@ -73,7 +106,7 @@ impl<'s> Names<'s> {
         let list = |count: usize, size: usize| count.saturating_mul(size);
         // A slot of the map is a key, a value and a byte of its own.
         list(self.infos.capacity(), size_of::<Info<'_>>())
-            .saturating_add(list(self.index.capacity(), size_of::<(&str, Symbol)>().saturating_add(1)))
+            .saturating_add(list(self.index.capacity(), size_of::<((u16, &str), Symbol)>().saturating_add(1)))
             .saturating_add(list(self.undo.capacity(), size_of::<(Symbol, Binding)>()))
     }
 
@@ -124,12 +157,14 @@ impl<'s> Names<'s> {
 
     /// Texts of all names that are functions, in order of first appearance.
     pub(super) fn functions(&self) -> impl Iterator<Item = &'s str> + '_ {
-        self.infos.iter().filter(|info| info.function.is_some()).map(|info| info.text)
+        let own = self.infos.iter().filter(|info| info.unit == self.unit);
+        own.filter(|info| info.function.is_some()).map(|info| info.text)
     }
 
     /// Texts of all names that are types, in order of first appearance.
     pub(super) fn types(&self) -> impl Iterator<Item = &'s str> + '_ {
-        self.infos.iter().filter(|info| info.ty.is_some()).map(|info| info.text)
+        let own = self.infos.iter().filter(|info| info.unit == self.unit);
+        own.filter(|info| info.ty.is_some()).map(|info| info.text)
     }
 }
 

@@ -95,6 +95,8 @@ pub struct Program<'s> {
     pub functions: Vec<Function<'s>>,
     /// Agents; none for a library.
     pub agents: Vec<Agent<'s>>,
+    /// Documents by number: the document itself, then its libraries.
+    pub documents: Vec<DocumentName>,
     /// Functions named by `## export:`.
     pub exports: Vec<FnId>,
     /// Messages to agents, in the order of the document.
@@ -114,6 +116,15 @@ pub struct Probe<'s> {
     pub span: Span,
     /// Its code.
     pub body: Body<'s>,
+}
+
+/// What a document is called.
+#[derive(Clone, Debug, Default)]
+pub struct DocumentName {
+    /// Its path, relative to the folder of the document itself.
+    pub path: String,
+    /// Its file name without endings, as a name of the language.
+    pub stem: String,
 }
 
 /// A message that a step sends to an agent.
@@ -573,6 +584,8 @@ pub enum Value {
 pub struct Const<'s> {
     /// Its name.
     pub name: &'s str,
+    /// Number of its document.
+    pub unit: u16,
     /// Where.
     pub span: Span,
     /// Its type.
@@ -627,6 +640,8 @@ impl Body<'_> {
 pub struct Function<'s> {
     /// Its name.
     pub name: &'s str,
+    /// Number of its document.
+    pub unit: u16,
     /// Name to result type.
     pub span: Span,
     /// Type of its result.

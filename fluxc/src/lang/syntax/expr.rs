@@ -10,7 +10,9 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ast::{Access, BinaryOp, Bound, Call, Cast, Expr, ExprKind, FieldAccess, MethodCall, UnaryOp};
+use super::ast::{
+    Access, BinaryOp, Bound, Call, Cast, Expr, ExprKind, FieldAccess, Ident, MethodCall, UnaryOp,
+};
 use super::lexer::{Mode, Tok};
 use super::parser::{Braces, Failed, Newlines, Parsed, Parser, is_one_of};
 use crate::diag::{Diagnostic, codes};
@@ -395,6 +397,12 @@ impl<'s> Parser<'s, '_> {
                 span,
                 kind: ExprKind::Method(Box::new(MethodCall { base, name, args, access })),
             });
+        }
+        let opens = self.braces == Braces::Literal && self.at(Tok::LBrace) && !self.tok.first_on_line;
+        if opens && access == Access::Plain && matches!(base.kind, ExprKind::Name(_)) {
+            // `library.Name { … }`.
+            let span = base.span.to(name.span);
+            return self.struct_fields(Ident { text: span.text(self.source), span });
         }
         self.raise(height)?;
         let span = self.span_from(start);

@@ -49,13 +49,28 @@ use crate::diag::Sink;
 use crate::md;
 use ast::Document;
 
+/// Tells whether a text is a name that code can use.
+pub(crate) fn is_name(text: &str) -> bool {
+    text.starts_with(|ch: char| ch.is_alphabetic() || ch == '_')
+        && text.chars().all(|ch| ch.is_alphanumeric() || ch == '_')
+        && text != "_"
+        && !parser::RESERVED.contains(&text)
+        && !parser::is_one_of(text, parser::STEP_WORDS)
+        && !types::BUILT_IN.contains(&text)
+}
+
 /// Reads a document.
 ///
 /// The tree borrows from `source`. Errors and warnings go to `sink`; a document with errors still
 /// gives the tree of what could be read. `None` only if the bytes are no text within the limits.
 pub fn parse<'s>(source: &'s [u8], sink: &mut Sink) -> Option<Document<'s>> {
     let text = md::text(source, sink)?;
-    Some(section::document(text, sink))
+    Some(parse_from(text, 0, sink))
+}
+
+/// Reads the document that begins at `start` and ends with the text. Spans are of the whole text.
+pub fn parse_from<'s>(text: &'s str, start: usize, sink: &mut Sink) -> Document<'s> {
+    section::document(text, start, sink)
 }
 
 /// The first words of steps, each with an example of its form.

@@ -189,6 +189,22 @@ impl<'s, 'k> Parser<'s, 'k> {
         Ok(ident)
     }
 
+    /// `library.name` after its first word, without spaces; else the word alone.
+    pub(super) fn qualified(&mut self, first: Ident<'s>) -> Parsed<Ident<'s>> {
+        let next = self.peek();
+        let joined = self.at(Tok::Dot)
+            && self.tok.span.start == first.span.end
+            && next.kind == Tok::Word
+            && next.span.start == self.tok.span.end;
+        if !joined {
+            return Ok(first);
+        }
+        self.bump();
+        let name = self.any_word("a name of the library")?;
+        let span = first.span.to(name.span);
+        Ok(Ident { text: span.text(self.source), span })
+    }
+
     /// Any word, reserved or not: after a dot, or where a key stands.
     pub(super) fn any_word(&mut self, what: &str) -> Parsed<Ident<'s>> {
         if !self.at(Tok::Word) {

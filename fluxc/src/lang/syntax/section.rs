@@ -130,9 +130,9 @@ struct Reader<'s, 'k> {
     agents: Vec<Building<'s>>,
 }
 
-/// Reads a document from its text.
-pub(super) fn document<'s>(source: &'s str, sink: &mut Sink) -> Document<'s> {
-    let blocks = md::read(source, sink);
+/// Reads the document that begins at `start` and ends with the text.
+pub(super) fn document<'s>(source: &'s str, start: usize, sink: &mut Sink) -> Document<'s> {
+    let blocks = md::read_from(source, start, sink);
     let mut document = Document { source, ..Document::default() };
     if let Some(span) = blocks.frontmatter {
         document.frontmatter = keys::frontmatter(source, span, sink);

@@ -65,9 +65,8 @@ impl<'s> Parser<'s, '_> {
             }
             Tok::Word if self.at_word("fn") => self.fn_type(below)?,
             Tok::Word if !RESERVED.contains(&self.text()) => {
-                let text = self.text();
-                self.bump();
-                TypeKind::Name(text)
+                let name = self.any_word("a type")?;
+                TypeKind::Name(self.qualified(name)?.text)
             }
             _ => return Err(self.unexpected("a type")),
         };

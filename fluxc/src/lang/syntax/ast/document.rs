@@ -52,7 +52,7 @@ pub struct Frontmatter<'s> {
     pub trust: Option<Spanned<f64>>,
     /// Names of tiles used.
     pub tiles: Vec<Ident<'s>>,
-    /// Paths of other documents, relative to this one.
+    /// Paths of other documents, relative to this one; perhaps `as name` behind them.
     pub dependencies: Vec<Ident<'s>>,
 }
 
@@ -343,7 +343,7 @@ pub struct Region<'s> {
 pub struct Import<'s> {
     /// The heading.
     pub heading: Span,
-    /// The path, relative to this document.
+    /// The path, relative to this document; perhaps `as name` behind it.
     pub path: Ident<'s>,
     /// Keys below it.
     pub keys: Vec<KeyValue<'s>>,

@@ -94,8 +94,13 @@ impl<'s> Parser<'s, '_> {
 
     fn struct_literal(&mut self) -> Parsed<Expr<'s>> {
         let name = self.name("the name of a struct")?;
+        self.struct_fields(name)
+    }
+
+    /// The braces of a struct literal.
+    pub(super) fn struct_fields(&mut self, name: Ident<'s>) -> Parsed<Expr<'s>> {
         let open = self.expect(Tok::LBrace, "`{`")?.span;
-        let literal = self.struct_fields(name, open);
+        let literal = self.fields_in_braces(name, open);
         if literal.is_err() {
             self.skip_braces();
         }
@@ -125,7 +130,7 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    fn struct_fields(&mut self, name: Ident<'s>, open: Span) -> Parsed<Expr<'s>> {
+    fn fields_in_braces(&mut self, name: Ident<'s>, open: Span) -> Parsed<Expr<'s>> {
         let mut fields = Vec::new();
         let mut height = 0;
         while !self.at(Tok::RBrace) {
@@ -405,6 +410,13 @@ impl<'s> Parser<'s, '_> {
             }
             of = Some(name);
             name = self.any_word("the name of a variant")?;
+            if let Some(library) = of
+                && self.eat(Tok::Dot)
+            {
+                let span = library.span.to(name.span);
+                of = Some(Ident { text: span.text(self.source), span });
+                name = self.any_word("the name of a variant")?;
+            }
         }
         let payload = if self.at(Tok::LParen) { Some(self.payload_patterns()?) } else { None };
         Ok(MatchPatternKind::Variant { of, name, payload })

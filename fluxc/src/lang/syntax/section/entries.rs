@@ -123,7 +123,9 @@ impl<'s> Reader<'s, '_> {
             }
             Kind::Import(_) => {
                 self.declarations(part.body);
-                let import = Import { heading, path: name, keys: lines.keys };
+                // The path may be in quotes, with another name behind it.
+                let path = Ident { text: rest.text(self.source), span: rest };
+                let import = Import { heading, path, keys: lines.keys };
                 self.sink.keep(&mut self.document.imports, import, heading);
             }
             _ => {

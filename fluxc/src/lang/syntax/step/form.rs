@@ -114,7 +114,9 @@ impl<'s> Parser<'s, '_> {
                 Ok(StepKind::Record { metric, value, unit: self.unit() })
             }
             Keyword::Call => {
-                let call = self.call("the name of a function")?;
+                let name = self.name("the name of a function")?;
+                let name = self.qualified(name)?;
+                let call = self.call_of(name)?;
                 Ok(StepKind::Call { function: call.name, args: call.args })
             }
             Keyword::Fail => Ok(StepKind::Fail { message: self.expr()? }),

@@ -157,6 +157,11 @@ impl<'s> Parser<'s, '_> {
     /// `f(a, b)` as the content of a message or call.
     pub(super) fn call(&mut self, what: &str) -> Parsed<Message<'s>> {
         let name = self.name(what)?;
+        self.call_of(name)
+    }
+
+    /// `(a, b)` after the name.
+    pub(super) fn call_of(&mut self, name: Ident<'s>) -> Parsed<Message<'s>> {
         if self.at(Tok::LParen) && self.tok.span.start > name.span.end {
             return Err(self.space_before_arguments(name.span));
         }
