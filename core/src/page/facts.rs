@@ -6,7 +6,7 @@ use flux_abi::opcode::Opcode;
 use flux_fluxc::lang::syntax::ast::{AgentDoc, Block, Document, Step, StepKind};
 use flux_fluxc::span::Span;
 use flux_isa::module::ExportKind;
-use flux_isa::{Instruction, Module};
+use flux_isa::{Instruction, Module, SourceLine};
 
 use super::graph::{Graph, NodeKind};
 use crate::module;
