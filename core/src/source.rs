@@ -42,17 +42,30 @@ impl Source {
     /// # Errors
     /// [`Error::Read`] when the path can't be read, is a folder, or the file is too large.
     pub fn document(path: &Path) -> Result<Self, Error> {
-        let mut source = Self::text(path)?;
+        Self::text(path)?.with_libraries()
+    }
+
+    /// A document as an editor holds it, with the documents that it depends on as the files have them.
+    #[must_use]
+    pub fn edited(path: &Path, text: &str) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let source = Self { path: path.to_owned(), name, bytes: text.into(), bundle: None };
+        // Over the limits the compiler says of each library that it is not there.
+        source.clone().with_libraries().unwrap_or(source)
+    }
+
+    fn with_libraries(mut self) -> Result<Self, Error> {
+        let path = self.path.as_path();
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let mut read = |relative: &str| {
             let path = folder.join(relative);
             let found = Self::text(&path).map_err(|error| error.reason())?;
             Ok(Found { bytes: found.bytes, identity: identity(&path) })
         };
-        let all = flux_fluxc::gather(&source.name, &source.bytes, identity(path), &mut read)
-            .map_err(|error| source.unfit(error.to_string()))?;
-        source.bundle = all;
-        Ok(source)
+        let all = flux_fluxc::gather(&self.name, &self.bytes, identity(path), &mut read)
+            .map_err(|error| self.unfit(error.to_string()))?;
+        self.bundle = all;
+        Ok(self)
     }
 
     /// A file that is in memory already; it names no documents.

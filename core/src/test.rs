@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use flux_fluxc::plan::Test;
 use flux_fluxc::{Level, Options, Tests};
-use flux_isa::Module;
+use flux_isa::{Module, SourceLine};
 use flux_system::test::{self, Settings, Subject};
 pub use flux_system::test::{Coverage, Failure};
 
@@ -127,7 +127,7 @@ pub fn compile(source: Source, request: &Request) -> Document {
         Coverage::Off => Level::default(),
     };
     let options = Options { level, tests: Tests::Include, ..Options::default() };
-    let compiled = flux_fluxc::compile(&source.bytes, &source.name, &options);
+    let compiled = flux_fluxc::compile(source.compiled(), &source.name, &options);
     let wanted = request.filter.as_deref().unwrap_or_default().to_lowercase();
     let errors = compiled.errors as usize;
     let all = if errors > 0 { Vec::new() } else { compiled.tests };
@@ -178,12 +178,15 @@ pub fn run(document: Document, request: &Request, done: &mut dyn FnMut(&Outcome)
 fn coverage(document: &Document, outcomes: &[Outcome]) -> LineCoverage {
     let text = String::from_utf8_lossy(&document.source.bytes);
     let text: Vec<&str> = text.lines().collect();
+    // Lines of libraries are those of other documents.
+    let is_own = |line: &u32| SourceLine::from_word(*line).document == 0;
     // The code that begins a section has the line of its heading, which is no step.
     let is_heading = |line: u32| {
         let at = (line as usize).checked_sub(1).and_then(|at| text.get(at));
         at.is_some_and(|text| text.trim_start().starts_with('#'))
     };
-    let lines = test::lines_with_code(&document.modules).into_iter().filter(|line| !is_heading(*line));
+    let lines = test::lines_with_code(&document.modules).into_iter().filter(is_own);
+    let lines = lines.filter(|line| !is_heading(*line));
     let ran = |line: u32| outcomes.iter().any(|outcome| outcome.lines.contains_key(&line));
     LineCoverage { lines: lines.map(|line| (line, ran(line))).collect() }
 }

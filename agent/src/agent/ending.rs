@@ -23,7 +23,7 @@ impl Agent {
         }
         if let Left::Breakpoint(_) = exit
             && let Some(task) = &self.task
-            && let Some(line) = self.instance.place(&task.run).line.and_then(super::debug::own_line)
+            && let Some(line) = self.instance.place(&task.run).line.and_then(debug::own_line)
         {
             shared.stopped = Some(Stopped { agent: self.context.id, line });
         }

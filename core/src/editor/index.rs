@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use flux_fluxc::Sources;
 use flux_fluxc::diag::Sink;
 use flux_fluxc::lang::sema::tree::{Agent, ExprKind, Local, LocalId, Program};
 use flux_fluxc::lang::syntax::ast::Document;
@@ -110,8 +111,15 @@ impl Index {
     /// Reads the names of a document.
     #[must_use]
     pub fn new(text: &str, name: &str) -> Self {
+        Self::with_libraries(text, text.as_bytes(), name)
+    }
+
+    /// The same for a document with its libraries: `all` is what the compiler takes. Only names of the
+    /// document itself are in the index.
+    pub(super) fn with_libraries(text: &str, all: &[u8], name: &str) -> Self {
+        let Ok(sources) = Sources::new(all, name) else { return Self::default() };
         let mut sink = Sink::new(SourceId(0));
-        match flux_fluxc::analyse(text.as_bytes(), name, &mut sink) {
+        match flux_fluxc::analyse(&sources, &mut sink) {
             Some(analysis) => Builder::new(text, &analysis.document, &analysis.program).build(),
             None => Self::default(),
         }
@@ -169,7 +177,8 @@ struct Builder<'p, 's> {
 
 impl<'p, 's> Builder<'p, 's> {
     fn new(text: &'s str, document: &'p Document<'s>, program: &'p Program<'s>) -> Self {
-        let functions = program.functions.iter().map(|function| (function.span, &function.body, None));
+        let own = program.functions.iter().filter(|function| function.unit == 0);
+        let functions = own.map(|function| (function.span, &function.body, None));
         let sections = program.agents.iter().enumerate().flat_map(|(number, agent)| {
             agent.sections.iter().map(move |section| (section.span, &section.body, Some(number)))
         });
@@ -235,6 +244,10 @@ impl<'p, 's> Builder<'p, 's> {
         let program = self.program;
         let scope = self.whole();
         for (number, row) in (0u32..).zip(&program.consts) {
+            // The texts of libraries follow the document's own.
+            if row.span.start > scope.end {
+                continue;
+            }
             let place = self.find(row.span, row.name).unwrap_or(row.span);
             let signature = format!("const {}: {}", row.name, program.types.name(row.ty));
             let symbol = Symbol {
@@ -249,6 +262,9 @@ impl<'p, 's> Builder<'p, 's> {
             self.declare(Some(Key::Const(number)), symbol);
         }
         for (number, row) in (0u32..).zip(&program.functions) {
+            if row.unit != 0 {
+                continue;
+            }
             let place = self.find(row.span, row.name).unwrap_or(row.span);
             let symbol = Symbol {
                 kind: SymbolKind::Function,

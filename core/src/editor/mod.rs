@@ -14,12 +14,16 @@ mod place;
 pub use complete::{Completion, CompletionKind, complete};
 pub use index::{Index, Symbol, SymbolKind, Use};
 
+use std::path::Path;
+
 use flux_abi::capability::CapabilityKind;
 use flux_abi::device::DEVICE_KINDS;
 use flux_fluxc::diag::Diagnostic;
 use flux_fluxc::lang::syntax;
 pub use flux_fluxc::span::{LineTable, Span};
 use flux_fluxc::{Level, Options};
+
+use crate::source::Source;
 
 /// A document as an editor holds it, looked over.
 #[derive(Clone, Debug)]
@@ -30,12 +34,15 @@ pub struct Analysis {
     pub index: Index,
 }
 
-/// Looks a document over. `name` is its file name.
+/// Looks a document over. Documents that it depends on are read from the folder of `path`; what is
+/// wrong in them is said where they are named.
 #[must_use]
-pub fn analyse(text: &str, name: &str) -> Analysis {
+pub fn analyse(text: &str, path: &Path) -> Analysis {
     let options = Options { level: Level::None, ..Options::default() };
-    let diagnostics = flux_fluxc::check(text.as_bytes(), name, &options).diagnostics;
-    Analysis { diagnostics, index: Index::new(text, name) }
+    let source = Source::edited(path, text);
+    let mut diagnostics = flux_fluxc::check(source.compiled(), &source.name, &options).diagnostics;
+    diagnostics.retain(|row| row.source == options.source);
+    Analysis { diagnostics, index: Index::with_libraries(text, source.compiled(), &source.name) }
 }
 
 /// What stands at a place, for people: Markdown, and the bytes that it is about.

@@ -215,8 +215,7 @@ fn outcome_json(outcome: &Tested) -> Value {
 
 fn document_json(report: &Report) -> Value {
     let source = &report.document.source;
-    let diagnostics =
-        flux_core::report::to_json(&source.shown(), &source.bytes, &report.document.diagnostics);
+    let diagnostics = flux_core::report::to_json(&source.texts(), &report.document.diagnostics);
     let coverage = report.coverage.as_ref().map(|coverage| {
         let missed: Vec<u32> =
             coverage.lines.iter().filter(|(_, ran)| !**ran).map(|(line, _)| *line).collect();

@@ -1,6 +1,7 @@
 //! The documents that the editor has open, each looked over once for each change.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 
 use flux_core::editor::{self, Analysis, LineTable};
 use lsp_types::{TextDocumentContentChangeEvent, Uri};
@@ -47,7 +48,7 @@ impl Documents {
 
     pub(super) fn open(&mut self, uri: Uri, text: String) {
         let lines = LineTable::new(&text);
-        let analysis = editor::analyse(&text, file_name(&uri));
+        let analysis = editor::analyse(&text, &path(&uri));
         let encoding = self.encoding;
         self.open.insert(uri.as_str().to_owned(), Open { uri, text, lines, analysis, encoding });
     }
@@ -73,6 +74,20 @@ impl Documents {
     pub(super) fn close(&mut self, uri: &Uri) {
         self.open.remove(uri.as_str());
     }
+}
+
+/// The path of a document; of one that is no file, its name.
+fn path(uri: &Uri) -> PathBuf {
+    let Some(path) = uri.as_str().strip_prefix("file://") else { return file_name(uri).into() };
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).filter(|_| *first == b'%').and_then(|two| std::str::from_utf8(two).ok());
+        let escaped = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.push(escaped.unwrap_or(*first));
+        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned().into()
 }
 
 fn file_name(uri: &Uri) -> &str {
