@@ -18,7 +18,7 @@ use flux_fluxc::diag::Sink;
 use flux_fluxc::fir::eval::{Evaluator, Outcome};
 use flux_fluxc::fir::passes::optimize;
 use flux_fluxc::span::SourceId;
-use flux_fluxc::{Level, analyse};
+use flux_fluxc::{Level, Sources, analyse};
 use support::oracle::{Functions, Random};
 use support::{End, diagnostics, library};
 use typed::generate::{entry_params, program};
@@ -49,7 +49,8 @@ fn as_tree(program: &Program, args: &[Value]) -> Ended {
 /// FIR as the bytecode at -O0 is made of it.
 fn as_fir(source: &str, args: &[u64]) -> Ended {
     let mut sink = Sink::new(SourceId(0));
-    let analysis = analyse(source.as_bytes(), "test.flux.md", &mut sink).unwrap();
+    let sources = Sources::new(source.as_bytes(), "test.flux.md").unwrap();
+    let analysis = analyse(&sources, &mut sink).unwrap();
     let mut lowered = analysis.lower(&mut sink).remove(0);
     optimize(&mut lowered.fir, Level::None);
     bytecode::generate(&mut lowered.fir).unwrap();
