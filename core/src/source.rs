@@ -103,8 +103,10 @@ impl Source {
     /// The documents that diagnostics are of, by the paths that people know.
     #[must_use]
     pub fn texts(&self) -> Texts<'_> {
-        let mut texts = Texts::one(&self.shown(), &self.bytes);
-        let Ok(sources) = self.sources() else { return texts };
+        let Ok(sources) = self.sources() else { return Texts::one(&self.shown(), &self.bytes) };
+        // The bytes of one that depends on others hold all of them.
+        let (_, own) = sources.document(SourceId(0));
+        let mut texts = Texts::one(&self.shown(), own);
         let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
         for (number, file) in sources.files().iter().enumerate().skip(1) {
             let (_, bytes) = sources.document(SourceId(u16::try_from(number).unwrap_or(u16::MAX)));
