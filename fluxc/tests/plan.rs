@@ -79,6 +79,8 @@ fn mistakes_in_tests_have_codes() {
         ("- Expect unknown is 3", "E0501"),
         ("- Given threshold = heating\n- Expect heating", "E0506"),
     ] {
-        assert_eq!(codes(test), [want], "{test}");
+        // Where the test leaves it out, nothing uses `heating`.
+        let found: Vec<String> = codes(test).into_iter().filter(|code| code != "W0503").collect();
+        assert_eq!(found, [want], "{test}");
     }
 }
