@@ -134,15 +134,8 @@ fn overwriting_a_variant_in_the_state_gives_its_texts_back() {
     let source = "# A\n## Types\n```flux\nenum E { N(int, int), T(str), U([str; 2], str?) }\n```\n## Agent\nname: a\n## State\n- e: E\n- n: int = 0\n## Loop\n1. Add 1 to n\n2. Set e to T(\"number {n} of very many, long enough to be seen\")\n3. If n % 3 is 0: Set e to N(-1, -1)\n4. If n % 3 is 1: Set e to U([\"{n} and {n}\", \"x{n}\"], \"y{n}\")\n";
     for level in LEVELS {
         let mut agent = Agent::start(source, level);
-        let used = |agent: &Agent| agent.instance.memory_ref().charged();
-        for _ in 0..12 {
-            agent.export(flux_isa::ExportKind::Loop, "", &[]);
-        }
-        let before = used(&agent);
-        for _ in 0..300 {
-            agent.export(flux_isa::ExportKind::Loop, "", &[]);
-        }
-        assert_eq!(used(&agent), before);
+        let before = agent.used_after(flux_isa::ExportKind::Loop, "", [[]; 12]);
+        assert_eq!(agent.used_after(flux_isa::ExportKind::Loop, "", [[]; 300]), before);
     }
 }
 

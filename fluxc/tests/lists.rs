@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::ops::Range;
+
 use flux_abi::trap::TrapKind;
 use flux_fluxc::Level;
 use flux_isa::ExportKind;
@@ -336,14 +338,10 @@ fn state_keeps_enums_with_arrays_and_gives_memory_back() {
     let source = "# A\n## Agent\nname: a\ncapabilities: MEMORY, COMMUNICATE\n## Types\n```flux\nenum Tree { Leaf(str), Node([Tree]) }\n```\n## State\n- tree: Tree = Tree.Node([])\n- last: [str]?\n## On add(n: int)\n```flux\nlast = [\"{n}\"]\nmatch tree {\n  Node(kids) => {\n    var more = kids\n    more.push(Tree.Node([Tree.Leaf(\"leaf {n}\")]))\n    if more.len() > 5 { tree = Tree.Leaf(\"full\") } else { tree = Tree.Node(more) }\n  }\n  Leaf(text) => {\n    tree = Tree.Node([Tree.Leaf(text)])\n    last = none\n  }\n}\n```\n";
     for level in LEVELS {
         let mut agent = Agent::start(source, level);
-        let mut charged = 0;
-        for n in 0..600 {
-            assert_eq!(agent.export(ExportKind::Handler, "add", &[n]).unwrap(), word(0), "{n} {level:?}");
-            if n == 300 {
-                charged = agent.instance.memory_ref().charged();
-            }
-        }
-        let grown = agent.instance.memory_ref().charged().saturating_sub(charged);
+        let mut used =
+            |numbers: Range<u64>| agent.used_after(ExportKind::Handler, "add", numbers.map(|n| [n]));
+        let before = used(0..301);
+        let grown = used(301..600).saturating_sub(before);
         assert!(grown <= 2048, "{grown} bytes more after 300 runs");
     }
 }

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::ops::Range;
+
 use flux_abi::trap::TrapKind;
 use flux_isa::ExportKind;
 use support::{Agent, End, LEVELS, call, codes, diagnostics, init_log, library};
@@ -117,14 +119,10 @@ fn state_keeps_maps_over_runs_and_gives_memory_back() {
     let source = "# A\n## Agent\nname: a\ncapabilities: MEMORY, COMMUNICATE\n## State\n- seen: map[str][str] = {}\n- counts: map[int]int = {}\n## On add(n: int)\n```flux\nlet key = \"key {n % 20}\"\nvar list = seen[key] ?? []\nlist.push(\"n {n}\")\nif list.len() > 3 { seen.remove(key) } else { seen[key] = list }\ncounts[n] = n\nif counts.len() > 30 { counts.remove(n - 30) }\nlet copy = seen\nseen = copy\n```\n";
     for level in LEVELS {
         let mut agent = Agent::start(source, level);
-        let mut charged = 0;
-        for n in 0..800 {
-            assert_eq!(agent.export(ExportKind::Handler, "add", &[n]).unwrap(), word(0), "{n} {level:?}");
-            if n == 400 {
-                charged = agent.instance.memory_ref().charged();
-            }
-        }
-        let grown = agent.instance.memory_ref().charged().saturating_sub(charged);
+        let mut used =
+            |numbers: Range<u64>| agent.used_after(ExportKind::Handler, "add", numbers.map(|n| [n]));
+        let before = used(0..401);
+        let grown = used(401..800).saturating_sub(before);
         assert!(grown <= 4096, "{grown} bytes more after 400 runs");
     }
 }

@@ -141,15 +141,8 @@ fn overwriting_an_optional_text_in_the_state_gives_its_memory_back() {
     let source = "# A\n## Agent\nname: a\n## State\n- last: str?\n- n: int = 0\n## Loop\n1. Add 1 to n\n2. Set last to \"number {n} of very many, long enough to fill the quota soon\"\n3. If n % 3 is 0: Set last to none\n";
     for level in LEVELS {
         let mut agent = Agent::start(source, level);
-        let used = |agent: &Agent| agent.instance.memory_ref().charged();
-        for _ in 0..9 {
-            agent.export(flux_isa::ExportKind::Loop, "", &[]);
-        }
-        let before = used(&agent);
-        for _ in 0..300 {
-            agent.export(flux_isa::ExportKind::Loop, "", &[]);
-        }
-        assert_eq!(used(&agent), before);
+        let before = agent.used_after(flux_isa::ExportKind::Loop, "", [[]; 9]);
+        assert_eq!(agent.used_after(flux_isa::ExportKind::Loop, "", [[]; 300]), before);
     }
 }
 

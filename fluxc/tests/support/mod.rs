@@ -173,6 +173,19 @@ impl Agent {
     }
 
     /// Puts a text into memory, for an argument.
+    /// Bytes that are kept after runs with these arguments, each of which ends well.
+    pub fn used_after(
+        &mut self,
+        kind: ExportKind,
+        name: &str,
+        runs: impl IntoIterator<Item = impl AsRef<[u64]>>,
+    ) -> usize {
+        for (number, args) in runs.into_iter().enumerate() {
+            assert_eq!(self.export(kind, name, args.as_ref()), Some(word(0)), "run {number}");
+        }
+        usize::try_from(self.instance.memory_ref().charged()).unwrap()
+    }
+
     pub fn text(&mut self, text: &str) -> u64 {
         u64::from(self.instance.memory().alloc_str(AllocKind::State, text.as_bytes()).unwrap())
     }
