@@ -36,13 +36,13 @@ pub(super) const WARNINGS: &[Page] = &[
         code: codes::PROSE_LOOKS_LIKE_SECTION,
         mend: "Write `##` if it is a section of the first agent; otherwise choose other words.",
         example: Example::Text("## Loop\n1. YIELD\n\n### State\n"),
-        mended: "## Loop\n1. YIELD\n\n## State\n- n: int = 0\n",
+        mended: "## Loop\n1. Add 1 to n\n\n## State\n- n: int = 0\n",
     },
     Page {
         code: codes::PROSE_HEADING_NEAR_SECTION,
         mend: "Correct the heading; if it is documentation, choose other words.",
         example: Example::Text("## Loop\n1. YIELD\n\n## Stat\n- n: int = 0\n"),
-        mended: "## Loop\n1. YIELD\n\n## State\n- n: int = 0\n",
+        mended: "## Loop\n1. Add 1 to n\n\n## State\n- n: int = 0\n",
     },
     Page {
         code: codes::FRONTMATTER_KEY,

@@ -16,9 +16,9 @@ pub(super) const PAGES: &[Page] = &[
         code: codes::AMBIGUOUS_NAME,
         mend: "Write the name in full.",
         example: Example::Text(
-            "## State\n- temperature: f64 = 1\n- tempo: f64 = 1\n\n## Loop\n1. Log \"{temp}\"\n",
+            "## State\n- temperature: f64 = 1\n- tempo: f64 = 1\n\n## Loop\n1. Log \"{temp} at {tempo}\"\n",
         ),
-        mended: "## State\n- temperature: f64 = 1\n- tempo: f64 = 1\n\n## Loop\n1. Log \"{temperature}\"\n",
+        mended: "## State\n- temperature: f64 = 1\n- tempo: f64 = 1\n\n## Loop\n1. Log \"{temperature} at {tempo}\"\n",
     },
     Page {
         code: codes::UNKNOWN_FUNCTION,
@@ -29,8 +29,8 @@ pub(super) const PAGES: &[Page] = &[
     Page {
         code: codes::UNKNOWN_TYPE,
         mend: "Check the spelling, or declare the type in a `flux` fence under `## Types`.",
-        example: Example::Text("## State\n- n: integer = 0\n\n## Loop\n1. YIELD\n"),
-        mended: "## State\n- n: int = 0\n\n## Loop\n1. YIELD\n",
+        example: Example::Text("## State\n- n: integer = 0\n\n## Loop\n1. Add 1 to n\n"),
+        mended: "## State\n- n: int = 0\n\n## Loop\n1. Add 1 to n\n",
     },
     Page {
         code: codes::UNKNOWN_FIELD,
@@ -80,8 +80,8 @@ pub(super) const PAGES: &[Page] = &[
     Page {
         code: codes::NUMBER_OUT_OF_RANGE,
         mend: "Take a wider type, or a smaller number.",
-        example: Example::Text("## State\n- n: u8 = 256\n\n## Loop\n1. YIELD\n"),
-        mended: "## State\n- n: u16 = 256\n\n## Loop\n1. YIELD\n",
+        example: Example::Text("## State\n- n: u8 = 256\n\n## Loop\n1. Add 1 to n\n"),
+        mended: "## State\n- n: u16 = 256\n\n## Loop\n1. Add 1 to n\n",
     },
     Page {
         code: codes::NOT_CONSTANT,

@@ -47,14 +47,14 @@ pub(super) const PAGES: &[Page] = &[
         code: codes::BAD_ENTRY,
         mend: "Make the line a list item: a name of one word, then `: type`, `= value` or both; words for people follow \
                after a dash.",
-        example: Example::Text("## State\nalarms: int = 0\n\n## Loop\n1. YIELD\n"),
-        mended: "## State\n- alarms: int = 0 — so far\n\n## Loop\n1. YIELD\n",
+        example: Example::Text("## State\nalarms: int = 0\n\n## Loop\n1. Add 1 to alarms\n"),
+        mended: "## State\n- alarms: int = 0 — so far\n\n## Loop\n1. Add 1 to alarms\n",
     },
     Page {
         code: codes::DUPLICATE_NAME,
         mend: "Rename one of the two; the message points at both.",
-        example: Example::Text("## State\n- n: int = 0\n- n: f64 = 0\n\n## Loop\n1. YIELD\n"),
-        mended: "## State\n- n: int = 0\n- mean: f64 = 0\n\n## Loop\n1. YIELD\n",
+        example: Example::Text("## State\n- n: int = 0\n- n: f64 = 0\n\n## Loop\n1. Add 1 to n\n"),
+        mended: "## State\n- n: int = 0\n- mean: f64 = 0\n\n## Loop\n1. Add 1 to n\n2. Set mean to mean / n\n",
     },
     Page {
         code: codes::SECTION_MISPLACED,
