@@ -55,6 +55,10 @@ impl<'s> Checker<'_, 's> {
                         enums.push((id, variants));
                     }
                 }
+                ItemKind::InvalidType { name } => {
+                    let symbol = self.names.symbol(name.text);
+                    self.names.set_ty(symbol, TypeId::ERROR);
+                }
                 ItemKind::Const { .. } | ItemKind::Fn(_) => {}
             }
         }

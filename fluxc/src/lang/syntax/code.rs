@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use flux_abi::limits;
 
 use super::ast::{
-    BinaryOp, CodeBlock, Dialect, Field, FnDecl, Item, ItemKind, Mutability, Param, Stmt, StmtKind, Variant,
+    BinaryOp, CodeBlock, Dialect, Expr, ExprKind, Field, FnDecl, Ident, Item, ItemKind, Mutability, Param,
+    Stmt, StmtKind, Variant,
 };
 use super::forms::Keyword;
 use super::habits::{self, Instead};
@@ -253,7 +254,7 @@ impl<'s> Parser<'s, '_> {
             .hint(hint)
         });
         // An error inside it is reported too.
-        let _ = self.item();
+        let _ = self.item(&mut Vec::new());
         Failed
     }
 
@@ -317,7 +318,7 @@ impl<'s> Parser<'s, '_> {
                 continue;
             }
             if self.at(Tok::Word) && DECLARATIONS.contains(&self.text()) {
-                if self.item().and_then(|item| self.keep(items, item)).is_ok() {
+                if self.item(items).is_ok() {
                     continue;
                 }
             } else {
@@ -349,30 +350,51 @@ impl<'s> Parser<'s, '_> {
         }
     }
 
-    fn item(&mut self) -> Parsed<Item<'s>> {
+    /// A declaration. One that is not understood is kept by its name, so that its uses are no errors.
+    fn item(&mut self, items: &mut Vec<Item<'s>>) -> Parsed<()> {
         let start = self.tok.span.start;
         let keyword = self.text();
         self.bump();
+        let mut result = Ok(());
         let kind = match keyword {
-            "const" => {
-                let name = self.name("the name of the constant")?;
-                let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
-                self.expect(Tok::Eq, "`=` and a value")?;
-                let value = self.expr()?;
-                ItemKind::Const { name, ty, value, dialect: Dialect::Flux }
+            "fn" => ItemKind::Fn(self.fn_item()?),
+            _ => {
+                let name = self.name(match keyword {
+                    "const" => "the name of the constant",
+                    "struct" => "the name of the struct",
+                    _ => "the name of the enum",
+                })?;
+                let kind = match keyword {
+                    "const" => self.const_item(name),
+                    "struct" => self.struct_item(name),
+                    _ => self.enum_item(name),
+                };
+                kind.unwrap_or_else(|failed| {
+                    result = Err(failed);
+                    let value = Expr { kind: ExprKind::Invalid, span: name.span };
+                    match keyword {
+                        "const" => ItemKind::Const { name, ty: None, value, dialect: Dialect::Flux },
+                        _ => ItemKind::InvalidType { name },
+                    }
+                })
             }
-            "struct" => self.struct_item()?,
-            "enum" => self.enum_item()?,
-            _ => ItemKind::Fn(self.fn_item()?),
         };
+        self.keep(items, Item { span: self.span_from(start), kind })?;
+        result?;
         if !self.tok.first_on_line && !matches!(self.tok.kind, Tok::Semicolon | Tok::End) {
             return Err(self.unexpected("the end of the line after the declaration"));
         }
-        Ok(Item { span: self.span_from(start), kind })
+        Ok(())
     }
 
-    fn struct_item(&mut self) -> Parsed<ItemKind<'s>> {
-        let name = self.name("the name of the struct")?;
+    fn const_item(&mut self, name: Ident<'s>) -> Parsed<ItemKind<'s>> {
+        let ty = if self.eat(Tok::Colon) { Some(self.ty()?) } else { None };
+        self.expect(Tok::Eq, "`=` and a value")?;
+        let value = self.expr()?;
+        Ok(ItemKind::Const { name, ty, value, dialect: Dialect::Flux })
+    }
+
+    fn struct_item(&mut self, name: Ident<'s>) -> Parsed<ItemKind<'s>> {
         let open = self.expect(Tok::LBrace, "`{`")?.span;
         let mut fields = Vec::new();
         while !self.at(Tok::RBrace) {
@@ -388,8 +410,7 @@ impl<'s> Parser<'s, '_> {
         Ok(ItemKind::Struct { name, fields })
     }
 
-    fn enum_item(&mut self) -> Parsed<ItemKind<'s>> {
-        let name = self.name("the name of the enum")?;
+    fn enum_item(&mut self, name: Ident<'s>) -> Parsed<ItemKind<'s>> {
         let open = self.expect(Tok::LBrace, "`{`")?.span;
         let mut variants = Vec::new();
         while !self.at(Tok::RBrace) {

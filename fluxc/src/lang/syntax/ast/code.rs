@@ -54,6 +54,11 @@ pub enum ItemKind<'s> {
         /// The variants.
         variants: Vec<Variant<'s>>,
     },
+    /// A struct or enum whose text was not understood.
+    InvalidType {
+        /// The name.
+        name: Ident<'s>,
+    },
     /// `fn f(a: int) -> int { … }` or a `## fn:` section.
     Fn(FnDecl<'s>),
 }

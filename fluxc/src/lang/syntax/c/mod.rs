@@ -40,7 +40,9 @@ impl<'s> Names<'s> {
     /// The types that other fences of the document declare.
     pub(super) fn of(items: &[Item<'s>]) -> Self {
         let types = items.iter().filter_map(|item| match &item.kind {
-            ItemKind::Struct { name, .. } | ItemKind::Enum { name, .. } => Some(name.text),
+            ItemKind::Struct { name, .. } | ItemKind::Enum { name, .. } | ItemKind::InvalidType { name } => {
+                Some(name.text)
+            }
             _ => None,
         });
         Self { types: types.collect(), aliases: BTreeMap::new() }

@@ -144,7 +144,7 @@ fn each_error_is_reported_and_the_rest_is_read() {
     let (document, diagnostics) = read(&source);
     assert_eq!(diagnostics, ["E0401 =", "E0401", "E0401 {", "E0401 int"]);
     let names: Vec<String> = document.items.iter().map(show::item).collect();
-    assert_eq!(names, ["fn f() { Let ok = 2 }", "fn h() -> int { return 1 }"]);
+    assert_eq!(names, ["fn f() { Let ok = 2 }", "type S ?", "fn h() -> int { return 1 }"]);
 }
 
 #[test]

@@ -376,6 +376,7 @@ pub(super) fn item(item: &Item<'_>) -> String {
                 .collect();
             format!("enum {} {{{}}}", name.text, variants.join(", "))
         }
+        ItemKind::InvalidType { name } => format!("type {} ?", name.text),
         ItemKind::Fn(f) => {
             let params: Vec<String> = f.params.iter().map(param).collect();
             let ret = f.ret.as_ref().map(|t| format!(" -> {}", ty(t))).unwrap_or_default();
