@@ -140,3 +140,22 @@ fn a_parser_written_in_the_language_passes_its_tests() {
     assert_eq!(output.status.code(), Some(0), "{text}{}", err(&output));
     assert!(text.contains("4 tests: all passed"), "{text}");
 }
+
+/// Both functions keep an array while the other one runs.
+const LAMBDAS: &str = "\
+# Frames\n\n## Types\n```flux\nfn apply(f: fn(int) -> int, x: int) -> int {\n  var kept = [x, x, x, x]\n\
+  let result = f(x)\n  return kept[0] + kept[3] + result\n}\n\n\
+fn doubled(x: int) -> int { return apply(|y| y * 2, x) }\n```\n\n\
+## Test \"own\"\n- ```flux\n  let found = apply(|y: int| {\n    var own = [7, 7, 7, y]\n    \
+own[0] = own[3] * 9\n    return own[0] + own[1]\n  }, 5)\n  expect found == 62\n  ```\n\
+- Expect doubled(2) is 8\n\n\
+## Test \"back\"\n- ```flux\n  let outer = |y: int| {\n    let inner = |z: int| z + 1\n    \
+return apply(inner, y) + y\n  }\n  expect apply(outer, 5) == 31\n  ```\n";
+
+#[test]
+fn a_lambda_of_a_test_wrote_over_the_arrays_of_the_function_that_calls_it() {
+    let scratch = Scratch::new("test-lambdas");
+    let path = scratch.file("frames.flux.md", LAMBDAS);
+    let output = flux(arguments(&path, &[]));
+    assert_eq!(output.status.code(), Some(0), "{}", out(&output));
+}

@@ -187,8 +187,9 @@ impl Analysis<'_> {
     }
 
     /// Lets the modules hold the probes of the tests, and gives the plans.
-    fn include_tests(&mut self) -> Vec<Test> {
+    fn include_tests(&mut self, sink: &mut Sink) -> Vec<Test> {
         self.tests = Tests::Include;
+        self.program.join_values(sink);
         let lines = LineTable::new(self.source);
         let mut tests = core::mem::take(&mut self.program.tests);
         if self.program.agents.is_empty() && !tests.is_empty() {
@@ -326,7 +327,7 @@ fn compile_sources(sources: &Sources<'_>, options: &Options, mut sink: Sink) -> 
         if !sink.has_errors() {
             analysis.drop_syntax(&mut sink);
             if options.tests == Tests::Include {
-                compiled.tests = analysis.include_tests();
+                compiled.tests = analysis.include_tests(&mut sink);
             }
             let lowered = analysis.lower_packed(&mut sink);
             sink.release(analysis.bytes);

@@ -264,7 +264,8 @@ pub(crate) fn lower<'s>(
     };
     let roots: Vec<FnId> = match agent {
         None => {
-            let own = program.functions.iter().enumerate().filter(|(_, function)| function.unit == 0);
+            let all = program.functions.iter().enumerate().take(program.untested);
+            let own = all.filter(|(_, function)| function.unit == 0);
             own.map(|(index, _)| FnId(number(index))).collect()
         }
         Some(agent) => {

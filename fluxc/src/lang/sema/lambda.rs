@@ -15,10 +15,10 @@ use hashbrown::{HashMap, HashSet};
 
 use super::code::{Want, gives_value};
 use super::scope::Binding;
-use super::tree::{Block, Body, ExprId, ExprKind, FnId, Function, Stmt, StmtKind};
+use super::tree::{Block, Body, ExprId, ExprKind, FnId, Function, Program, Stmt, StmtKind};
 use super::types::{Open, Type, TypeId};
 use super::{Answer, Checker, Mode, Place, Use, number};
-use crate::diag::{Diagnostic, codes};
+use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{CodeBlock, Dialect, Ident, Param, walk_block};
 use crate::span::Span;
@@ -46,7 +46,7 @@ impl<'s> Checker<'_, 's> {
         if self.growing.get(function.index()) == Some(&true) {
             self.grows(span, "a growable value in the function");
         }
-        self.sink.keep(&mut self.taken, (ty, function), span);
+        self.sink.keep(&mut self.program.taken, (ty, function), span);
         if changes {
             self.report(
                 Diagnostic::new(
@@ -131,7 +131,7 @@ impl<'s> Checker<'_, 's> {
         if grows.is_some() {
             self.grows(span, "a growable value in the lambda");
         }
-        self.sink.keep(&mut self.taken, (ty, id), span);
+        self.sink.keep(&mut self.program.taken, (ty, id), span);
         let list = self.list(&values);
         self.new_expr(ExprKind::Closure(id, list), ty, span)
     }
@@ -306,38 +306,6 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// Adds to the calls of each body what the function values that it calls may be.
-    pub(super) fn finish_calls(&mut self) {
-        let mut by_type: HashMap<String, Vec<FnId>> = HashMap::new();
-        for (ty, function) in core::mem::take(&mut self.taken) {
-            let list = by_type.entry(self.program.types.name(ty)).or_default();
-            if list.last() != Some(&function) {
-                self.sink.keep(list, function, Span::empty(0));
-            }
-        }
-        if by_type.is_empty() {
-            return;
-        }
-        let Self { program, sink, .. } = self;
-        let super::tree::Program { types, functions, agents, .. } = program;
-        let bodies = functions.iter_mut().map(|function| &mut function.body);
-        let sections = agents.iter_mut().flat_map(|agent| {
-            let sections = agent.sections.iter_mut().map(|section| &mut section.body);
-            sections.chain([&mut agent.state_body])
-        });
-        for body in bodies.chain(sections) {
-            let mut known: HashSet<FnId> = HashSet::new();
-            for ty in core::mem::take(&mut body.indirect) {
-                for function in by_type.get(&types.name(ty)).into_iter().flatten() {
-                    // Once the memory is spent, what follows is of no use.
-                    if known.insert(*function) && !sink.keep(&mut body.calls, *function, Span::empty(0)) {
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
     /// Reports parameters of lambdas whose type nothing tells.
     pub(super) fn check_lambda_params(&mut self) {
         for row in core::mem::take(&mut self.lambda_params) {
@@ -353,6 +321,43 @@ impl<'s> Checker<'_, 's> {
                 .label("of any type")
                 .replace("write it", Span::empty(row.span.end), ": f64"),
             );
+        }
+    }
+}
+
+impl Program<'_> {
+    /// Adds to the calls of each body what the function values that it calls may be.
+    ///
+    /// Values of tests are not known when this is done for the modules without them, and it is
+    /// done again for those with tests.
+    pub(crate) fn join_values(&mut self, sink: &mut Sink) {
+        let Self { types, functions, agents, probes, taken, .. } = self;
+        let mut by_type: HashMap<String, Vec<FnId>> = HashMap::new();
+        for (ty, function) in taken {
+            let list = by_type.entry(types.name(*ty)).or_default();
+            if list.last() != Some(function) {
+                sink.keep(list, *function, Span::empty(0));
+            }
+        }
+        if by_type.is_empty() {
+            return;
+        }
+        let bodies = functions.iter_mut().map(|function| &mut function.body);
+        let sections = agents.iter_mut().flat_map(|agent| {
+            let sections = agent.sections.iter_mut().map(|section| &mut section.body);
+            sections.chain([&mut agent.state_body])
+        });
+        let probes = probes.iter_mut().map(|probe| &mut probe.body);
+        for body in bodies.chain(sections).chain(probes).filter(|body| !body.indirect.is_empty()) {
+            let mut known: HashSet<FnId> = body.calls.iter().copied().collect();
+            for ty in &body.indirect {
+                for function in by_type.get(&types.name(*ty)).into_iter().flatten() {
+                    // Once the memory is spent, what follows is of no use.
+                    if known.insert(*function) && !sink.keep(&mut body.calls, *function, Span::empty(0)) {
+                        return;
+                    }
+                }
+            }
         }
     }
 }

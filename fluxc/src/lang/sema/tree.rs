@@ -105,6 +105,10 @@ pub struct Program<'s> {
     pub tests: Vec<crate::plan::Test>,
     /// Functions that give the values of tests.
     pub probes: Vec<Probe<'s>>,
+    /// How many of the functions are not lambdas of tests, which follow them.
+    pub untested: usize,
+    /// Functions that are values somewhere, by type.
+    pub(super) taken: Vec<(TypeId, FnId)>,
 }
 
 /// A function that gives values of a test; its number is that in the plan.
@@ -617,7 +621,7 @@ pub struct Body<'s> {
     /// Functions that it calls or names, in order of the first call, then those that the function
     /// values it calls may be.
     pub calls: Vec<FnId>,
-    /// Types of the function values that it calls, until those functions are known.
+    /// Types of the function values that it calls.
     pub(super) indirect: Vec<TypeId>,
     /// Per local the expression that reads it last, if nothing reads the same value after that.
     pub last_reads: Vec<Option<ExprId>>,
