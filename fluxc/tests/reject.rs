@@ -212,8 +212,8 @@ fn a_short_name_with_several_meanings_lists_them() {
 
 #[test]
 fn a_parameter_that_looks_like_a_slip_is_warned_of() {
-    let source = agent("## State\n- pressure: f64 = 1\n## Loop\n1. If presure > 1.5: Log \"x\"\n");
-    assert!(wrong(&source).contains(&"W0501".to_owned()), "{:?}", wrong(&source));
+    let source = agent("## State\n- pressure: f64 = 1\n## Loop\n1. If presure > 1.5: Set pressure to 1\n");
+    assert_eq!(wrong(&source), ["W0501"]);
     assert_eq!(fix(&source), "pressure");
 }
 
@@ -315,5 +315,48 @@ fn a_second_definition_did_not_show_the_first() {
         let shown = &document[first.span.start as usize..first.span.end as usize];
         assert_eq!((shown, first.text.as_str()), (text, "first here"), "{document}");
         assert!(first.span.start < row.span.start, "{document}");
+    }
+}
+
+#[test]
+fn a_declaration_that_is_not_understood_was_reported_at_each_use() {
+    for (code, expected) in [
+        ("const A: int = 1 +\nfn f() -> int { return A + A }", "E0401"),
+        ("const A = @\nfn f() -> int { return A }", "E0404"),
+        ("const A: int = 1 2\nfn f() -> int { return A }", "E0401"),
+        ("struct S { a: int, b }\nfn f(s: S) -> int { return s.b }", "E0401"),
+        ("enum E { A, 5 }\nfn f(e: E) -> int { return match e { A => 1, _ => 2 } }", "E0401"),
+    ] {
+        assert_eq!(codes(&library(code)), [expected], "{code}");
+    }
+}
+
+#[test]
+fn what_the_frontmatter_says_beside_the_agent_was_not_looked_at() {
+    let document = |front: &str, agent: &str| {
+        format!("---\n{front}\n---\n# T\n\n## Agent\nname: t\n{agent}\n\n## Init\n1. Log \"a\"\n")
+    };
+    assert_eq!(codes(&document("flux: 99", "")), ["E0103"]);
+    assert_eq!(codes(&document("flux:", "")), ["E0103"]);
+    assert_eq!(codes(&document("flux: 1", "")), [] as [&str; 0]);
+    let misspelt = document("capabilities: [MEMROY]", "capabilities: MEMORY");
+    assert_eq!(codes(&misspelt), ["E0602", "E0105"]);
+    assert_eq!(codes(&document("capabilities: [MEMROY]", "")), ["E0602"]);
+}
+
+#[test]
+fn no_gas_at_all_was_taken_for_a_budget() {
+    let source = agent("## Compile\ngas: 0\n## Init\n1. Log \"a\"\n");
+    assert_eq!(wrong(&source), ["E0103"]);
+    assert_eq!(fix(&source), "50000000");
+}
+
+#[test]
+fn frontmatter_with_line_ends_of_old_computers_was_one_line() {
+    let source = "---\nflux: 1\nagent: old\ncapabilities:\n  - MEMORY\n---\n# T\n\n## Init\n1. Log \"a\"\n";
+    for ending in ["\n", "\r\n", "\r"] {
+        let compiled = compile(source.replace('\n', ending).as_bytes(), "test.flux.md", &Options::default());
+        assert_eq!(compiled.diagnostics, [], "{ending:?}");
+        assert_eq!(compiled.modules[0].meta.name, "old", "{ending:?}");
     }
 }

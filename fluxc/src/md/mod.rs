@@ -258,7 +258,8 @@ fn frontmatter(source: &str, start: usize, sink: &mut Sink) -> (usize, Option<Sp
     let start = if marked { start.saturating_add('\u{feff}'.len_utf8()) } else { start };
     let rest = source.get(start..).unwrap_or("");
     let mut at = start;
-    for (number, row) in rest.split_inclusive('\n').enumerate() {
+    // A line ending of two characters is followed by an empty row, which is none of the frontmatter's.
+    for (number, row) in rest.split_inclusive(['\n', '\r']).enumerate() {
         let marker = row.trim_end();
         if number == 0 {
             if marker != "---" {
@@ -266,7 +267,9 @@ fn frontmatter(source: &str, start: usize, sink: &mut Sink) -> (usize, Option<Sp
             }
         } else if marker == "---" || marker == "..." {
             let end = at.saturating_add(marker.len());
-            return (at.saturating_add(row.len()), Some(Span::from_usize(start, end)));
+            let next = at.saturating_add(row.len());
+            let second = row.ends_with('\r') && source.get(next..).is_some_and(|rest| rest.starts_with('\n'));
+            return (next.saturating_add(usize::from(second)), Some(Span::from_usize(start, end)));
         }
         at = at.saturating_add(row.len());
     }

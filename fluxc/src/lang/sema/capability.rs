@@ -3,7 +3,7 @@
 use super::Checker;
 use super::scope::nearest;
 use crate::diag::{Diagnostic, codes};
-use crate::lang::syntax::ast::AgentDoc;
+use crate::lang::syntax::ast::{AgentDoc, Document, Ident};
 use crate::span::Span;
 use alloc::format;
 use alloc::vec::Vec;
@@ -11,8 +11,23 @@ use flux_abi::capability::{CapabilityKind, CapabilitySet};
 
 impl<'s> Checker<'_, 's> {
     pub(super) fn capabilities(&mut self, doc: &AgentDoc<'s>) -> CapabilitySet {
+        self.capability_set(&doc.keys.capabilities)
+    }
+
+    /// Looks over what the frontmatter says of capabilities where the agent says it too.
+    pub(super) fn frontmatter_capabilities(&mut self, document: &Document<'s>) {
+        let front = &document.frontmatter.capabilities;
+        let agent = document.agents.first().map_or(&[][..], |agent| &agent.keys.capabilities);
+        let place = |list: &[Ident<'s>]| list.first().map(|word| word.span);
+        // Those that only the frontmatter names are the agent's, and looked over there.
+        if place(front) != place(agent) {
+            self.capability_set(front);
+        }
+    }
+
+    fn capability_set(&mut self, words: &[Ident<'s>]) -> CapabilitySet {
         let mut set = CapabilitySet::EMPTY;
-        for word in &doc.keys.capabilities {
+        for word in words {
             let kind = CapabilityKind::ALL.iter().copied().find(|kind| word.is(kind.name()));
             match kind {
                 Some(kind) => set = set.with(kind),

@@ -106,7 +106,6 @@ pub(crate) fn analyse<'s>(
         body_number: 0,
         body_count: 0,
         carried: Vec::new(),
-        taken: Vec::new(),
         lambda_params: Vec::new(),
         open_operators: Vec::new(),
         variants: HashMap::new(),
@@ -138,6 +137,7 @@ pub(crate) fn analyse<'s>(
     }
     checker.finish();
     checker.names.set_unit(0);
+    checker.program.untested = checker.program.functions.len();
     if let Some(unit) = units.units.first() {
         checker.tests(&unit.document);
     }
@@ -367,8 +367,6 @@ struct Checker<'a, 's> {
     body_count: u32,
     /// Types of values in messages and in State, where, and what they are there.
     carried: Vec<(TypeId, Span, Carrier)>,
-    /// Functions that are values somewhere, by type.
-    taken: Vec<(TypeId, FnId)>,
     /// Parameters of lambdas whose type their uses must tell.
     lambda_params: Vec<Answer<'s>>,
     /// Operators on operands of which nothing was known.
@@ -392,6 +390,7 @@ impl<'s> Checker<'_, 's> {
     /// The agents of the document itself.
     fn agents(&mut self, document: &mut Document<'s>, stem: &str) {
         self.spread_growth();
+        self.frontmatter_capabilities(document);
         self.collect_handlers(document);
         let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
         for agent in &mut document.agents {
@@ -571,6 +570,7 @@ impl<'s> Checker<'_, 's> {
         self.check_parameters();
         self.check_answers();
         self.check_values();
+        self.program.join_values(self.sink);
     }
 
     /// The same for tests: what they are about is decided already.
@@ -599,7 +599,6 @@ impl<'s> Checker<'_, 's> {
         self.check_lambda_params();
         self.check_open_operators();
         self.check_carried();
-        self.finish_calls();
         self.check_elements();
         for id in core::mem::take(&mut self.literals) {
             self.check_literal(id);

@@ -312,7 +312,13 @@ pub(super) fn compile<'s>(found: &KeyLines<'s>, keys: &mut CompileKeys<'s>, sink
                 once(&mut keys.stack, size, key, &mut given, sink);
             }
             "gas" => {
-                let gas = whole(value, "a whole number of gas", "50000000", sink);
+                let expected = "a whole number of gas above zero";
+                let gas = whole(value, expected, "50000000", sink).filter(|gas| {
+                    if gas.value == 0 {
+                        bad(value, expected, Some("50000000"), sink);
+                    }
+                    gas.value > 0
+                });
                 once(&mut keys.gas, gas, key, &mut given, sink);
             }
             _ => unknown(key, "`## Compile`", COMPILE_KEYS, sink),
@@ -401,6 +407,9 @@ pub(super) fn agent_name<'s>(value: Ident<'s>, sink: &mut Sink) -> Option<Ident<
 
 const FRONTMATTER: &[&str] = &["flux", "agent", "capabilities", "trust", "tiles", "dependencies"];
 
+/// The version of the language that this compiler reads.
+const LANGUAGE_VERSION: &str = "1";
+
 /// The frontmatter between its two `---` lines.
 pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> Frontmatter<'s> {
     let mut front = Frontmatter { span: Some(span), ..Frontmatter::default() };
@@ -408,7 +417,7 @@ pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> F
     // The list key that `- item` lines belong to.
     let mut list: Option<&str> = None;
     let mut given = Given::new();
-    for row in span.text(source).split_inclusive('\n') {
+    for row in span.text(source).split_inclusive(['\n', '\r']) {
         let at = start;
         start = start.saturating_add(clamp(row.len()));
         let line = row.split(" #").next().unwrap_or(row).trim_end();
@@ -442,7 +451,12 @@ pub(super) fn frontmatter<'s>(source: &'s str, span: Span, sink: &mut Sink) -> F
         };
         list = Some(key.text);
         match key.text {
-            "flux" => once(&mut front.flux, text(value, "a language version", sink), key, &mut given, sink),
+            "flux" => {
+                if !matches!(value.text, LANGUAGE_VERSION | "1.0") {
+                    bad(value, "the version of the language, which is 1", Some(LANGUAGE_VERSION), sink);
+                }
+                once(&mut front.flux, Some(value), key, &mut given, sink);
+            }
             "agent" => {
                 let name = agent_name(value, sink);
                 once(&mut front.agent, name, key, &mut given, sink);
