@@ -17,4 +17,5 @@ pub mod register;
 pub mod select;
 pub mod status;
 pub mod syscall;
+pub mod table;
 pub mod trap;

@@ -495,6 +495,11 @@ pub mod codes {
         LIBRARY_FAULTY = Error 802, "library with errors", "A library is compiled with the document that uses it; its errors are shown at their own places.";
         DEPENDENCY_CIRCLE = Error 803, "documents depend on each other", "A library cannot use, over others or not, a document that uses it.";
         NOT_EXPORTED = Error 804, "name of a library that is not exported", "A library with sections `## export:` shows what they name and no more.";
+        // E09: data
+        DATA_SYNTAX = Error 901, "data not understood", "A `json`, `yaml` or `toml` block with a name holds one value of that language.";
+        DATA_FORM = Error 902, "form of data not taken", "Data means the same for every reader and is as large as its text: no aliases, no tags, one value for each block.";
+        DATA_MIXED = Error 903, "data of different shapes", "All values in one place have one type: the elements of an array, the same field of each of them, the values of a map.";
+        DATA_OPEN = Error 904, "data that tells no type", "The type of data is read off its values; where there are none, nothing tells it.";
         // W
         PROSE_LOOKS_LIKE_SECTION = Warning 201, "heading looks like a section", "A level-3 heading is prose unless it stands under `## agent: …`.";
         PROSE_HEADING_NEAR_SECTION = Warning 202, "heading resembles a section", "Headings outside the table are documentation; this one differs from a section by a letter or two.";

@@ -2,6 +2,7 @@
 
 mod agents;
 mod code;
+mod data;
 mod file;
 mod libraries;
 mod names;
@@ -21,6 +22,7 @@ pub(super) const GROUPS: &[&[Page]] = &[
     agents::PAGES,
     tests::PAGES,
     libraries::PAGES,
+    data::PAGES,
     agents::WARNINGS,
     tests::WARNINGS,
     agents::NOTES,

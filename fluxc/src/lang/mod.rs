@@ -1,4 +1,5 @@
-//! The language: syntax, names and types.
+//! The language: syntax, names and types; data beside it.
 
+pub mod data;
 pub mod sema;
 pub mod syntax;

@@ -7,6 +7,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use flux_abi::table;
 use hashbrown::HashMap;
 
 use crate::fir::Module;
@@ -104,6 +105,78 @@ impl Data {
         Some(module.add_data(&bytes, 8))
     }
 
+    /// A growable array or map of data, as it lies in memory: nothing, or a block or table that is full.
+    pub(super) fn growable(
+        &mut self,
+        module: &mut Module,
+        types: &Types<'_>,
+        ty: TypeId,
+        value: &Value,
+    ) -> Option<u32> {
+        match (types.settled(ty), value) {
+            (Type::List(element), Value::Aggregate(values)) => self.block(module, types, element, values),
+            (Type::Map(key, value), Value::Map(entries)) => {
+                let (offset, place) = types.entry_layout(key, value)?;
+                self.table(module, types, (offset, place.size, value), entries)
+            }
+            _ => None,
+        }
+    }
+
+    fn block(
+        &mut self,
+        module: &mut Module,
+        types: &Types<'_>,
+        element: TypeId,
+        values: &[Value],
+    ) -> Option<u32> {
+        if values.is_empty() {
+            return Some(0);
+        }
+        let size = types.layout(element)?.size as usize;
+        let head = super::memory::HEAD as usize;
+        let mut bytes = alloc::vec![0; size.checked_mul(values.len())?.checked_add(head)?];
+        let length = u32::try_from(values.len()).ok()?;
+        put(bytes.get_mut(..4)?, u64::from(length))?;
+        put(bytes.get_mut(4..8)?, u64::from(length))?;
+        for (slot, value) in bytes.get_mut(head..)?.chunks_exact_mut(size.max(1)).zip(values) {
+            self.write(module, types, element, value, slot)?;
+        }
+        Some(module.add_data(&bytes, 8))
+    }
+
+    /// `entry`: offset of the value in an entry, bytes of an entry, type of the value.
+    fn table(
+        &mut self,
+        module: &mut Module,
+        types: &Types<'_>,
+        entry: (u32, u32, TypeId),
+        entries: &[(String, Value)],
+    ) -> Option<u32> {
+        if entries.is_empty() {
+            return Some(0);
+        }
+        let (offset, stride, ty) = (entry.0 as usize, entry.1 as usize, entry.2);
+        let capacity = entries.len().checked_next_power_of_two()?.max(4);
+        let head = usize::try_from(table::ENTRIES).ok()?;
+        let slots = usize::try_from(table::slots(capacity as u64)).ok()?;
+        let first_slot = capacity.checked_mul(stride)?.checked_next_multiple_of(4)?.checked_add(head)?;
+        let mut bytes = alloc::vec![0; slots.checked_mul(4)?.checked_add(first_slot)?];
+        let words = [entries.len(), capacity, stride, 0];
+        for (slot, word) in bytes.chunks_exact_mut(4).zip(words) {
+            put(slot, u64::from(u32::try_from(word).ok()?))?;
+        }
+        let size = types.layout(ty)?.size as usize;
+        for (number, (key, value)) in entries.iter().enumerate() {
+            let start = number.checked_mul(stride)?.checked_add(head)?;
+            put(bytes.get_mut(start..start.checked_add(4)?)?, u64::from(self.text(module, key)))?;
+            let at = start.checked_add(offset)?;
+            self.write(module, types, ty, value, bytes.get_mut(at..at.checked_add(size)?)?)?;
+            enter(bytes.get_mut(first_slot..)?, key, number);
+        }
+        Some(module.add_data(&bytes, 8))
+    }
+
     fn write(
         &mut self,
         module: &mut Module,
@@ -157,8 +230,30 @@ impl Data {
                 }
                 Some(())
             }
+            (Type::List(_) | Type::Map(..), value) => {
+                let offset = self.growable(module, types, ty, value)?;
+                put(out, u64::from(offset))
+            }
             (_, Value::Text(text)) => put(out, u64::from(self.text(module, text))),
             (ty, value) => put(out, scalar_bits(ty, value)?),
+        }
+    }
+}
+
+/// Enters a key into the first free slot from its hash on.
+fn enter(slots: &mut [u8], key: &str, number: usize) {
+    let count = slots.len() / 4;
+    if count == 0 {
+        return;
+    }
+    let first = usize::try_from(table::hash(key.as_bytes()) & (count as u64 - 1)).unwrap_or(0);
+    for step in 0..count {
+        let at = 4 * ((first + step) & (count - 1));
+        if let Some(slot) = slots.get_mut(at..at + 4)
+            && slot == [0; 4]
+        {
+            let _ = put(slot, number as u64 + 1);
+            return;
         }
     }
 }

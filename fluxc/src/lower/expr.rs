@@ -187,8 +187,12 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             Some(offset) => offset,
             None => {
                 let shared = &mut *self.shared;
-                let offset =
-                    shared.data.aggregate(&mut shared.module, &program.types, ty, value).unwrap_or(0);
+                let (data, module) = (&mut shared.data, &mut shared.module);
+                let offset = match settled {
+                    Type::List(_) | Type::Map(..) => data.growable(module, &program.types, ty, value),
+                    _ => data.aggregate(module, &program.types, ty, value),
+                };
+                let offset = offset.unwrap_or(0);
                 if let Some(slot) = shared.constants.get_mut(index) {
                     *slot = Some(offset);
                 }

@@ -12,11 +12,13 @@ use crate::fir::{Access, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType,
 use crate::lang::sema::tree::ExprId;
 use crate::lang::sema::types::{Owns, Type, TypeId};
 use flux_abi::select::TextOp;
+use flux_abi::table;
 
 /// Bytes of the head of a table.
 const TABLE_HEAD: u32 = 16;
+const _: () = assert!(TABLE_HEAD as u64 == table::ENTRIES);
 /// Entries of capacity up to which a table has no slots.
-const FEW: i64 = 8;
+const FEW: i64 = table::FEW.cast_signed();
 
 /// What an entry of a map looks like.
 #[derive(Clone, Copy, Debug)]

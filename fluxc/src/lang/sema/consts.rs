@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::Checker;
 use super::tree::{Builtin, ExprId, ExprKind, Program, Sign, Value};
-use super::types::{Type, TypeId};
+use super::types::{Owns, Type, TypeId};
 use crate::diag::{Diagnostic, codes};
 use crate::fir::{FloatKind, IntKind, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, UnaryOp};
@@ -41,6 +41,12 @@ impl Program<'_> {
             ExprKind::Bool(value) => Some(Value::Bool(value)),
             ExprKind::Duration(value) => Some(Value::Duration(value)),
             ExprKind::Text(text) => Some(Value::Text(self.text(text).into())),
+            // A growable part of data has a place of its own, and is copied where it is stored.
+            ExprKind::Const(_) | ExprKind::Field(..) | ExprKind::Index(..)
+                if self.types.owns(expr.ty) == Owns::Blocks =>
+            {
+                None
+            }
             ExprKind::Const(id) => self.consts.get(id.index())?.value.clone(),
             ExprKind::Variant(_, tag) => Some(Value::Int(i128::from(tag))),
             ExprKind::Tagged(tag, list) => {
@@ -292,7 +298,7 @@ pub(super) fn as_setting(value: &Value) -> Option<String> {
         Value::Bool(value) => format!("{value}"),
         Value::Duration(value) => duration_text(*value),
         Value::Text(text) => text.clone(),
-        Value::Aggregate(_) | Value::Repeat(..) | Value::Tagged(..) => return None,
+        Value::Aggregate(_) | Value::Repeat(..) | Value::Map(_) | Value::Tagged(..) => return None,
     })
 }
 

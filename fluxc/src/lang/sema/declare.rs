@@ -31,7 +31,7 @@ impl<'s> Checker<'_, 's> {
             self.unsupported(region.heading, "a memory region");
         }
         for fence in &document.fences {
-            if !matches!(fence.kind, ast::ForeignKind::C | ast::ForeignKind::Python) {
+            if matches!(fence.kind, ast::ForeignKind::Fir | ast::ForeignKind::Assembly) {
                 self.unsupported(fence.span, "a block of this language");
             }
         }
@@ -62,6 +62,7 @@ impl<'s> Checker<'_, 's> {
                 ItemKind::Const { .. } | ItemKind::Fn(_) => {}
             }
         }
+        self.declare_data(document);
         // Constants may be lengths of arrays in declared types, and those the types of constants.
         let mut late: HashSet<&'s str> = HashSet::new();
         for item in &document.items {

@@ -20,6 +20,7 @@ mod code;
 mod collection;
 mod consts;
 mod cover;
+mod data;
 mod declare;
 mod device;
 mod dialect;

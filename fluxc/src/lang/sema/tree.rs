@@ -579,6 +579,8 @@ pub enum Value {
     Aggregate(Vec<Self>),
     /// Equal elements.
     Repeat(Box<Self>, u32),
+    /// Values by text, each key once.
+    Map(Vec<(String, Self)>),
     /// An optional, or an enum of which a variant has a payload: tag, payload.
     Tagged(u32, Vec<Self>),
 }

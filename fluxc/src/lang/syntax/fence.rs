@@ -22,6 +22,7 @@ pub(super) struct Fence<'s> {
     pub(super) language: Language,
     pub(super) content: Span,
     name: Option<Ident<'s>>,
+    second_name: Option<Ident<'s>>,
 }
 
 impl<'s> Fence<'s> {
@@ -29,17 +30,17 @@ impl<'s> Fence<'s> {
     pub(super) fn read(source: &'s str, block: &Block) -> Self {
         let content = block.content;
         let BlockKind::Fence { info, .. } = block.kind else {
-            return Self { language: Language::Documentation, content, name: None };
+            return Self { language: Language::Documentation, content, name: None, second_name: None };
         };
         let text = info.text(source);
         let tag = text.split_whitespace().next().unwrap_or("");
-        let name = text.find("name=").and_then(|at| {
-            let value = text.get(at.saturating_add(5)..)?;
-            let value = value.split_whitespace().next()?.trim_matches('"');
-            let start = (value.as_ptr() as usize).checked_sub(source.as_ptr() as usize)?;
-            let span = Span::from_usize(start, start.saturating_add(value.len()));
-            (!value.is_empty()).then_some(Ident { text: value, span })
+        let mut names = text.split_whitespace().filter_map(|word| word.strip_prefix("name=")).map(|value| {
+            let value = value.trim_matches('"');
+            let start = (value.as_ptr() as usize).saturating_sub(source.as_ptr() as usize);
+            Ident { text: value, span: Span::from_usize(start, start.saturating_add(value.len())) }
         });
+        let name = names.next();
+        let second_name = names.next();
         let data = |kind| match name {
             Some(_) => Language::Foreign(kind),
             None => Language::Documentation,
@@ -52,15 +53,15 @@ impl<'s> Fence<'s> {
             "c" => Language::Foreign(ForeignKind::C),
             "python" => Language::Foreign(ForeignKind::Python),
             "json" => data(ForeignKind::Json),
-            "yaml" => data(ForeignKind::Yaml),
+            "yaml" | "yml" => data(ForeignKind::Yaml),
             "toml" => data(ForeignKind::Toml),
             _ => Language::Documentation,
         };
-        Self { language, content, name }
+        Self { language, content, name, second_name }
     }
 
     pub(super) fn foreign(&self, source: &'s str, kind: ForeignKind, span: Span) -> Foreign<'s> {
         let content = Ident { text: self.content.text(source), span: self.content };
-        Foreign { span, kind, name: self.name, content }
+        Foreign { span, kind, name: self.name, second_name: self.second_name, content }
     }
 }

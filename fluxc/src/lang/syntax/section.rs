@@ -275,6 +275,9 @@ impl<'s> Reader<'s, '_> {
         if self.repeated(part) {
             return;
         }
+        if matches!(part.kind, Kind::Compile | Kind::Agent | Kind::Supervise) {
+            self.declarations(part.body);
+        }
         match part.kind {
             Kind::Prose | Kind::Types | Kind::SubAgent(_) => self.declarations(part.body),
             Kind::Compile => {

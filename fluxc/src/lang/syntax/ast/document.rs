@@ -386,8 +386,10 @@ pub struct Foreign<'s> {
     pub span: Span,
     /// Its language.
     pub kind: ForeignKind,
-    /// `name=…` after the language tag.
+    /// `name=…` after the language tag; may be empty.
     pub name: Option<Ident<'s>>,
+    /// A second one, which is one too many.
+    pub second_name: Option<Ident<'s>>,
     /// The lines inside.
     pub content: Ident<'s>,
 }

@@ -115,6 +115,7 @@ impl<'s> Reader<'s, '_> {
             );
             return;
         };
+        self.declarations(Siblings { from: part.body.from, to: index });
         let code = Parser::new(self.source, content, Mode::Code, self.sink).statements();
         let after = self.blocks.get(index).map_or(part.body.to, |block| block.next);
         self.declarations(Siblings { from: after, to: part.body.to });
