@@ -24,6 +24,7 @@
 use alloc::vec::Vec;
 
 use flux_abi::opcode::{Opcode, Operand};
+use flux_abi::register;
 
 use crate::instruction::{Instruction, MAX_OPERANDS, OperandError};
 
@@ -137,6 +138,9 @@ impl CodeBuilder {
     pub fn emit(&mut self, opcode: Opcode, arguments: &[Argument]) -> u32 {
         let at = self.offset();
         let rows = opcode.info().operands;
+        if self.emit_simple(opcode, rows, arguments) {
+            return at;
+        }
         let mut values = [0i64; MAX_OPERANDS];
         let mut used = None;
         for (position, (argument, value)) in arguments.iter().zip(&mut values).enumerate() {
@@ -162,6 +166,55 @@ impl CodeBuilder {
             self.fixups.push((self.code.len().saturating_sub(1), label));
         }
         at
+    }
+
+    /// Appends an instruction, as most are: up to three registers, then at most one word that fits.
+    /// Tells whether it was one.
+    fn emit_simple(&mut self, opcode: Opcode, rows: &[Operand], arguments: &[Argument]) -> bool {
+        if rows.len() != arguments.len() {
+            return false;
+        }
+        let [mut bytes, mut next_bit] = [u32::from(opcode as u8), 8];
+        let mut full = None;
+        let mut used = None;
+        for (row, argument) in rows.iter().zip(arguments) {
+            match (row, *argument) {
+                (Operand::Ra | Operand::Rb | Operand::Rc, Argument::Register(number))
+                    if number <= register::LAST_STATUS && next_bit < 32 =>
+                {
+                    bytes |= u32::from(number).wrapping_shl(next_bit);
+                    next_bit = next_bit.saturating_add(8);
+                }
+                (Operand::Rd, Argument::Register(number))
+                    if (register::FIRST_GENERAL..=register::LAST_GENERAL).contains(&number)
+                        && next_bit < 32 =>
+                {
+                    bytes |= u32::from(number).wrapping_shl(next_bit);
+                    next_bit = next_bit.saturating_add(8);
+                }
+                (Operand::I32, Argument::Value(value)) if full.is_none() => {
+                    let Ok(value) = i32::try_from(value) else { return false };
+                    full = Some(value.cast_unsigned());
+                }
+                (Operand::U32, Argument::Value(value)) if full.is_none() => {
+                    let Ok(value) = u32::try_from(value) else { return false };
+                    full = Some(value);
+                }
+                (Operand::Target, Argument::Label(label)) if full.is_none() => {
+                    full = Some(0);
+                    used = Some(label);
+                }
+                _ => return false,
+            }
+        }
+        self.code.push(bytes);
+        if let Some(word) = full {
+            self.code.push(word);
+        }
+        if let Some(label) = used {
+            self.fixups.push((self.code.len().saturating_sub(1), label));
+        }
+        true
     }
 
     /// Appends a word as it is; whether it is part of an instruction is the caller's matter.
@@ -223,6 +276,7 @@ impl CodeBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::instruction::is_choice;
     use flux_abi::opcode::{OPCODES, OperandSize};
 
     #[test]
@@ -233,6 +287,38 @@ mod tests {
                 let last = row.operands.last().unwrap();
                 assert!(matches!(last, Operand::Target | Operand::Handler), "{}", row.name);
                 assert_eq!(last.size(), OperandSize::Word);
+            }
+        }
+    }
+
+    #[test]
+    fn every_instruction_is_what_it_is_when_it_is_encoded_alone() {
+        for row in OPCODES {
+            for seed in 0..8i64 {
+                let (mut arguments, mut values) = (Vec::new(), Vec::new());
+                for (position, &operand) in (0i64..).zip(row.operands) {
+                    let number = match operand {
+                        Operand::Vd | Operand::Va | Operand::Vb | Operand::First | Operand::Last => 16,
+                        Operand::Region => 1 + seed,
+                        Operand::Shift => seed % 4,
+                        Operand::Select(kind) => (0..256).find(|n| is_choice(kind, *n)).unwrap(),
+                        Operand::I32 => (seed - 4) * 500_000_000,
+                        _ if operand.size() == OperandSize::Byte => 20 + (seed * 5 + position) % 30,
+                        _ => seed * 1_000,
+                    };
+                    values.push(number);
+                    arguments.push(match operand {
+                        _ if operand.reads() || operand.writes() => {
+                            Argument::Register(u8::try_from(number).unwrap())
+                        }
+                        _ => Argument::Value(number),
+                    });
+                }
+                let mut alone = Vec::new();
+                Instruction::new(row.opcode, &values).unwrap().encode_into(&mut alone);
+                let mut builder = CodeBuilder::new();
+                builder.emit(row.opcode, &arguments);
+                assert_eq!(builder.finish().unwrap(), alone, "{} {values:?}", row.name);
             }
         }
     }

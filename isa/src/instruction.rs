@@ -234,7 +234,7 @@ fn check_register(value: i64, written: bool) -> Result<(), OperandError> {
     }
 }
 
-fn is_choice(kind: SelectorKind, value: i64) -> bool {
+pub(crate) fn is_choice(kind: SelectorKind, value: i64) -> bool {
     let Ok(byte) = u8::try_from(value) else { return false };
     // Most lists count from 0 without gaps.
     let at_index = kind.choices().get(usize::from(byte));
