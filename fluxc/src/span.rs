@@ -15,6 +15,7 @@
 use alloc::vec::Vec;
 
 use flux_isa::SourceLine;
+use memchr::memchr2_iter;
 
 /// A half-open byte range of one document.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -101,13 +102,9 @@ impl LineTable {
         let mut starts = Vec::with_capacity((source.len() / 32).saturating_add(1));
         starts.push(0);
         let bytes = source.as_bytes();
-        for (at, byte) in bytes.iter().enumerate() {
-            // Nearly all bytes are greater than both.
-            if *byte > b'\r' {
-                continue;
-            }
+        for at in memchr2_iter(b'\n', b'\r', bytes) {
             let next = at.saturating_add(1);
-            if *byte == b'\n' || (*byte == b'\r' && bytes.get(next) != Some(&b'\n')) {
+            if bytes.get(at) == Some(&b'\n') || bytes.get(next) != Some(&b'\n') {
                 starts.push(clamp(next));
             }
         }
@@ -153,6 +150,20 @@ pub struct SourceLines {
     starts: Vec<(u32, u32, u8)>,
 }
 
+/// Lines after the last one that are looked at before all are searched.
+const NEAR: usize = 4;
+
+/// A line of the whole text.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct TextLine {
+    /// Its number, from 1.
+    pub number: u32,
+    /// Offset of its first byte.
+    pub start: u32,
+    /// Offset of the first byte behind it.
+    pub end: u32,
+}
+
 impl SourceLines {
     /// Scans the text; `starts` are offsets and numbers of the documents in ascending order, each at a
     /// line's start.
@@ -163,20 +174,43 @@ impl SourceLines {
         Self { table, starts }
     }
 
-    /// Where the line of the byte at `offset` begins and ends in the whole text.
+    /// The line of the byte at `offset`, which is most likely the one of `last` or a little further.
     #[must_use]
-    pub fn bounds(&self, offset: u32) -> (u32, u32) {
-        let line = self.table.line(offset);
-        let end = self.table.start_of(line.saturating_add(1)).unwrap_or(u32::MAX);
-        (self.table.start_of(line).unwrap_or(offset), end)
+    pub fn line_after(&self, last: TextLine, offset: u32) -> TextLine {
+        let mut line = last.number;
+        for _ in 0..NEAR {
+            let (start, end) = self.bounds(line);
+            if offset < start {
+                break;
+            }
+            if offset < end {
+                return TextLine { number: line, start, end };
+            }
+            line = line.saturating_add(1);
+        }
+        let number = self.table.line(offset);
+        let (start, end) = self.bounds(number);
+        TextLine { number, start, end }
+    }
+
+    /// Where a line of the whole text begins and ends.
+    fn bounds(&self, line: u32) -> (u32, u32) {
+        let start = self.table.start_of(line).unwrap_or(u32::MAX);
+        (start, self.table.start_of(line.saturating_add(1)).unwrap_or(u32::MAX))
     }
 
     /// The document and line of the byte at `offset`.
     #[must_use]
     pub fn word(&self, offset: u32) -> u32 {
+        self.word_of(self.table.line(offset), offset)
+    }
+
+    /// The document and line of the byte at `offset`, which is on a line of the whole text.
+    #[must_use]
+    pub fn word_of(&self, line: u32, offset: u32) -> u32 {
         let at = self.starts.partition_point(|(start, ..)| *start <= offset).saturating_sub(1);
         let (first, document) = self.starts.get(at).map_or((1, 0), |(_, line, number)| (*line, *number));
-        let line = self.table.line(offset).saturating_sub(first).saturating_add(1);
+        let line = line.saturating_sub(first).saturating_add(1);
         SourceLine { document, line }.word()
     }
 }

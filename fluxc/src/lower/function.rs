@@ -16,7 +16,7 @@ use crate::fir::{
 use crate::lang::sema::tree::{Answers, Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
 use crate::lang::sema::types::{Owns, TypeId};
 use crate::lang::syntax::ast::{BinaryOp, Dialect};
-use crate::span::Span;
+use crate::span::{Span, TextLine};
 
 /// Where a local lives.
 #[derive(Clone, Copy, Debug)]
@@ -54,9 +54,8 @@ pub(super) struct Lowering<'x, 'p, 's> {
     result_address: Option<ValueId>,
     pub(super) loops: Vec<Loop>,
     span: Span,
-    /// The line that `span.start` is on, and where it ends: most statements stay on it.
-    line_start: u32,
-    line_end: u32,
+    /// The line that `span.start` is on.
+    line: TextLine,
     pub(super) error: Option<LowerError>,
 }
 
@@ -87,8 +86,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             result_address: None,
             loops: Vec::new(),
             span: unit.span,
-            line_start: 0,
-            line_end: 0,
+            line: TextLine::default(),
             error: None,
         };
         lowering.enter();
@@ -178,12 +176,11 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     /// The place in the document of what follows.
     pub(super) fn at(&mut self, span: Span) {
         self.span = span;
-        if span.start >= self.line_start && span.start < self.line_end {
+        if span.start >= self.line.start && span.start < self.line.end {
             return;
         }
-        let line = self.shared.line(span);
-        self.b.set_line(line);
-        (self.line_start, self.line_end) = self.shared.lines.bounds(span.start);
+        self.line = self.shared.lines.line_after(self.line, span.start);
+        self.b.set_line(self.shared.lines.word_of(self.line.number, span.start));
     }
 
     pub(super) fn fail(&mut self, message: impl Into<alloc::string::String>) {

@@ -11,6 +11,8 @@ mod opening;
 
 use alloc::vec::Vec;
 
+use memchr::memchr2;
+
 use super::html::{self, HtmlKind};
 use super::line::Line;
 use super::{Block, BlockKind, Blocks, Closing};
@@ -65,7 +67,7 @@ pub(super) fn read(source: &str, body: usize, sink: &mut Sink) -> Blocks {
     let bytes = source.as_bytes();
     let mut at = body;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-        let len = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+        let len = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
         reader.line(Line::new(rest.get(..len).unwrap_or(rest), at));
         let ending = match (rest.get(len), rest.get(len.saturating_add(1))) {
             (Some(b'\r'), Some(b'\n')) => 2,

@@ -69,6 +69,10 @@ pub enum Bodies {
     Dropped,
 }
 
+/// About so many bytes of code make an expression. A list that grew as it is filled would be moved
+/// again and again.
+const EXPR_TEXT: usize = 12;
+
 /// Finds out what the documents mean. `source` is the whole text, `stem` names an agent that has no
 /// name of its own.
 ///
@@ -114,6 +118,7 @@ pub(crate) fn analyse<'s>(
         table_bytes: 0,
     };
     checker.misread = checker.sink.has_errors();
+    checker.sink.reserve(&mut checker.program.exprs, source.len() / EXPR_TEXT);
     for unit in &units.units {
         let imports = unit.imports.iter().map(|import| (import.name.clone(), unit_number(import.unit)));
         checker.links.push(library::Links::new(&unit.document, imports.collect()));
