@@ -393,13 +393,59 @@ impl Terminator {
     }
 }
 
+/// Goes through the operands of `$inst` that are not in a list, by reference.
+macro_rules! scalar_operands {
+    ($inst:ident, |$value:ident: $operand:ty| $visit:expr, $iter:ident) => {{
+        let mut visit = |$value: $operand| $visit;
+        match $inst {
+            Self::Const { .. }
+            | Self::FuncAddr(_)
+            | Self::Call { .. }
+            | Self::Intrinsic { .. }
+            | Self::Host { .. } => {}
+            Self::Int(_, _, args)
+            | Self::Float(_, _, args)
+            | Self::IntCompare(_, args)
+            | Self::FloatCompare(_, _, args) => args.$iter().for_each(visit),
+            Self::Select(args) => args.$iter().for_each(visit),
+            Self::IntUnary(_, _, arg)
+            | Self::FloatUnary(_, _, arg)
+            | Self::BoolNot(arg)
+            | Self::Expect(arg)
+            | Self::Convert { arg, .. }
+            | Self::IntToFloat { arg, .. }
+            | Self::FloatToInt { arg, .. }
+            | Self::FloatToFloat { arg, .. }
+            | Self::Cast { arg, .. }
+            | Self::Load { base: arg, .. }
+            | Self::CallIndirect { callee: arg, .. } => visit(arg),
+            Self::PtrAdd { base: a, offset: b }
+            | Self::Store { value: a, base: b, .. }
+            | Self::LoadIndexed { base: a, index: b, .. }
+            | Self::IndexCheck { index: a, length: b } => {
+                visit(a);
+                visit(b);
+            }
+            Self::StoreIndexed { value, base, index, .. } => {
+                visit(value);
+                visit(base);
+                visit(index);
+            }
+            Self::Text(_, a, b) => {
+                visit(a);
+                if let Some(b) = b {
+                    visit(b);
+                }
+            }
+        }
+    }};
+}
+
 impl Inst {
     /// Calls `visit` with each operand in order; `pool` is the function's list storage.
+    #[inline]
     pub fn for_each_operand(&self, pool: &[ValueId], mut visit: impl FnMut(ValueId)) {
-        let mut copy = *self;
-        copy.map_scalar_operands(|value| {
-            visit(*value);
-        });
+        scalar_operands!(self, |value: &ValueId| visit(*value), iter);
         if let Some(list) = self.operand_list() {
             list.of(pool).iter().copied().for_each(visit);
         }
@@ -418,57 +464,9 @@ impl Inst {
     }
 
     /// Lets `change` replace each operand that is not in a list.
+    #[inline]
     pub fn map_scalar_operands(&mut self, mut change: impl FnMut(&mut ValueId)) {
-        match self {
-            Self::Const { .. }
-            | Self::FuncAddr(_)
-            | Self::Call { .. }
-            | Self::Intrinsic { .. }
-            | Self::Host { .. } => {}
-            Self::Int(_, _, args)
-            | Self::Float(_, _, args)
-            | Self::IntCompare(_, args)
-            | Self::FloatCompare(_, _, args) => args.iter_mut().for_each(change),
-            Self::Select(args) => args.iter_mut().for_each(change),
-            Self::IntUnary(_, _, arg)
-            | Self::FloatUnary(_, _, arg)
-            | Self::BoolNot(arg)
-            | Self::Expect(arg)
-            | Self::Convert { arg, .. }
-            | Self::IntToFloat { arg, .. }
-            | Self::FloatToInt { arg, .. }
-            | Self::FloatToFloat { arg, .. }
-            | Self::Cast { arg, .. } => change(arg),
-            Self::PtrAdd { base, offset } => {
-                change(base);
-                change(offset);
-            }
-            Self::Load { base, .. } => change(base),
-            Self::Store { value, base, .. } => {
-                change(value);
-                change(base);
-            }
-            Self::LoadIndexed { base, index, .. } => {
-                change(base);
-                change(index);
-            }
-            Self::StoreIndexed { value, base, index, .. } => {
-                change(value);
-                change(base);
-                change(index);
-            }
-            Self::Text(_, a, b) => {
-                change(a);
-                if let Some(b) = b {
-                    change(b);
-                }
-            }
-            Self::IndexCheck { index, length } => {
-                change(index);
-                change(length);
-            }
-            Self::CallIndirect { callee, .. } => change(callee),
-        }
+        scalar_operands!(self, |value: &mut ValueId| change(value), iter_mut);
     }
 }
 
