@@ -81,7 +81,9 @@ proptest! {
             ("rotate_loops", |function, work| {
                 passes::alone::rotate_loops(function, work);
             }),
-            ("simplify", passes::alone::simplify),
+            ("simplify", |function, work| {
+                passes::alone::simplify(function, work);
+            }),
             ("remove_dead", passes::alone::remove_dead),
             ("lower_switches", |function, _| {
                 passes::lower_switches(function);

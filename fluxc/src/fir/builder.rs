@@ -82,8 +82,6 @@ pub struct FunctionBuilder {
     line: u32,
     memory: BuilderMemory,
     error: Option<BuildError>,
-    /// Values at which the builder stops.
-    value_limit: usize,
     /// Bytes that the function may still take.
     memory_left: usize,
 }
@@ -111,7 +109,6 @@ impl FunctionBuilder {
             current: BlockId::new(0),
             memory,
             error: None,
-            value_limit: 2 * limits::INSTRUCTIONS,
             memory_left: usize::MAX,
         };
         let entry = builder.create_block();
@@ -122,11 +119,6 @@ impl FunctionBuilder {
         }
         builder.seal_block(entry);
         builder
-    }
-
-    /// Makes the builder stop at this many values already.
-    pub(super) fn limit_values(&mut self, limit: usize) {
-        self.value_limit = self.value_limit.min(limit);
     }
 
     /// The n-th parameter of the function. The zeroth value of the function if there is none.
@@ -397,7 +389,7 @@ impl FunctionBuilder {
     }
 
     fn push_param(&mut self, block: BlockId, ty: Type) -> ValueId {
-        if self.function.values.len() >= self.value_limit {
+        if self.function.values.len() >= 2 * limits::INSTRUCTIONS {
             self.fail(BuildError::TooManyInstructions);
             return ValueId::new(0);
         }
@@ -415,11 +407,6 @@ impl FunctionBuilder {
 
     fn block_call(&mut self, block: BlockId, args: &[ValueId]) -> BlockCall {
         BlockCall { block, args: self.function.make_list(args) }
-    }
-
-    /// Ends the block with `terminator`, whose lists are in this function's pool.
-    pub(super) fn end_with(&mut self, terminator: Terminator) {
-        self.terminate(terminator);
     }
 
     fn terminate(&mut self, terminator: Terminator) {

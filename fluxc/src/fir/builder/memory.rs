@@ -93,11 +93,6 @@ impl BuilderMemory {
         self.function = function;
     }
 
-    /// Blocks whose memory can be used again.
-    pub(crate) fn spare(&mut self) -> &mut SpareBlocks {
-        &mut self.spare
-    }
-
     pub(super) fn clear(&mut self) {
         self.spare.keep_all(&mut self.function.blocks);
         self.function.insts.clear();

@@ -28,7 +28,7 @@ pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
     if work.known >= Known::Graph && work.cfg.order.len() == function.blocks.len() {
         return;
     }
-    let Workspace { known, marks: reached, stack, numbers: new_id, builder, .. } = work;
+    let Workspace { known, marks: reached, stack, numbers: new_id, spare, .. } = work;
     reached.clear();
     reached.resize(function.blocks.len(), false);
     stack.clear();
@@ -69,7 +69,7 @@ pub(super) fn drop_unreachable(function: &mut Function, work: &mut Workspace) {
                     values[result.index()].def = ValueDef::None;
                 }
             }
-            builder.spare().keep(core::mem::take(block));
+            spare.keep(core::mem::take(block));
             return false;
         }
         for (place, &param) in block.params.iter().enumerate() {
@@ -143,7 +143,7 @@ fn copy_returns(function: &mut Function) -> bool {
 }
 
 fn join_chains(function: &mut Function, work: &mut Workspace) -> bool {
-    let Workspace { replacements, marks: is_first, stack: ways, builder, .. } = work;
+    let Workspace { replacements, marks: is_first, stack: ways, spare, .. } = work;
     // Ways into each block; all blocks are reachable here.
     ways.clear();
     ways.resize(function.blocks.len(), 0);
@@ -188,7 +188,7 @@ fn join_chains(function: &mut Function, work: &mut Workspace) -> bool {
             }
             block.terminator = core::mem::take(&mut next.terminator);
             block.line = next.line;
-            builder.spare().keep(next);
+            spare.keep(next);
         }
     }
     replacements.apply(function);

@@ -16,15 +16,15 @@ pub use switch::lower_switches;
 
 use super::compact::Renumbered;
 use super::pack::SpareBlocks;
-use super::{
-    BlockCall, BlockId, BuilderMemory, Cfg, Dominators, FuncId, Function, Inst, InstId, Module, ValueId,
-};
+use super::{BlockCall, BlockId, Cfg, Dominators, FuncId, Function, Inst, InstId, Module, ValueId};
 use alloc::vec::Vec;
 use dead::{remove_dead, remove_trivial_params};
 use frame::separate_calls;
 use graph::clean_graph;
 use inline::Inliner;
+pub use rotate::Rotated;
 use rotate::rotate_loops;
+pub use simplify::Edges;
 use simplify::simplify;
 
 /// How much work the compiler does to make the program fast.
@@ -110,9 +110,15 @@ impl<'o> Optimizer<'o> {
 
 /// What comes last: no call is inlined into the function any more, and it into none.
 fn finish_function(function: &mut Function, level: Level, work: &mut Workspace) {
-    if level == Level::Full && rotate_loops(function, work) {
-        remove_trivial_params(function, work);
-        optimize_function(function, work);
+    if level == Level::Full {
+        match rotate_loops(function, work) {
+            Rotated::Nothing => {}
+            Rotated::Loops => clean_graph(function, work),
+            Rotated::Decided => {
+                remove_trivial_params(function, work);
+                optimize_function(function, work);
+            }
+        }
     }
     if lower_switches(function) {
         work.forget_graph();
@@ -124,10 +130,12 @@ fn finish_function(function: &mut Function, level: Level, work: &mut Workspace) 
 }
 
 fn optimize_function(function: &mut Function, work: &mut Workspace) {
-    simplify(function, work);
+    let edges = simplify(function, work);
     remove_dead(function, work);
     clean_graph(function, work);
-    remove_trivial_params(function, work);
+    if edges == Edges::Changed {
+        remove_trivial_params(function, work);
+    }
 }
 
 /// A pass alone, on any verified function.
@@ -152,13 +160,13 @@ pub mod alone {
         /// Removes unreachable blocks and joins chains.
         graph::clean_graph -> ();
         /// Folds, propagates copies, numbers values.
-        simplify::simplify -> ();
+        simplify::simplify -> super::Edges;
         /// Removes what nothing needs.
         dead::remove_dead -> ();
         /// Replaces block parameters that can only have one value.
         dead::remove_trivial_params -> ();
-        /// Rotates loops; tells whether there was one.
-        rotate::rotate_loops -> bool;
+        /// Rotates loops.
+        rotate::rotate_loops -> super::Rotated;
         /// Gives values new names where the part with calls begins.
         frame::separate_calls -> ();
     }
@@ -199,8 +207,8 @@ pub struct Workspace {
     values: Vec<ValueId>,
     rotation: rotate::Memory,
     frame: frame::Memory,
-    /// For functions that are built anew.
-    builder: BuilderMemory,
+    /// Blocks whose memory can be used again.
+    spare: SpareBlocks,
 }
 
 impl Workspace {
@@ -234,7 +242,7 @@ impl Workspace {
 
     /// Blocks whose memory can be used again.
     pub(crate) fn spare(&mut self) -> &mut SpareBlocks {
-        self.builder.spare()
+        &mut self.spare
     }
 }
 
@@ -272,11 +280,16 @@ impl Replacements {
         end
     }
 
-    /// Replaces every operand in a list.
-    fn apply_to_lists(&mut self, function: &mut Function) {
+    /// Replaces every operand in a list; tells whether there was one.
+    fn apply_to_lists(&mut self, function: &mut Function) -> bool {
+        let mut changed = false;
         if self.any {
-            function.pool.iter_mut().for_each(|value| *value = self.find(*value));
+            for value in &mut function.pool {
+                let new = self.find(*value);
+                changed |= core::mem::replace(value, new) != new;
+            }
         }
+        changed
     }
 
     /// Replaces every operand.

@@ -1,7 +1,7 @@
 //! Folds constants, propagates copies, numbers values, folds branches: one walk over the
 //! blocks in reverse postorder.
 //!
-//! Value numbering keeps one candidate for each hash; a candidate counts only if its block
+//! Value numbering keeps two candidates for each pair of hashes; a candidate counts only if its block
 //! dominates the place. A lost candidate costs an optimisation, never correctness.
 
 use super::{Known, Replacements, Workspace};
@@ -23,8 +23,17 @@ enum Rewrite {
     Remove,
 }
 
+/// Whether edges between blocks are what they were.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Edges {
+    /// They lead where they led, with the same values.
+    Kept,
+    /// There may be fewer, or other values go with them.
+    Changed,
+}
+
 /// See the module.
-pub(super) fn simplify(function: &mut Function, work: &mut Workspace) {
+pub(super) fn simplify(function: &mut Function, work: &mut Workspace) -> Edges {
     work.know_dominators(function);
     let Workspace { known, cfg, dominators, replacements, candidates, .. } = work;
     replacements.reset(function.values.len());
@@ -36,14 +45,16 @@ pub(super) fn simplify(function: &mut Function, work: &mut Workspace) {
     }
     // A definition is visited before its uses: only lists, of which those of jumps back come too
     // early, and unreachable blocks have old operands.
-    if cfg.order.len() == pass.function.blocks.len() {
-        pass.replacements.apply_to_lists(pass.function);
+    let lists_changed = if cfg.order.len() == pass.function.blocks.len() {
+        pass.replacements.apply_to_lists(pass.function)
     } else {
         pass.replacements.apply(pass.function);
-    }
+        true
+    };
     if pass.edges_changed {
         *known = Known::Nothing;
     }
+    if lists_changed || pass.edges_changed { Edges::Changed } else { Edges::Kept }
 }
 
 struct Simplifier<'a> {
@@ -103,10 +114,17 @@ impl Simplifier<'_> {
         let mut hasher = Fold(0);
         inst.hash(&mut hasher);
         let mask = self.candidates.len() - 1;
-        let slot = usize::try_from(hasher.0 >> 32).unwrap_or(0) & mask;
-        if let Some((other, home)) = self.candidates[slot]
-            && (home == block || self.dominators.dominates(home, block))
-        {
+        let first = usize::try_from(hasher.0 >> 32).unwrap_or(0) & mask;
+        let mut free = first ^ 1;
+        for slot in [first ^ 1, first] {
+            let Some((other, home)) = self.candidates[slot] else {
+                free = slot;
+                continue;
+            };
+            if home != block && !self.dominators.dominates(home, block) {
+                free = slot;
+                continue;
+            }
             let other = &self.function.insts[other.index()];
             let result = self.function.insts[id.index()].result;
             if other.inst == inst && same_type(self.function, other.result, result) {
@@ -116,7 +134,7 @@ impl Simplifier<'_> {
                 };
             }
         }
-        self.candidates[slot] = Some((id, block));
+        self.candidates[free] = Some((id, block));
         Rewrite::Keep(inst)
     }
 
