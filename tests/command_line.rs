@@ -346,3 +346,28 @@ fn a_profile_is_a_picture_of_the_run_and_changes_nothing_of_it() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(err(&refused).contains("flame.svg"), "{}", err(&refused));
 }
+
+/// The schema of version 1 is that which version 2 says it takes over.
+#[test]
+fn inspect_shows_the_schema_of_a_state_and_what_it_takes_over() {
+    let scratch = Scratch::new("migrations");
+    let old = "## Agent\nname: a\nversion: 1\n\n## State\n- n: int = 0\n\n## Loop\n1. Add 1 to n\n2. YIELD\n";
+    let new = old.replace("version: 1", "version: 2").replace("## Loop", "- m: f64 = 1\n\n## Loop");
+    let new = new.replace("Add 1 to n", "Add m to m") + "\n## Migrate from 1 (n: int)\n";
+    let inspect = |name: &str, text: &str| {
+        let source = scratch.file(name, text.as_bytes());
+        let module = source.with_extension("fluxbc");
+        let (source, module) = (source.to_str().unwrap(), module.to_str().unwrap());
+        let built = flux(["build", source, "--target", "bytecode", "-o", module]);
+        assert!(built.status.success(), "{}", err(&built));
+        out(&flux(["inspect", module]))
+    };
+    let old = inspect("old.flux.md", old);
+    let schema = old.lines().find_map(|line| line.trim().strip_prefix("schema ")?.split(' ').next());
+    let schema = schema.expect("a schema");
+    let new = inspect("new.flux.md", &new);
+    for way in ["from", "back to"] {
+        assert!(new.contains(&format!("{way} version 1, of schema {schema}")), "{new}");
+    }
+    assert!(!new.contains(&format!("schema {schema} of version 2")), "{new}");
+}

@@ -54,7 +54,11 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 /// The identity of a module as 64 hexadecimal digits.
 #[must_use]
 pub fn identity(module: &Module) -> String {
-    module.identity().iter().fold(String::with_capacity(64), |mut text, byte| {
+    hex(&module.identity())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })
@@ -95,6 +99,10 @@ pub struct Facts {
     pub parameters: Vec<ParameterFacts>,
     /// State variables: name, type descriptor, offset.
     pub state: Vec<(String, String, u32)>,
+    /// Schema of the state, 64 hexadecimal digits.
+    pub schema: String,
+    /// Migrations: way, version, schema of that version, function.
+    pub migrations: Vec<(&'static str, String, String, String)>,
     /// Links: kind, name, channel.
     pub links: Vec<(&'static str, String, String)>,
     /// Exports: kind, name, descriptors of arguments and result, function.
@@ -169,6 +177,15 @@ pub fn facts(module: &Module, bytes: usize) -> Facts {
             })
             .collect(),
         state: module.state.fields.iter().map(|f| (f.name.clone(), f.desc.clone(), f.offset)).collect(),
+        schema: hex(&flux_isa::module::schema(&module.state.fields)),
+        migrations: module
+            .migrations
+            .iter()
+            .map(|row| {
+                let schema = hex(&flux_isa::module::schema(&row.fields));
+                (row.way.name(), row.version.clone(), schema, function(row.function))
+            })
+            .collect(),
         links: module.links.iter().map(|l| (link_name(l.kind), l.name.clone(), l.channel.clone())).collect(),
         exports: module
             .exports

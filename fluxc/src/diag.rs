@@ -483,6 +483,8 @@ pub mod codes {
         MISSING_CAPABILITY = Error 601, "capability not declared", "What reaches outside needs a capability, and a document declares all it needs in `## Agent`.";
         UNKNOWN_CAPABILITY = Error 602, "unknown capability", "There are eleven kinds of capabilities.";
         DEVICE_ARGUMENT = Error 603, "device not complete", "A device phrase names one device, so that rights can be given for it before the first step.";
+        NOT_IN_MIGRATION = Error 604, "not possible in a migration", "A migration computes the new state from the old one, on any machine and at any time: no devices, messages, time, log or parameters.";
+        MIGRATION_FAULT = Error 605, "migration not understood", "A migration names the other version and, in parentheses behind it, each variable of that version's State with its type.";
         // E07: tests
         TEST_NAME_UNKNOWN = Error 701, "name not known in a test", "Given sets a reading, a parameter or a state variable of the test's agent.";
         TEST_AGENT_UNKNOWN = Error 702, "agent not known in a test", "A test sends messages to the agents of its document.";
@@ -513,6 +515,8 @@ pub mod codes {
         TARGET_UNKNOWN = Warning 602, "agent not known", "A message to an agent that no document of the run defines is a dead letter.";
         HANDLER_UNKNOWN = Warning 603, "request not known", "The receiver answers only what it has a section `## On request(…)` for, with as many values.";
         TOPIC_UNHANDLED = Warning 604, "topic without a handler", "Events of a topic reach the section `## On topic \"…\"`; without one they are lost.";
+        OLD_VALUE_LOST = Warning 605, "value that a migration loses", "A variable of the old state keeps its value if the new one has it with the same type; otherwise a step must use it.";
+        NO_WAY_BACK = Warning 606, "no way back", "An update that fails goes back to the version before. The compiler can derive the way back where variables were only added; otherwise it is written.";
         TEST_EXPECTS_NOTHING = Warning 701, "test without an expectation", "A test that expects nothing passes whatever the agent does.";
         TEST_MATCHES_NOTHING = Warning 702, "expectation that nothing can meet", "The test expects, or answers, what no step of the document does.";
         // N

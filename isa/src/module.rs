@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
+use sha2::{Digest, Sha256};
 
 /// One compiled agent.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -43,6 +44,8 @@ pub struct Module {
     pub signature: Option<Vec<u8>>,
     /// File names of the documents beside the module's own that lines are of, numbered from 1.
     pub documents: Vec<String>,
+    /// Functions that turn the state of another version into this one's, or back.
+    pub migrations: Vec<Migration>,
 }
 
 /// Name, limits and defaults of an agent.
@@ -155,6 +158,29 @@ numbered! {
         6 Function "function" = "Called by name from other modules.";
         7 Test "test" = "A test of the document.";
     }
+}
+
+numbered! {
+    /// Which way a migration goes.
+    MigrationWay {
+        0 From "from" = "From the other version's state to this one's.";
+        1 BackTo "back" = "From this version's state to the other's.";
+    }
+}
+
+/// A function that turns one state into another. It takes two addresses: where the new state goes,
+/// and the old state. Both lie in memory as a struct of the fields; texts of the new state may be
+/// those of the old one or lie in the arena, so whoever calls it copies them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Migration {
+    /// Which way.
+    pub way: MigrationWay,
+    /// The other version.
+    pub version: String,
+    /// Number of the function.
+    pub function: u32,
+    /// State of the other version.
+    pub fields: Vec<StateField>,
 }
 
 /// One thing outside that the agent uses.
@@ -296,6 +322,17 @@ pub struct NativeSection {
 
 /// Boundary to which constants, state and scratch area are rounded up, in bytes.
 pub const AREA_ALIGNMENT: u64 = 16;
+
+/// Identity of the state variables of a version: SHA-256 over names and type descriptors in order.
+pub fn schema(fields: &[StateField]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for text in fields.iter().flat_map(|field| [&field.name, &field.desc]) {
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        hash.update(length.to_le_bytes());
+        hash.update(text.as_bytes());
+    }
+    hash.finalize().into()
+}
 
 impl Module {
     /// Offset of the state in region 0.

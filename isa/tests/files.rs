@@ -4,7 +4,7 @@
 mod common;
 
 use flux_isa::asm::{assemble, disassemble};
-use flux_isa::{Module, ModuleProblem};
+use flux_isa::{Migration, MigrationWay, Module, ModuleProblem, StateField};
 use proptest::prelude::*;
 
 /// Number, offset of the header and length of the content of each section.
@@ -224,4 +224,28 @@ proptest! {
         lines.remove(line);
         let _ = assemble(&lines.join("\n"));
     }
+}
+
+#[test]
+fn documents_and_migrations_are_kept_by_file_and_text() {
+    let field = |name: &str, offset, desc: &str| StateField { name: name.into(), offset, desc: desc.into() };
+    let mut module = common::module(7);
+    let before = module.identity();
+    module.documents = vec!["lib/units.flux.md".into()];
+    module.migrations = vec![
+        Migration {
+            way: MigrationWay::From,
+            version: "1".into(),
+            function: 0,
+            fields: vec![field("a", 0, "l"), field("b", 8, "s")],
+        },
+        Migration { way: MigrationWay::BackTo, version: "1".into(), function: 0, fields: Vec::new() },
+    ];
+    assert_ne!(module.identity(), before);
+    module.native.clear();
+    assert_eq!(Module::decode(&module.encode()).unwrap(), module);
+    assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
+    let mut empty = common::module(7).encode();
+    empty.extend([17, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
 }

@@ -3,7 +3,7 @@
 use flux_abi::limits;
 use flux_isa::desc::{Desc, Layout};
 use flux_isa::flow::Context;
-use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine};
+use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine, StateField};
 
 use crate::error::{Place, Problem, VerifyError};
 
@@ -55,6 +55,7 @@ pub(crate) fn check(module: &Module) -> Result<u64, VerifyError> {
     parameters_and_links(module)?;
     functions(module)?;
     exports(module)?;
+    migrations(module)?;
     for (row, timer) in module.timers.iter().enumerate() {
         positive(timer.interval_ns).map_err(at("timer", row))?;
     }
@@ -98,19 +99,21 @@ fn memory(module: &Module) -> Result<(), VerifyError> {
     if size > quota {
         return Err(whole(Problem::Quota { size, quota }));
     }
+    fields(&module.state.fields, module.state.size)
+}
+
+/// Fields stand in order, aligned, without overlap, below `end`.
+fn fields(list: &[StateField], end: u32) -> Result<(), VerifyError> {
     let mut least = 0;
-    for (row, field) in module.state.fields.iter().enumerate() {
+    for (row, field) in list.iter().enumerate() {
         let at_field = || at("state field", row);
         let layout = Desc::parse(&field.desc).map_err(|error| at_field()(error.into()))?.layout();
         let align = layout.map_or(1, |layout: Layout| layout.align);
-        let end = layout.and_then(|layout| field.offset.checked_add(layout.size));
+        let after = layout.and_then(|layout| field.offset.checked_add(layout.size));
         let aligned = field.offset.checked_rem(align) == Some(0);
-        match end {
-            Some(end) if end <= module.state.size && field.offset >= least && aligned => least = end,
-            _ => {
-                let end = module.state.size;
-                return Err(at_field()(Problem::Field { offset: field.offset, least, align, end }));
-            }
+        match after {
+            Some(after) if after <= end && field.offset >= least && aligned => least = after,
+            _ => return Err(at_field()(Problem::Field { offset: field.offset, least, align, end })),
         }
     }
     Ok(())
@@ -172,6 +175,26 @@ fn exports(module: &Module) -> Result<(), VerifyError> {
             return Err(at("export", row)(Problem::ExportTwice(export.kind.name())));
         }
         export_shape(module, export).map_err(at("export", row))?;
+    }
+    Ok(())
+}
+
+/// Migrations take two addresses and give nothing.
+fn migrations(module: &Module) -> Result<(), VerifyError> {
+    for (row, migration) in module.migrations.iter().enumerate() {
+        let at_row = || at("migration", row);
+        name(&migration.version, limits::STRING_BYTES).map_err(at_row())?;
+        let signature =
+            context(module).function_signature(migration.function).map_err(|error| at_row()(error.into()))?;
+        if signature != (Signature { arguments: 2, results: 0 }) {
+            return Err(at_row()(Problem::ExportShape {
+                arguments: 2,
+                results: 0,
+                wanted_arguments: signature.arguments,
+                wanted_results: signature.results,
+            }));
+        }
+        fields(&migration.fields, u32::MAX)?;
     }
     Ok(())
 }

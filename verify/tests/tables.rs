@@ -7,7 +7,8 @@ use common::{accepted, module, problem, refused};
 use flux_abi::limits;
 use flux_isa::desc::DescError;
 use flux_isa::{
-    Entry, Export, ExportKind, Line, Module, NativeSection, Parameter, Signature, StateField, Timer,
+    Entry, Export, ExportKind, Line, Migration, MigrationWay, Module, NativeSection, Parameter, Signature,
+    StateField, Timer,
 };
 use flux_verify::{Place, Problem};
 
@@ -31,6 +32,23 @@ fn a_whole_module_is_accepted_and_given_back() {
     let verified = accepted(valid());
     assert_eq!(verified.module(), &valid());
     assert_eq!(verified.into_module(), valid());
+}
+
+#[test]
+fn a_migration_takes_two_addresses_and_names_a_state() {
+    let fields = vec![StateField { name: "a".into(), offset: 4, desc: "l".into() }];
+    let migration =
+        Migration { way: MigrationWay::From, version: "1".into(), function: 0, fields: Vec::new() };
+    let with = |migration: Migration| changed(|module| module.migrations = vec![migration]);
+    assert!(matches!(with(migration.clone()), Problem::ExportShape { wanted_arguments: 0, .. }));
+    assert!(matches!(with(Migration { version: String::new(), ..migration.clone() }), Problem::Name { .. }));
+    let mut module = valid();
+    module.signatures[0].arguments = 2;
+    module.exports.clear();
+    module.migrations = vec![migration.clone()];
+    accepted(module.clone());
+    module.migrations = vec![Migration { fields, ..migration }];
+    assert!(matches!(problem(module), Problem::Field { offset: 4, align: 8, .. }));
 }
 
 #[test]

@@ -100,6 +100,16 @@ fn values(out: &mut String, facts: &AgentFacts) {
         })
         .collect();
     table(out, "State", &["Name", "Type", "Place"], &state);
+    let migrations: Vec<Vec<String>> = facts
+        .module
+        .migrations
+        .iter()
+        .map(|(way, version, schema, _)| {
+            let way = if *way == "from" { "from" } else { "back to" };
+            vec![format!("{way} {version}"), schema.get(..16).unwrap_or(schema).to_owned()]
+        })
+        .collect();
+    table(out, "Migrations", &["Version", "Schema of its state"], &migrations);
 }
 
 fn messages(out: &mut String, facts: &AgentFacts) {

@@ -137,6 +137,14 @@ fn table(facts: &Facts, terminal: &Terminal) -> String {
             let _ = writeln!(out, "  {name:<20} {:<8} at {offset}", describe_all(desc).join(", "));
         }
     }
+    if !facts.state.is_empty() {
+        let version = if facts.version.is_empty() { "without a version" } else { &facts.version };
+        let _ = writeln!(out, "  schema {} of version {version}", facts.schema);
+    }
+    for (way, version, schema, function) in &facts.migrations {
+        let way = if *way == "back" { "back to" } else { way };
+        let _ = writeln!(out, "  {way} version {version}, of schema {schema}  [{function}]");
+    }
     if !facts.links.is_empty() {
         head(&mut out, "links");
         for (kind, name, channel) in &facts.links {

@@ -270,6 +270,7 @@ pub(crate) fn lower<'s>(
         }
         Some(agent) => {
             let bodies = agent.sections.iter().map(|section| &section.body);
+            let bodies = bodies.chain(agent.migrations.iter().map(|migration| &migration.body));
             let probes = probes.iter().filter_map(|probe| program.probe(*probe)).map(|probe| &probe.body);
             let bodies = bodies.chain([&agent.state_body]).chain(probes);
             let calls = bodies.flat_map(|body| body.calls.iter().copied());
@@ -428,6 +429,23 @@ impl<'p, 's> Shared<'p, 's> {
                     span: section.span,
                     frame: 0,
                     loop_section: section.kind == ExportKind::Loop,
+                    captures: None,
+                    callee: None,
+                });
+            }
+            for migration in &agent.migrations {
+                let mut params = self.param_types(&migration.body);
+                params.insert(0, FirType::Ptr);
+                let line = self.line(migration.span);
+                let signature = Signature { params, result: FirType::Void };
+                let func = self.module.declare(&migration.title, signature, 0, line);
+                units.push(Unit {
+                    func,
+                    body: &migration.body,
+                    role: Role::Function(migration.ret, Recursion::None),
+                    span: migration.span,
+                    frame: 0,
+                    loop_section: false,
                     captures: None,
                     callee: None,
                 });

@@ -3,12 +3,29 @@
 use super::{Role, Shared, Unit, number};
 use crate::fir::FuncId;
 use crate::lang::sema::tree::{Answers, Body};
-use crate::lang::sema::types::TypeId;
+use crate::lang::sema::types::{StructId, TypeId};
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use flux_isa::{Export, ExportKind, Meta, Parameter, StateLayout, Timer};
+use alloc::vec::Vec;
+use flux_isa::{Export, ExportKind, Meta, Parameter, StateField, StateLayout, Timer};
 
 impl<'p, 's> Shared<'p, 's> {
+    /// Fields of a struct as those of a state.
+    fn fields_of(&self, id: StructId) -> Vec<StateField> {
+        let types = &self.program.types;
+        let fields = types.structure(id).map_or(&[][..], |row| &row.fields);
+        let rows = (0u32..).zip(fields).map(|(index, field)| {
+            let mut desc = String::new();
+            types.write_descriptor(field.ty, &mut desc);
+            StateField {
+                name: field.name.to_owned(),
+                offset: types.field_offset(id, index).unwrap_or(0),
+                desc,
+            }
+        });
+        rows.collect()
+    }
+
     pub(super) fn shell(&self, units: &[Unit<'p, 's>], state: StateLayout) -> flux_isa::Module {
         let types = &self.program.types;
         let descriptor = |ty: TypeId| {
@@ -94,6 +111,7 @@ impl<'p, 's> Shared<'p, 's> {
             ordinal: timer.ordinal,
         }));
         let mut sections = agent.sections.iter();
+        let mut migrations = agent.migrations.iter();
         for unit in units {
             match unit.role {
                 Role::StateInit => {
@@ -122,6 +140,15 @@ impl<'p, 's> Shared<'p, 's> {
                     let nothing = String::new;
                     let row = export(ExportKind::Function, &name, unit.func, nothing(), nothing(), 0);
                     shell.exports.push(row);
+                }
+                Role::Function(..) if unit.callee.is_none() => {
+                    let Some(migration) = migrations.next() else { continue };
+                    shell.migrations.push(flux_isa::Migration {
+                        way: migration.way,
+                        version: migration.version.to_owned(),
+                        function: number(unit.func.index()),
+                        fields: self.fields_of(migration.other),
+                    });
                 }
                 Role::Function(..) => {
                     let Some(id) = unit.callee.filter(|id| self.program.exports.contains(id)) else {

@@ -75,6 +75,8 @@ pub const DIRECTIVES: &[(&str, &str, &str)] = &[
         "kind \"name\" function @name|number [arguments \"desc\"] [result \"desc\"] [interval ns]",
         "a function that the runtime starts",
     ),
+    ("migration", "from|back \"version\" number", "a function that turns one state into another"),
+    ("old", "\"name\" offset \"desc\"", "a field of the state of the migration's other version"),
     (
         "function",
         "name [signature number] [arguments number] [results number] [at offset length words]",

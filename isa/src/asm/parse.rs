@@ -14,8 +14,8 @@ use super::{AsmError, AsmProblem, DIRECTIVES, Errors, Position, nearest};
 use crate::flow::registers;
 use crate::instruction::operand_range;
 use crate::module::{
-    Entry, Export, ExportKind, Function, Link, LinkKind, Module, NativeSection, Parameter, Signature,
-    StateField, Timer,
+    Entry, Export, ExportKind, Function, Link, LinkKind, Migration, MigrationWay, Module, NativeSection,
+    Parameter, Signature, StateField, Timer,
 };
 
 /// One operand as the text has it.
@@ -214,6 +214,21 @@ impl Draft {
                 let (export, function) = export(cursor, position)?;
                 module.exports.push(export);
                 self.exports.push(function);
+            }
+            "migration" => module.migrations.push(Migration {
+                way: choice(cursor, "way", MigrationWay::from_name)?,
+                version: cursor.text("a version")?,
+                function: cursor.number("the number of a function")?,
+                fields: Vec::new(),
+            }),
+            "old" => {
+                let field = StateField {
+                    name: cursor.text("a name")?,
+                    offset: cursor.number("an offset")?,
+                    desc: cursor.text("a type descriptor")?,
+                };
+                let migration = module.migrations.last_mut();
+                migration.ok_or_else(|| cursor.wanted("a .migration before"))?.fields.push(field);
             }
             "function" => self.function(cursor, position)?,
             "entry" => {

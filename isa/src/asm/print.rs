@@ -221,6 +221,14 @@ impl<'a> Printer<'a> {
             let section = Quoted(timer.section.as_bytes());
             writeln!(out, ".timer {section} {} ordinal {}", timer.interval_ns, timer.ordinal)?;
         }
+        for migration in &module.migrations {
+            let version = Quoted(migration.version.as_bytes());
+            writeln!(out, ".migration {} {version} {}", migration.way.name(), migration.function)?;
+            for field in &migration.fields {
+                let (name, desc) = (Quoted(field.name.as_bytes()), Quoted(field.desc.as_bytes()));
+                writeln!(out, ".old {name} {} {desc}", field.offset)?;
+            }
+        }
         Ok(())
     }
 

@@ -40,7 +40,7 @@ pub const ENDIAN_MARK: u16 = 0x1FE0;
 /// First number of sections that readers skip.
 pub const FIRST_FOREIGN: u16 = 0x8000;
 /// Names of the sections; the number of a section is its position here, from 1.
-pub const SECTIONS: [&str; 16] = [
+pub const SECTIONS: [&str; 17] = [
     "meta",
     "capabilities",
     "constants",
@@ -57,11 +57,14 @@ pub const SECTIONS: [&str; 16] = [
     "native",
     "signature",
     "documents",
+    "migrations",
 ];
 /// The first optional section. The identity leaves out `native` and `signature`, no other.
 const FIRST_OPTIONAL: u16 = 14;
 /// The section of names of documents.
 const DOCUMENTS: u16 = 16;
+/// The section of migrations.
+const MIGRATIONS: u16 = 17;
 const HEADER_BYTES: usize = 8;
 
 /// Why bytes are no module.
@@ -161,6 +164,7 @@ fn write_section(module: &Module, number: u16, out: &mut Vec<u8>) {
         13 => module.lines.write(out),
         14 => module.native.write(out),
         DOCUMENTS => module.documents.write(out),
+        MIGRATIONS => module.migrations.write(out),
         _ => out.extend(module.signature.iter().flatten()),
     }
 }
@@ -200,6 +204,12 @@ fn read_section(module: &mut Module, number: u16, reader: &mut Reader<'_>) -> Re
                 return Err(reader.error(ModuleProblem::SectionEmpty));
             }
         }
+        MIGRATIONS => {
+            module.migrations = Record::read(reader)?;
+            if module.migrations.is_empty() {
+                return Err(reader.error(ModuleProblem::SectionEmpty));
+            }
+        }
         _ => module.signature = Some(core::mem::take(&mut reader.rest).to_vec()),
     }
     Ok(())
@@ -227,6 +237,9 @@ impl Module {
     fn append_meaningful(&self, out: &mut Vec<u8>) {
         if !self.documents.is_empty() {
             self.append_section(DOCUMENTS, out);
+        }
+        if !self.migrations.is_empty() {
+            self.append_section(MIGRATIONS, out);
         }
     }
 

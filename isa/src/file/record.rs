@@ -8,8 +8,8 @@ use flux_abi::limits::STRING_BYTES;
 
 use super::{ModuleError, ModuleProblem};
 use crate::module::{
-    Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, NativeSection, Parameter, Signature,
-    StateField, StateLayout, Timer,
+    Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay, NativeSection,
+    Parameter, Signature, StateField, StateLayout, Timer,
 };
 
 pub(super) fn wide(count: usize) -> u64 {
@@ -112,6 +112,7 @@ rows! {
     }
     Timer { section: String, interval_ns: i64, ordinal: u16 }
     Entry { offset: u32, stack: u16, handlers: u8, written: u64 }
+    Migration { way: MigrationWay, version: String, function: u32, fields: Vec<StateField> }
     Line { offset: u32, line: u32 }
     NativeSection { architecture: String, identity: [u8; 32], code: Vec<u8> }
 }
@@ -138,7 +139,7 @@ macro_rules! choices {
     )*};
 }
 
-choices! { LinkKind "kind of link" ExportKind "kind of export" }
+choices! { LinkKind "kind of link" ExportKind "kind of export" MigrationWay "way of a migration" }
 
 impl Record for [u8; 32] {
     const LEAST: usize = 32;

@@ -284,6 +284,7 @@ pub(crate) fn module(seed: u64) -> Module {
         native: Vec::new(),
         signature: (random.below(2) == 0).then(|| vec![9; 70]),
         documents: (0..random.below(3)).map(|_| text(random)).collect(),
+        migrations: Vec::new(),
     };
     if random.below(2) == 0 {
         let identity = module.identity();

@@ -29,6 +29,24 @@ pub(super) const PAGES: &[Page] = &[
         ),
         mended: "## Agent\nname: a\ncapabilities: IO_READ\n\n## Loop\n1. Read t from I2C sensor (addr 0x48)\n",
     },
+    Page {
+        code: codes::NOT_IN_MIGRATION,
+        mend: "Compute the variable from `old` and constants. What has to be read, sent or logged belongs in \
+               `## Init` or `## Loop` of the new version.",
+        example: Example::Text(
+            "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int)\n1. Log \"moving\"\n2. Set count to old.count\n\n## Migrate back to 1 (count: int)\n1. `count = old.count as int`\n",
+        ),
+        mended: "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int)\n1. Set count to old.count\n\n## Migrate back to 1 (count: int)\n1. `count = old.count as int`\n",
+    },
+    Page {
+        code: codes::MIGRATION_FAULT,
+        mend: "Write `version:` into `## Agent`, and behind the number of the other version each variable of its State: \
+               `## Migrate from 1 (count: int, label: str)`.",
+        example: Example::Text(
+            "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1\n1. Set count to 0\n",
+        ),
+        mended: "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int)\n1. Set count to old.count\n\n## Migrate back to 1 (count: int)\n1. `count = old.count as int`\n",
+    },
 ];
 
 pub(super) const WARNINGS: &[Page] = &[
@@ -115,6 +133,22 @@ pub(super) const WARNINGS: &[Page] = &[
             "## Agent\nname: a\ncapabilities: COMMUNICATE\nsubscribe: \"stop\"\n\n## Loop\n1. YIELD\n",
         ),
         mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\nsubscribe: \"stop\"\n\n## Loop\n1. YIELD\n\n## On topic \"stop\"\n1. Stop\n",
+    },
+    Page {
+        code: codes::OLD_VALUE_LOST,
+        mend: "Use the old value in a step, or say that it is meant to go: `Let gone be old.size`.",
+        example: Example::Text(
+            "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int, size: int)\n1. Set count to old.count\n\n## Migrate back to 1 (count: int, size: int)\n1. `count = old.count as int`\n2. Set size to 0\n",
+        ),
+        mended: "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int, size: int)\n1. Set count to old.count + old.size\n\n## Migrate back to 1 (count: int, size: int)\n1. `count = old.count as int`\n2. Set size to 0\n",
+    },
+    Page {
+        code: codes::NO_WAY_BACK,
+        mend: "Write the way back as the hint shows it, with steps that set what was not kept.",
+        example: Example::Text(
+            "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int)\n1. Set count to old.count\n",
+        ),
+        mended: "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int)\n1. Set count to old.count\n\n## Migrate back to 1 (count: int)\n1. `count = old.count as int`\n",
     },
 ];
 

@@ -135,6 +135,7 @@ impl<'s> Checker<'_, 's> {
             push_once(&mut subscribe, &topic.name);
         }
         self.sections(doc, &mut subscribe);
+        let migrations = self.migrations(doc);
         self.check_subscriptions(doc);
         self.check_capabilities(doc, declared);
         self.names.leave(scope);
@@ -167,6 +168,7 @@ impl<'s> Checker<'_, 's> {
             links: state.links,
             timers: state.timers,
             sections: state.sections,
+            migrations,
         };
         self.sink.keep(&mut self.program.agents, agent, span);
         self.suggest_names(&state.local_names, &state.sorted);

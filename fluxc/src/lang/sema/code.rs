@@ -538,6 +538,13 @@ impl<'s> Checker<'_, 's> {
 
     pub(super) fn return_stmt(&mut self, value: Option<&ast::Expr<'s>>, span: Span) -> StmtKind {
         let ret = self.result_type();
+        if self.ctx.place == Place::Migration {
+            self.report(
+                Diagnostic::new(codes::NOT_IN_MIGRATION, span, "a migration goes to its last step")
+                    .label("cannot end it before")
+                    .hint("put what follows into the other branch of an `if`"),
+            );
+        }
         let value = match (value, self.ctx.place) {
             (Some(value), Place::Function | Place::Handler)
                 if self.program.types.resolve(ret) != TypeId::UNIT =>

@@ -30,6 +30,7 @@ mod hint;
 mod lambda;
 mod library;
 mod lint;
+mod migration;
 mod name;
 mod operator;
 mod optional;
@@ -221,6 +222,8 @@ enum Place {
     Handler,
     /// Another section.
     Section,
+    /// A migration, which computes and does nothing else.
+    Migration,
     /// A constant or an initial value.
     Value,
     /// A step of a test.
@@ -400,9 +403,6 @@ impl<'s> Checker<'_, 's> {
         self.collect_handlers(document);
         let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
         for agent in &mut document.agents {
-            for migration in &agent.migrations {
-                self.unsupported(migration.heading, "a migration");
-            }
             if let Some(supervise) = &agent.supervise {
                 self.unsupported(supervise.heading, "supervision");
             }

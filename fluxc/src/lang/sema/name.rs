@@ -119,7 +119,12 @@ impl<'s> Checker<'_, 's> {
 
     /// A name that nothing defines: the prefix rule, then a parameter.
     pub(super) fn undefined(&mut self, name: Ident<'s>, symbol: Symbol) -> Option<Binding> {
-        if self.mode == Mode::Code || !self.agent.active() || self.names.function(symbol).is_some() {
+        let computes = self.ctx.place == super::Place::Migration;
+        if self.mode == Mode::Code
+            || computes
+            || !self.agent.active()
+            || self.names.function(symbol).is_some()
+        {
             self.undefined_in_code(name);
             return None;
         }

@@ -87,6 +87,9 @@ impl<'s> Checker<'_, 's> {
 
     fn step(&mut self, step: &Step<'s>, out: &mut Vec<Stmt>) {
         let span = step.span;
+        if self.refuse_in_migration(&step.kind, span) {
+            return;
+        }
         let kind = match &step.kind {
             StepKind::Read { name, device } => self.read(step, *name, device),
             StepKind::Write { value, device } => self.write(value, device),

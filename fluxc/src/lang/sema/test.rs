@@ -403,5 +403,6 @@ pub(crate) fn bare_agent(name: &str) -> Agent<'static> {
         links: Vec::new(),
         timers: Vec::new(),
         sections: Vec::new(),
+        migrations: Vec::new(),
     }
 }

@@ -20,7 +20,7 @@ use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTe
 use crate::span::Span;
 use flux_abi::capability::CapabilitySet;
 use flux_abi::select::TextOp;
-use flux_isa::ExportKind;
+use flux_isa::{ExportKind, MigrationWay};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident;)*) => {
@@ -783,6 +783,27 @@ pub struct Agent<'s> {
     pub timers: Vec<Timer>,
     /// Sections.
     pub sections: Vec<Section<'s>>,
+    /// Migrations, those that the compiler derived included.
+    pub migrations: Vec<Migration<'s>>,
+}
+
+/// A function from one state to another: its parameter is the old state, its result the new one.
+#[derive(Clone, Debug)]
+pub struct Migration<'s> {
+    /// Which way.
+    pub way: MigrationWay,
+    /// The other version.
+    pub version: &'s str,
+    /// Its name for people, as `Migrate from 1`.
+    pub title: String,
+    /// The heading.
+    pub span: Span,
+    /// The struct of the other version's state.
+    pub other: StructId,
+    /// Type of the result.
+    pub ret: TypeId,
+    /// Its code.
+    pub body: Body<'s>,
 }
 
 impl Function<'_> {

@@ -31,6 +31,13 @@ struct Part {
     agent: usize,
 }
 
+/// Whether a section may have no steps.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Emptiness {
+    Error,
+    Allowed,
+}
+
 /// What the content of a section is read as.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Role {
@@ -371,6 +378,10 @@ impl<'s> Reader<'s, '_> {
     }
 
     fn steps(&mut self, part: Part, place: Place) -> Block<'s> {
+        self.section_steps(part, place, Emptiness::Error)
+    }
+
+    fn section_steps(&mut self, part: Part, place: Place, empty: Emptiness) -> Block<'s> {
         let errors = self.sink.errors();
         let mut reader = StepReader {
             source: self.source,
@@ -381,7 +392,9 @@ impl<'s> Reader<'s, '_> {
             fences: &mut self.document.fences,
         };
         let block = reader.sequence(part.body);
-        reader.need_steps(&block, part.heading, errors);
+        if empty == Emptiness::Error {
+            reader.need_steps(&block, part.heading, errors);
+        }
         block
     }
 

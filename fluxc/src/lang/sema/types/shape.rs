@@ -59,6 +59,14 @@ impl<'s> Types<'s> {
         problems.into_iter().map(|(id, problem)| (place(id), problem)).collect()
     }
 
+    /// As [`Self::settle_declared`] of the struct that was added last, all whose fields are settled.
+    pub fn settle_last_struct(&mut self) -> Option<Problem> {
+        let last = Declared(number(self.structs.len().checked_sub(1)?));
+        let mut problems = Vec::new();
+        self.settle_ready(&mut [last].into(), &mut [], &[], &mut problems);
+        problems.pop().map(|(_, problem)| problem)
+    }
+
     /// Marks what holds a function value behind a growable array or a map, where shapes do not look.
     fn spread_functions(&mut self, count: u32) {
         let mut users: Vec<(Declared, Declared)> = Vec::new();

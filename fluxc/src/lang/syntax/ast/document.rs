@@ -266,7 +266,7 @@ pub enum Direction {
     BackTo,
 }
 
-/// `## Migrate from 1`, `## Migrate back to 1`.
+/// `## Migrate from 1 (count: int)`, `## Migrate back to 1 (count: int)`.
 #[derive(Clone, Debug)]
 pub struct Migration<'s> {
     /// The heading.
@@ -275,6 +275,8 @@ pub struct Migration<'s> {
     pub direction: Direction,
     /// The other version.
     pub version: Ident<'s>,
+    /// The state of the other version.
+    pub params: Vec<Param<'s>>,
     /// The steps.
     pub body: Block<'s>,
 }

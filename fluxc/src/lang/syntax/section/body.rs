@@ -11,7 +11,7 @@ use super::super::lexer::{Mode, Tok};
 use super::super::parser::{Failed, Parsed, Parser, STEP_WORDS, is_one_of};
 use super::super::step::Place;
 use super::super::steps::Siblings;
-use super::{Part, Reader};
+use super::{Emptiness, Part, Reader};
 use crate::diag::{Code, Diagnostic, codes};
 use crate::span::Span;
 
@@ -83,14 +83,23 @@ impl<'s> Reader<'s, '_> {
     }
 
     pub(super) fn migration(&mut self, part: Part, direction: Direction, rest: Span) {
-        let version = Ident { text: rest.text(self.source), span: rest };
-        let body = self.steps(part, Place::Program);
-        if version.text.is_empty() || version.text.contains(char::is_whitespace) {
+        let text = rest.text(self.source);
+        let word = text.split(['(', ' ', '\t']).next().unwrap_or("");
+        let end = rest.start.saturating_add(crate::span::clamp(word.len()));
+        let version = Ident { text: word, span: Span::new(rest.start, end) };
+        let mut parser = self.heading_parser(Span::new(end, rest.end), Mode::Code);
+        let params = if parser.at(Tok::LParen) { parser.params() } else { Ok(Vec::new()) };
+        let params = params.and_then(|params| {
+            heading_ends(&mut parser)?;
+            Ok(params)
+        });
+        let body = self.section_steps(part, Place::Program, Emptiness::Allowed);
+        if word.is_empty() {
             self.bad_heading(rest, "expected the number of the other version", "a version such as 1");
             return;
         }
-        if let Some(agent) = self.agents.get_mut(part.agent) {
-            let migration = Migration { heading: part.heading, direction, version, body };
+        if let (Ok(params), Some(agent)) = (params, self.agents.get_mut(part.agent)) {
+            let migration = Migration { heading: part.heading, direction, version, params, body };
             self.sink.keep(&mut agent.doc.migrations, migration, part.heading);
         }
     }
