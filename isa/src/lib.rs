@@ -23,6 +23,6 @@ pub mod module;
 pub use file::{ModuleError, ModuleProblem};
 pub use instruction::{DecodeError, Instruction, OperandError};
 pub use module::{
-    Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay, Module,
+    Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay, Module,
     NativeSection, Parameter, Signature, SourceLine, StateField, StateLayout, Timer,
 };

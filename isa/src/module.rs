@@ -46,6 +46,8 @@ pub struct Module {
     pub documents: Vec<String>,
     /// Functions that turn the state of another version into this one's, or back.
     pub migrations: Vec<Migration>,
+    /// Modules from which the agent starts others, sorted by document and agent.
+    pub children: Vec<Child>,
 }
 
 /// Name, limits and defaults of an agent.
@@ -190,7 +192,7 @@ pub struct Link {
     pub kind: LinkKind,
     /// Address, agent name, topic or path.
     pub name: String,
-    /// Channel of a device: the variable's name; else empty.
+    /// Channel of a device: the variable's name; agent of a child; else empty.
     pub channel: String,
     /// Bit 0 read, bit 1 write.
     pub rights: u8,
@@ -307,6 +309,18 @@ impl SourceLine {
         let [document, ..] = word.to_be_bytes();
         Self { document, line: word & Self::MOST }
     }
+}
+
+/// A module that the agent of another one starts; a link of kind `module` with its document as name
+/// and its agent as channel is a handle to it.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Child {
+    /// Path of its document, relative to the folder of the parent's.
+    pub document: String,
+    /// Which agent of the document.
+    pub agent: String,
+    /// The bytes of its `.fluxbc` file.
+    pub module: Vec<u8>,
 }
 
 /// Native code for one architecture.

@@ -86,6 +86,17 @@ fn meta(module: &Module) -> Result<(), VerifyError> {
     for (row, document) in module.documents.iter().enumerate() {
         name(document, limits::STRING_BYTES).map_err(at("document", row))?;
     }
+    let mut before = None;
+    for (row, child) in module.children.iter().enumerate() {
+        name(&child.document, limits::STRING_BYTES).map_err(at("child", row))?;
+        name(&child.agent, limits::STRING_BYTES).map_err(at("child", row))?;
+        let key = (child.document.as_str(), child.agent.as_str());
+        // Whoever loads the module verifies those that it holds as any other.
+        if before.is_some_and(|before| before >= key) {
+            return Err(at("child", row)(Problem::Order));
+        }
+        before = Some(key);
+    }
     Ok(())
 }
 

@@ -85,6 +85,8 @@ pub const DIRECTIVES: &[(&str, &str, &str)] = &[
     ("entry", "[at offset] [stack slots] [handlers number] [written registers]", "an entry record"),
     ("line", "number [at offset]", "document line of the code that follows; bits 24 up number its document"),
     ("word", "number", "a raw word of code"),
+    ("child", "\"document\" \"agent\"", "a module from which the agent starts others"),
+    ("child_hex", "hex ...", "bytes appended to the module of the child before"),
     ("native", "\"architecture\" hex", "native code: the identity of the module it was made from"),
     ("code", "hex ...", "bytes appended to the native code before"),
     ("signed", "[hex ...]", "bytes appended to the module's signature"),

@@ -14,8 +14,8 @@ use super::{AsmError, AsmProblem, DIRECTIVES, Errors, Position, nearest};
 use crate::flow::registers;
 use crate::instruction::operand_range;
 use crate::module::{
-    Entry, Export, ExportKind, Function, Link, LinkKind, Migration, MigrationWay, Module, NativeSection,
-    Parameter, Signature, StateField, Timer,
+    Child, Entry, Export, ExportKind, Function, Link, LinkKind, Migration, MigrationWay, Module,
+    NativeSection, Parameter, Signature, StateField, Timer,
 };
 
 /// One operand as the text has it.
@@ -164,6 +164,16 @@ impl Draft {
             "gas" => meta.gas = cursor.number("a number")?,
             "subscribe" => meta.subscribe.push(cursor.text("a topic")?),
             "document" => module.documents.push(cursor.text("the name of a document")?),
+            "child" => {
+                let document = cursor.text("the name of a document")?;
+                let agent = cursor.text("the name of an agent")?;
+                module.children.push(Child { document, agent, module: Vec::new() });
+            }
+            "child_hex" => {
+                let bytes = cursor.hex()?;
+                let child = module.children.last_mut();
+                append(&mut child.ok_or_else(|| cursor.wanted("a .child before"))?.module, &bytes, position)?;
+            }
             "capability" => {
                 while !cursor.is_empty() {
                     let kind = choice(cursor, "capability kind", CapabilityKind::from_name)?;

@@ -193,6 +193,11 @@ impl<'a> Printer<'a> {
         for name in &module.documents {
             writeln!(out, ".document {}", Quoted(name.as_bytes()))?;
         }
+        for child in &module.children {
+            let (document, agent) = (Quoted(child.document.as_bytes()), Quoted(child.agent.as_bytes()));
+            writeln!(out, ".child {document} {agent}")?;
+            bytes(out, "child_hex", &child.module)?;
+        }
         for kind in module.capabilities.iter() {
             writeln!(out, ".capability {}", kind.name())?;
         }

@@ -40,7 +40,7 @@ pub const ENDIAN_MARK: u16 = 0x1FE0;
 /// First number of sections that readers skip.
 pub const FIRST_FOREIGN: u16 = 0x8000;
 /// Names of the sections; the number of a section is its position here, from 1.
-pub const SECTIONS: [&str; 17] = [
+pub const SECTIONS: [&str; 18] = [
     "meta",
     "capabilities",
     "constants",
@@ -58,6 +58,7 @@ pub const SECTIONS: [&str; 17] = [
     "signature",
     "documents",
     "migrations",
+    "children",
 ];
 /// The first optional section. The identity leaves out `native` and `signature`, no other.
 const FIRST_OPTIONAL: u16 = 14;
@@ -65,6 +66,8 @@ const FIRST_OPTIONAL: u16 = 14;
 const DOCUMENTS: u16 = 16;
 /// The section of migrations.
 const MIGRATIONS: u16 = 17;
+/// The section of modules that the agent starts.
+const CHILDREN: u16 = 18;
 const HEADER_BYTES: usize = 8;
 
 /// Why bytes are no module.
@@ -165,6 +168,7 @@ fn write_section(module: &Module, number: u16, out: &mut Vec<u8>) {
         14 => module.native.write(out),
         DOCUMENTS => module.documents.write(out),
         MIGRATIONS => module.migrations.write(out),
+        CHILDREN => module.children.write(out),
         _ => out.extend(module.signature.iter().flatten()),
     }
 }
@@ -210,6 +214,12 @@ fn read_section(module: &mut Module, number: u16, reader: &mut Reader<'_>) -> Re
                 return Err(reader.error(ModuleProblem::SectionEmpty));
             }
         }
+        CHILDREN => {
+            module.children = Record::read(reader)?;
+            if module.children.is_empty() {
+                return Err(reader.error(ModuleProblem::SectionEmpty));
+            }
+        }
         _ => module.signature = Some(core::mem::take(&mut reader.rest).to_vec()),
     }
     Ok(())
@@ -240,6 +250,9 @@ impl Module {
         }
         if !self.migrations.is_empty() {
             self.append_section(MIGRATIONS, out);
+        }
+        if !self.children.is_empty() {
+            self.append_section(CHILDREN, out);
         }
     }
 

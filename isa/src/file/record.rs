@@ -8,8 +8,8 @@ use flux_abi::limits::STRING_BYTES;
 
 use super::{ModuleError, ModuleProblem};
 use crate::module::{
-    Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay, NativeSection,
-    Parameter, Signature, StateField, StateLayout, Timer,
+    Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay,
+    NativeSection, Parameter, Signature, StateField, StateLayout, Timer,
 };
 
 pub(super) fn wide(count: usize) -> u64 {
@@ -114,6 +114,7 @@ rows! {
     Entry { offset: u32, stack: u16, handlers: u8, written: u64 }
     Migration { way: MigrationWay, version: String, function: u32, fields: Vec<StateField> }
     Line { offset: u32, line: u32 }
+    Child { document: String, agent: String, module: Vec<u8> }
     NativeSection { architecture: String, identity: [u8; 32], code: Vec<u8> }
 }
 

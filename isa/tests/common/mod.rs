@@ -14,8 +14,8 @@ use flux_isa::builder::{Argument, CodeBuilder, Label};
 use flux_isa::flow::Context;
 use flux_isa::instruction::operand_range;
 use flux_isa::{
-    Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter, Signature,
-    StateField, StateLayout, Timer,
+    Child, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter,
+    Signature, StateField, StateLayout, Timer,
 };
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
@@ -285,7 +285,12 @@ pub(crate) fn module(seed: u64) -> Module {
         signature: (random.below(2) == 0).then(|| vec![9; 70]),
         documents: (0..random.below(3)).map(|_| text(random)).collect(),
         migrations: Vec::new(),
+        children: (0..random.below(3))
+            .map(|_| Child { document: text(random), agent: text(random), module: vec![7; 40] })
+            .collect(),
     };
+    module.children.sort_by(|a, b| (&a.document, &a.agent).cmp(&(&b.document, &b.agent)));
+    module.children.dedup_by(|a, b| (&a.document, &a.agent) == (&b.document, &b.agent));
     if random.below(2) == 0 {
         let identity = module.identity();
         module.native.push(NativeSection { architecture: "x86_64".into(), identity, code: vec![0x90; 70] });
