@@ -81,7 +81,14 @@ operations! {
         = "limit 0: priority 0 to 255; 1: messages that may wait, 1 to 64; others are not supported yet: NOTFOUND";
     16 Poll "device or file" "poll" "READ on a device or file" record "–" gives "1"
         = "tells that there is something to read; devices and files always answer";
+    17 Entrust "capability" "entrust" "any handle with GRANT" record "[agent, kinds]" gives "links"
+        = "gives the agent the handle's object for those of the kinds by which its module lists it; how many links it has then";
+    18 Withhold "capability" "withhold" "any handle with GRANT" record "[agent, kinds]" gives "handles"
+        = "revokes what the agent holds of these kinds by the handle; how many handles went";
 }
+
+/// The signal that asks an agent to stop in order.
+pub const SIGNAL_STOP: i64 = 15;
 
 /// Objects to which DERIVE narrows a handle.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -129,7 +136,7 @@ mod tests {
             assert_eq!(row.operation.number(), number);
             assert_eq!(Operation::from_number(number), Some(row.operation));
         }
-        assert_eq!((Operation::from_number(0), Operation::from_number(17)), (None, None));
+        assert_eq!((Operation::from_number(0), Operation::from_number(19)), (None, None));
         assert_eq!(ObjectType::from_number(6), Some(ObjectType::File));
         assert_eq!(ObjectType::from_number(7), None);
     }

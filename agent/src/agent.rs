@@ -116,6 +116,7 @@ impl Agent {
             name: Arc::clone(&image.name),
             document: Arc::clone(&image.document),
             links: image.links.clone(),
+            started_agents: Vec::new(),
             forms: crate::form::FormCache::default(),
             requests: Vec::new(),
             counters: crate::report::Counters::default(),
@@ -224,12 +225,28 @@ impl Agent {
                 }
                 _ => Wake::Stay,
             },
-            Event::Granted(_) => Wake::Stay,
+            Event::Granted(handle) => {
+                for index in sys.links_for(self.context.id, handle) {
+                    self.set_link(index, handle.word());
+                }
+                Wake::Stay
+            }
             Event::Stop => {
                 self.stopping = true;
                 Wake::Ready
             }
         }
+    }
+
+    /// Puts a handle where the code reads that of a link.
+    fn set_link(&mut self, index: usize, word: u64) {
+        for links in [&mut self.context.links, &mut self.image.links] {
+            if let Some(link) = links.get_mut(index) {
+                *link = word;
+            }
+        }
+        // The module has the link: the kernel has just found it there.
+        let _ = self.instance.set_link(index, word);
     }
 
     fn completed<S: Syscalls + ?Sized>(

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt::Write as _;
 
+use flux_abi::capability::CapabilityKind;
 use flux_abi::limits::{ASK_DEADLINE_NS, DELEGATE_DEADLINE_NS};
 use flux_abi::message::MessageType;
 use flux_abi::opcode::Opcode;
@@ -11,7 +12,7 @@ use flux_abi::select::{Clock, LogLevel, QueryItem, YieldKind};
 use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_abi::trap::TrapKind;
-use flux_kcore::capability::Handle;
+use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, RequestId};
 use flux_kcore::message::{Failure, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{BarrierStep, Syscalls};
@@ -23,6 +24,9 @@ use crate::form::Form;
 use crate::marshal::{self, MarshalError};
 use crate::observe::{Given, Seen};
 use crate::task::{About, RunKind, Wait};
+
+/// The word of a variable of type `agent` that nothing was put into: nobody, as an agent that has ended.
+const NOBODY: u64 = 0;
 
 /// The host of one run for the time of one slice.
 pub(crate) struct Bridge<'a, S: ?Sized> {
@@ -83,6 +87,7 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
             }
             Opcode::IoRead | Opcode::IoRead8 | Opcode::IoRead16 | Opcode::IoRead32 | Opcode::IoRead64 => {
                 let outcome = self.sys.call(call, memory);
+                let outcome = self.granted(outcome, a, CapabilityKind::IoRead);
                 self.device(outcome, |context| &mut context.counters.readings)
             }
             Opcode::IoWrite
@@ -91,9 +96,11 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
             | Opcode::IoWrite32
             | Opcode::IoWrite64 => {
                 let outcome = self.sys.call(call, memory);
+                let outcome = self.granted(outcome, a, CapabilityKind::IoWrite);
                 self.device(outcome, |context| &mut context.counters.writes)
             }
             Opcode::Syscall => self.syscall(call, memory),
+            Opcode::Spawn => self.spawn(call, memory),
             _ => self.sys.call(call, memory),
         }
     }
@@ -103,6 +110,42 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     fn suspend(&mut self, wait: Wait) -> HostOutcome {
         self.about.wait = Some(wait);
         HostOutcome::Suspend
+    }
+
+    /// Starts an agent, and keeps its name for the log.
+    fn spawn(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
+        let [link, ..] = call.arguments;
+        let outcome = self.sys.call(call, memory);
+        match outcome {
+            HostOutcome::Done { value, status: Status::Ok } => {
+                let handle = Handle::from_word(value);
+                let grant =
+                    self.sys.check(self.context.id, handle, CapabilityKind::Communicate, Rights::NONE);
+                if let Ok(Grant { object: Object::Endpoint(agent), .. }) = grant {
+                    let name = String::from(self.sys.agent_name(agent));
+                    let text = alloc::format!("SPAWN → {name}");
+                    self.context.log(self.sys, self.shared, LogLevel::Info, &text);
+                    self.context.keep_started(value, name);
+                }
+                outcome
+            }
+            HostOutcome::Done { status, .. } => {
+                let what = self.context.target_name(link);
+                let reason = alloc::format!("SPAWN → {what}: {}, {}", status.meaning(), status.name());
+                self.context.log(self.sys, self.shared, LogLevel::Warning, &reason);
+                self.failed(status, reason)
+            }
+            outcome => self.granted(outcome, link, CapabilityKind::Spawn),
+        }
+    }
+
+    /// Says of what a capability is missing that the use of a link needs.
+    fn granted(&mut self, outcome: HostOutcome, link: u64, kind: CapabilityKind) -> HostOutcome {
+        if let HostOutcome::Trap(trap @ TrapKind::Capability) = outcome {
+            let (kind, what) = (kind.name(), self.context.target_name(link));
+            return self.trap(trap, alloc::format!("{kind} on {what} was not granted, DENIED"));
+        }
+        outcome
     }
 
     /// The time `ns` (signed) from now; `None` for 0 or less.
@@ -209,7 +252,11 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             Err(outcome) => return outcome,
         };
         let outgoing = Outgoing::new(&self.shared.buffer);
-        match self.sys.tell(self.context.id, Handle::from_word(target), outgoing) {
+        let sent = match target {
+            NOBODY => Err(Status::NotFound),
+            _ => self.sys.tell(self.context.id, Handle::from_word(target), outgoing),
+        };
+        match sent {
             Ok(_) => {
                 self.context.counters.sent.add(MessageType::Tell);
                 self.context.observe_sent(self.sys, self.shared, MessageType::Tell, (target, &form));
@@ -239,7 +286,10 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         let given = form.deadline.filter(|_| call.opcode != Opcode::CallAgent);
         let deadline = self.sys.now().after(given.unwrap_or(Span::from_ns(usual)));
         let outgoing = Outgoing::new(&self.shared.buffer);
-        let sent = self.sys.request(self.context.id, Handle::from_word(target), kind, outgoing, deadline);
+        let sent = match target {
+            NOBODY => Err(Status::NotFound),
+            _ => self.sys.request(self.context.id, Handle::from_word(target), kind, outgoing, deadline),
+        };
         match sent {
             Ok(request) => {
                 let number = Context::next_number(self.shared);

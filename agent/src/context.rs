@@ -105,6 +105,9 @@ pub(crate) struct OpenRequest {
     pub(crate) outcome: Option<Outcome>,
 }
 
+/// Names of started agents that are kept for the log; beyond that the oldest go.
+const KEPT_NAMES: usize = 256;
+
 /// Ended delegations that are kept for a later `Wait for`; beyond that the oldest go.
 const KEPT_OUTCOMES: usize = 64;
 
@@ -116,6 +119,8 @@ pub(crate) struct Context {
     pub(crate) document: Arc<str>,
     pub(crate) tables: Arc<Tables>,
     pub(crate) links: Vec<u64>,
+    /// Agents that it started, by the words of their handles.
+    pub(crate) started_agents: Vec<(u64, String)>,
     pub(crate) forms: FormCache,
     pub(crate) requests: Vec<OpenRequest>,
     pub(crate) counters: Counters,
@@ -147,7 +152,21 @@ impl Context {
     /// Name of whom a link or handle word reaches, for people.
     pub(crate) fn target_name(&self, word: u64) -> &str {
         let at = self.links.iter().position(|link| *link == word);
-        at.and_then(|at| self.tables.links.get(at)).map_or("an agent", String::as_str)
+        let link = at.and_then(|at| self.tables.links.get(at)).map(String::as_str);
+        let started = || self.started_agents.iter().find(|(handle, _)| *handle == word);
+        link.or_else(|| started().map(|(_, name)| name.as_str())).unwrap_or(if word == 0 {
+            "nobody"
+        } else {
+            "an agent"
+        })
+    }
+
+    /// Keeps the name of an agent that was started.
+    pub(crate) fn keep_started(&mut self, handle: u64, name: String) {
+        if self.started_agents.len() >= KEPT_NAMES {
+            self.started_agents.remove(0);
+        }
+        self.started_agents.push((handle, name));
     }
 
     /// Tells whoever watches of a message that was sent; its payload is in the buffer.

@@ -362,6 +362,21 @@ impl Capabilities {
         })
     }
 
+    /// Tells whether a handle was derived, over others or not, from another one.
+    pub fn is_below(&self, (holder, handle): (AgentId, Handle), (above, root): (AgentId, Handle)) -> bool {
+        let (Ok((id, _)), Ok((root, _))) = (self.find(holder, handle), self.find(above, root)) else {
+            return false;
+        };
+        let mut at = self.nodes.get(id).and_then(|node| node.parent);
+        while let Some(id) = at {
+            if id == root {
+                return true;
+            }
+            at = self.nodes.get(id).and_then(|node| node.parent);
+        }
+        false
+    }
+
     /// Live grants in the whole graph.
     pub const fn len(&self) -> u32 {
         self.nodes.len()

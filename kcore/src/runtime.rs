@@ -20,6 +20,7 @@
 //! 2. No method blocks. What waits is told to the runtime later as an [`Event`].
 
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilityKind;
 use flux_abi::select::LogLevel;
@@ -293,6 +294,9 @@ pub trait Syscalls {
 
     /// Records a value under a name.
     fn metric(&mut self, caller: AgentId, name: &str, value: f64);
+
+    /// Numbers of the links of the caller's module that `handle` of it is for.
+    fn links_for(&mut self, caller: AgentId, handle: Handle) -> Vec<usize>;
 
     /// The next word of the caller's own random stream.
     fn random(&mut self, caller: AgentId) -> u64;

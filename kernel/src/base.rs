@@ -94,6 +94,8 @@ pub struct Core {
     /// What a device said when it failed, and whose access it was.
     pub(crate) fault: Option<(AgentId, String)>,
     pub(crate) pending: Vec<Pending>,
+    /// Names of agents that links reach, ended ones included.
+    pub(crate) endpoints: BTreeMap<AgentId, String>,
     /// What the runtime said of an agent to whoever asked, until it is taken.
     pub(crate) inspected: BTreeMap<AgentId, (AgentId, String)>,
     /// What the compiler said, by document, until somebody takes it.
@@ -133,6 +135,7 @@ impl Core {
             held: BTreeSet::new(),
             fault: None,
             pending: Vec::new(),
+            endpoints: BTreeMap::new(),
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
             outline: Outline::default(),
@@ -428,6 +431,10 @@ impl Syscalls for Core {
 
     fn metric(&mut self, _caller: AgentId, _name: &str, _value: f64) {
         // Metrics of a run are kept by the runtime; a fleet link will take them from here.
+    }
+
+    fn links_for(&mut self, caller: AgentId, handle: Handle) -> Vec<usize> {
+        Self::links_for(self, caller, handle)
     }
 
     fn random(&mut self, caller: AgentId) -> u64 {

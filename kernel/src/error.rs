@@ -41,6 +41,12 @@ pub enum KernelError {
         /// Places.
         limit: usize,
     },
+    /// Modules stand in modules too deep.
+    #[error("modules stand more than {limit} deep in each other")]
+    ModulesNested {
+        /// Levels.
+        limit: usize,
+    },
     /// Two agents have one name.
     #[error("two agents are named `{name}`; rename one, since names are how agents reach each other")]
     NameTaken {
@@ -106,6 +112,7 @@ impl KernelError {
                 Status::Invalid
             }
             Self::ModulesFull { .. } => Status::Busy,
+            Self::ModulesNested { .. } => Status::Overflow,
             Self::NameTaken { .. } => Status::Exists,
             Self::Register { status, .. } | Self::Grant { status, .. } => *status,
             Self::Device { .. } => Status::NotFound,

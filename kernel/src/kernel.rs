@@ -10,6 +10,7 @@
 //! 2. A fault of one agent ends that agent; the loop itself has no failure.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -71,6 +72,8 @@ pub struct Kernel<R: AgentRuntime<Core>> {
     /// In simulated time, the agent that goes on first when the kernel comes back.
     unfinished: Option<AgentId>,
     supervision: Supervision,
+    /// Agents that stopped in the middle of work at the end of a slice.
+    preempted: BTreeSet<AgentId>,
 }
 
 impl<R: AgentRuntime<Core>> Kernel<R> {
@@ -96,6 +99,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             order: Vec::new(),
             unfinished: None,
             supervision: Supervision::None,
+            preempted: BTreeSet::new(),
         })
     }
 
@@ -240,9 +244,15 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     /// The first agent that can't be started; the others are.
     pub fn start_pending(&mut self) -> Result<(), KernelError> {
         let mut first = Ok(());
+        let mut later = Vec::new();
         while !self.core.pending.is_empty() {
             for pending in core::mem::take(&mut self.core.pending) {
                 match pending {
+                    // What is granted in the run that started it is there when it begins, wherever
+                    // slices end.
+                    Pending::Start(_, ref launch) if self.preempted.contains(&launch.grantor.0) => {
+                        later.push(pending);
+                    }
                     Pending::Start(agent, launch) => {
                         if let Err(error) = self.start(agent, launch) {
                             self.core.shard.end(agent, Exit::Killed);
@@ -256,6 +266,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
                 }
             }
         }
+        self.core.pending = later;
         first
     }
 
@@ -300,6 +311,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     }
 
     fn bury(&mut self, agent: AgentId, exit: Exit) {
+        self.preempted.remove(&agent);
         if self.is_supervisor(agent) {
             self.revive(exit);
             return;
@@ -385,6 +397,11 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         loop {
             let step = self.turn(agent);
             used = used.saturating_add(1);
+            if step == Step::Ready {
+                self.preempted.insert(agent);
+            } else {
+                self.preempted.remove(&agent);
+            }
             if let Step::Ended(exit) = step {
                 self.bury(agent, exit);
             }

@@ -24,6 +24,7 @@ pub mod base;
 pub mod boot;
 pub mod compile;
 pub mod devices;
+mod entrust;
 pub mod error;
 pub mod files;
 mod host;

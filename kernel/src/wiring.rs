@@ -25,6 +25,7 @@ use flux_vm::Program;
 
 use crate::base::{Core, Known, Pending};
 use crate::error::KernelError;
+use crate::modules::ModuleNumber;
 
 /// An agent that is about to start.
 #[derive(Clone, Debug)]
@@ -49,6 +50,13 @@ pub struct Launch {
     pub(crate) grantor: (AgentId, Handle),
 }
 
+impl Launch {
+    /// Whether the agent gets what others entrust it with, and nothing at its start.
+    pub(crate) fn is_entrusted(&self) -> bool {
+        self.grantor.1 == Handle::NONE
+    }
+}
+
 /// What an execution asks for.
 #[derive(Clone, Debug)]
 pub(crate) struct Execution {
@@ -62,7 +70,7 @@ pub(crate) struct Execution {
 }
 
 /// Kinds whose handles have no object.
-const PLAIN_KINDS: [CapabilityKind; 7] = [
+pub(crate) const PLAIN_KINDS: [CapabilityKind; 7] = [
     CapabilityKind::Spawn,
     CapabilityKind::Compile,
     CapabilityKind::Memory,
@@ -73,8 +81,8 @@ const PLAIN_KINDS: [CapabilityKind; 7] = [
 ];
 
 /// Rights bits of a link.
-const LINK_READ: u8 = 1;
-const LINK_WRITE: u8 = 2;
+pub(crate) const LINK_READ: u8 = 1;
+pub(crate) const LINK_WRITE: u8 = 2;
 
 impl Core {
     /// Registers an agent and queues its start.
@@ -131,17 +139,33 @@ impl Core {
         Ok(agent)
     }
 
+    /// `name`, or with the first number behind it that no living agent has.
+    pub(crate) fn free_name(&self, name: &str) -> String {
+        let mut free = name.to_string();
+        let mut number = 1u32;
+        while self.shard.find(&free).is_some() {
+            number = number.saturating_add(1);
+            free = alloc::format!("{name}-{number}");
+        }
+        free
+    }
+
     fn process_of(&self, agent: AgentId) -> ProcessId {
         self.shard.agent(agent).map_or(ProcessId::KERNEL, flux_kcore::shard::Agent::process)
     }
 
     /// Gives an agent the handles that its module lists, and its subscriptions.
     pub(crate) fn wire(&mut self, agent: AgentId, launch: &mut Launch) -> Result<(), KernelError> {
+        if launch.is_entrusted() {
+            self.wire_entrusted(agent, launch);
+            return Ok(());
+        }
         let program = Arc::clone(&launch.program);
         let module = program.module();
         let name = Arc::clone(&launch.name);
         for link in &module.links {
-            let word = match self.grant_of(link, &name)? {
+            let child = self.modules.child(&program, &link.name, &link.channel);
+            let word = match self.grant_of(link, child, &name)? {
                 Some(grant) => self.give(agent, launch, grant, || describe(link))?.word(),
                 None => 0,
             };
@@ -200,7 +224,12 @@ impl Core {
     }
 
     /// What a link's handle stands for; `None` for links that this kernel leaves unwired.
-    fn grant_of(&mut self, link: &Link, agent: &str) -> Result<Option<Grant>, KernelError> {
+    fn grant_of(
+        &mut self,
+        link: &Link,
+        child: Option<ModuleNumber>,
+        agent: &str,
+    ) -> Result<Option<Grant>, KernelError> {
         let refused =
             |status| KernelError::Grant { agent: agent.to_string(), object: describe(link), status };
         Ok(match link.kind {
@@ -226,6 +255,7 @@ impl Core {
                     Some(target) => target,
                     None => self.nobody(&link.name).map_err(refused)?,
                 };
+                self.endpoints.entry(target).or_insert_with(|| link.name.clone());
                 let rights = Rights::WRITE.with(Rights::GRANT);
                 Some(Grant::new(CapabilityKind::Communicate, Object::Endpoint(target), rights))
             }
@@ -235,7 +265,7 @@ impl Core {
                 Some(Grant::new(CapabilityKind::Communicate, Object::Topic(topic), rights))
             }
             // A document that is not part of the run leaves the link without a handle.
-            LinkKind::Module => self.module_of_document(&link.name).map(|number| {
+            LinkKind::Module => child.or_else(|| self.module_of_document(&link.name)).map(|number| {
                 let rights = Rights::USE.with(Rights::GRANT);
                 Grant::new(CapabilityKind::Spawn, Object::Module(number.0), rights)
             }),
@@ -263,10 +293,19 @@ impl Core {
         if shown.contains(CapabilityKind::Communicate) {
             shown = shown.with(CapabilityKind::Network);
         }
-        let bare =
-            launch.capabilities.iter().filter(|kind| !shown.contains(*kind) && !PLAIN_KINDS.contains(kind));
+        let bare = launch
+            .capabilities
+            .iter()
+            .filter(|kind| !shown.contains(*kind) && !PLAIN_KINDS.contains(kind) && !launch.is_entrusted());
         held.extend(bare.map(|kind| kind.name().to_string()));
-        let plain = PLAIN_KINDS.into_iter().filter(|kind| launch.capabilities.contains(*kind));
+        let owned = |kind: CapabilityKind| {
+            self.shard
+                .capabilities()
+                .held(agent)
+                .any(|(_, grant)| grant.object == Object::Kind && grant.kinds.contains(kind))
+        };
+        let plain =
+            PLAIN_KINDS.into_iter().filter(|kind| launch.capabilities.contains(*kind) && owned(*kind));
         held.extend(plain.map(|kind| kind.name().to_string()));
         if held.is_empty() {
             return String::from("starts without capabilities");

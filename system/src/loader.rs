@@ -207,9 +207,11 @@ impl Loader<'_> {
     fn check_parameters(&self, config: &Config, compiled: &[Compiled]) -> Result<(), BootError> {
         let mut errors: Vec<ParameterError> = Vec::new();
         let mut known: Vec<String> = Vec::new();
-        for one in compiled {
-            let agent = &one.module.meta.name;
-            for parameter in &one.module.parameters {
+        let children = compiled.iter().flat_map(|one| descendants(&one.module));
+        let children: Vec<Module> = children.collect();
+        for module in compiled.iter().map(|one| &one.module).chain(&children) {
+            let agent = &module.meta.name;
+            for parameter in &module.parameters {
                 let name = &parameter.name;
                 known.push(name.clone());
                 let given = given(config, name);
@@ -286,6 +288,19 @@ impl Loader<'_> {
         );
         self.kernel.record(Stream::Boot, LogLevel::Info, &text);
     }
+}
+
+/// The modules that stand in a module, at any depth.
+fn descendants(module: &Module) -> Vec<Module> {
+    let mut all = Vec::new();
+    // One that can't be read is refused when the module is loaded.
+    let mut open: Vec<Module> =
+        module.children.iter().filter_map(|child| Module::decode(&child.module).ok()).collect();
+    while let Some(module) = open.pop() {
+        open.extend(module.children.iter().filter_map(|child| Module::decode(&child.module).ok()));
+        all.push(module);
+    }
+    all
 }
 
 /// What a refusal says, or at least what its status means.

@@ -378,6 +378,8 @@ impl System {
 fn imager(config: &Config) -> flux_kernel::kernel::Imager<Image> {
     let mut tables: BTreeMap<[u8; 32], Arc<Tables>> = BTreeMap::new();
     let (device_id, location) = (config.device_id.clone(), config.location.clone());
+    // Agents that agents start take the parameters of the run.
+    let common = config.parameters.clone();
     Box::new(move |launch: &Launch| {
         let program: &Arc<Program> = &launch.program;
         let module = program.module();
@@ -391,7 +393,8 @@ fn imager(config: &Config) -> flux_kernel::kernel::Imager<Image> {
         };
         let mut values = Vec::new();
         for parameter in &module.parameters {
-            let given = launch.parameters.iter().rev().find(|(name, _)| *name == parameter.name);
+            let own = launch.parameters.iter().rev();
+            let given = own.chain(common.iter().rev()).find(|(name, _)| *name == parameter.name);
             let always = match parameter.name.as_str() {
                 "device_id" => Some(device_id.as_str()),
                 "location" => Some(location.as_str()),

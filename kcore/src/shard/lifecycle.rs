@@ -335,6 +335,17 @@ impl Shard {
         Ok(handle)
     }
 
+    /// Tells an agent of a handle that the kernel made for it.
+    ///
+    /// # Errors
+    /// `NOMEM`.
+    pub fn tell_of_handle(&mut self, to: AgentId, handle: Handle) -> Result<(), Status> {
+        self.reserve_flight()?;
+        let sequence = self.next_sequence();
+        self.depart(to, sequence, Event::Granted(handle));
+        Ok(())
+    }
+
     fn tell_granted(&mut self, caller: AgentId, to: AgentId, handle: Handle) {
         if caller != to {
             if let Some(record) = self.agents.get_mut(caller) {

@@ -36,10 +36,11 @@ pub(super) fn load(
     Ok(handle.word())
 }
 
-fn module_of(core: &Core, caller: AgentId, word: u64) -> Result<Arc<Program>, Status> {
+fn module_of(core: &Core, caller: AgentId, word: u64) -> Result<(ModuleNumber, Arc<Program>), Status> {
     let grant = core.check(caller, Handle::from_word(word), CapabilityKind::Spawn, Rights::USE)?;
     let Object::Module(number) = grant.object else { return Err(Status::Invalid) };
-    core.modules.get(ModuleNumber(number)).map(Arc::clone).ok_or(Status::NotFound)
+    let number = ModuleNumber(number);
+    core.modules.get(number).map(|program| (number, Arc::clone(program))).ok_or(Status::NotFound)
 }
 
 fn text(memory: &(impl UserMemory + ?Sized), at: u64, length: u64) -> Result<String, Status> {
@@ -58,12 +59,13 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
     record: u64,
     memory: &M,
 ) -> Result<u64, Refusal> {
-    let program = module_of(core, caller, module)?;
+    let (number, program) = module_of(core, caller, module)?;
     let execution = if record == 0 {
+        let document = core.modules.document(number).map_or("module", |document| document);
         Execution {
+            name: Some(core.free_name(&program.module().meta.name)),
+            document: String::from(document),
             program,
-            name: None,
-            document: String::from("module"),
             parameters: Vec::new(),
             grants: Handle::NONE,
         }

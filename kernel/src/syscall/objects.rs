@@ -71,6 +71,8 @@ pub(crate) fn ioctl(
             set_limit(core, agent, record.get(0), record.get(1)).map(|()| 0)
         }
         Operation::Poll => poll(core, caller, claim),
+        Operation::Entrust => core.entrust(caller, claim, grant, &Words::read(memory, record)?),
+        Operation::Withhold => core.withhold(caller, claim, grant, &Words::read(memory, record)?),
     }
 }
 
