@@ -20,6 +20,7 @@ use alloc::vec::Vec;
 
 use crate::backend::bytecode;
 use crate::backend::bytecode::Generator;
+use crate::children::{Children, Family, attach};
 use crate::dependencies::{Units, link, stem};
 use crate::diag::{Diagnostic, Severity, Sink, codes};
 use crate::fir::Function;
@@ -135,25 +136,39 @@ pub struct Analysis<'s> {
     syntax_bytes: usize,
     /// Bytes that both trees take.
     bytes: usize,
+    /// What the agents of the document start.
+    children: Children,
 }
 
 /// Reads a document with its libraries and finds out what it means. `None` if its bytes are no text
 /// within the limits; what is wrong goes to `sink`, with spans of the whole text.
 #[must_use]
 pub fn analyse<'s>(sources: &'s Sources<'s>, sink: &mut Sink) -> Option<Analysis<'s>> {
-    analyse_with(sources, Bodies::Kept, sink)
+    let mut family = Family::default();
+    analyse_with(sources, 0, Bodies::Kept, &Options::default(), sink, &mut family)
 }
 
-fn analyse_with<'s>(sources: &'s Sources<'s>, bodies: Bodies, sink: &mut Sink) -> Option<Analysis<'s>> {
-    let mut units = link(sources, sink)?;
+fn analyse_with<'s>(
+    sources: &'s Sources<'s>,
+    root: usize,
+    bodies: Bodies,
+    options: &Options,
+    sink: &mut Sink,
+    family: &mut Family,
+) -> Option<Analysis<'s>> {
+    let mut units = link(sources, root, sink)?;
     let syntax_bytes = sink.memory_used();
-    let name = sources.files().first().map_or("", |file| file.path.as_str());
+    let name = sources.files().get(root).map_or("", |file| file.path.as_str());
     let stem = stem(name).to_string();
-    let program = sema::analyse(sources.text(), &mut units, bodies, &stem, sink);
+    let children = match units.units.first() {
+        Some(unit) => family.children(sources, root, &unit.document, options, sink),
+        None => Children::new(),
+    };
+    let program = sema::analyse(sources.text(), &mut units, &children, bodies, &stem, sink);
     units.report_faulty(sink);
     let starts = starts(&units);
     let document = core::mem::take(&mut units.units.first_mut()?.document);
-    let (source, _) = sources.up_to(0);
+    let (source, _) = sources.up_to(root);
     let bytes = sink.memory_used();
     let tests = Tests::Leave;
     Some(Analysis {
@@ -166,6 +181,7 @@ fn analyse_with<'s>(sources: &'s Sources<'s>, bodies: Bodies, sink: &mut Sink) -
         tests,
         syntax_bytes,
         bytes,
+        children,
     })
 }
 
@@ -311,16 +327,35 @@ pub fn compile(source: &[u8], name: &str, options: &Options) -> Compiled {
         Ok(sources) => sources,
         Err(error) => {
             sink.push(Diagnostic::new(codes::BINARY_FILE, Span::empty(0), format!("{error}")));
-            return finish(sink, None, Compiled::default());
+            return finish(sink, Compiled::default());
         }
     };
-    compile_sources(&sources, options, sink)
+    let mut family = Family::default();
+    let mut compiled = compile_file(&sources, 0, options, sink, &mut family);
+    compiled.errors = compiled.errors.saturating_add(family.errors);
+    compiled.dropped = compiled.dropped.saturating_add(family.dropped);
+    for row in family.diagnostics {
+        // What several documents use is said once.
+        if !compiled.diagnostics.contains(&row) {
+            compiled.diagnostics.push(row);
+        }
+    }
+    sources.localise(&mut compiled.diagnostics);
+    compiled
 }
 
-fn compile_sources(sources: &Sources<'_>, options: &Options, mut sink: Sink) -> Compiled {
+/// Compiles the document in file `root`; the spans of what is said are those of the whole text.
+pub(crate) fn compile_file(
+    sources: &Sources<'_>,
+    root: usize,
+    options: &Options,
+    mut sink: Sink,
+    family: &mut Family,
+) -> Compiled {
     let mut compiled = Compiled::default();
     sink.allow_for(sources.text().len());
-    if let Some(mut analysis) = analyse_with(sources, Bodies::Dropped, &mut sink) {
+    let bodies = Bodies::Dropped;
+    if let Some(mut analysis) = analyse_with(sources, root, bodies, options, &mut sink, family) {
         compiled.stats.agents = number(analysis.program.agents.len());
         compiled.outline = Outline::of(&analysis.program);
         compiled.stats.lines = number(count_lines(analysis.source));
@@ -331,13 +366,15 @@ fn compile_sources(sources: &Sources<'_>, options: &Options, mut sink: Sink) -> 
             }
             let lowered = analysis.lower_packed(&mut sink);
             sink.release(analysis.bytes);
+            let children = core::mem::take(&mut analysis.children);
             drop(analysis);
             if !sink.has_errors() {
                 generate(lowered, options, &mut sink, &mut compiled);
+                compiled.modules.iter_mut().for_each(|module| attach(module, &children, &mut sink));
             }
         }
     }
-    finish(sink, Some(sources), compiled)
+    finish(sink, compiled)
 }
 
 /// Looks a document over without making modules.
@@ -411,13 +448,10 @@ fn module_bytes(module: &Module) -> usize {
         + module.functions.len() * size_of::<flux_isa::Function>()
 }
 
-fn finish(sink: Sink, sources: Option<&Sources<'_>>, mut compiled: Compiled) -> Compiled {
+fn finish(sink: Sink, mut compiled: Compiled) -> Compiled {
     compiled.errors = sink.errors();
     compiled.dropped = sink.dropped();
     compiled.diagnostics = sink.into_sorted();
-    if let Some(sources) = sources {
-        sources.localise(&mut compiled.diagnostics);
-    }
     if compiled.errors > 0 || compiled.diagnostics.iter().any(|row| row.severity() == Severity::Error) {
         compiled.modules = Vec::new();
     }

@@ -1,4 +1,4 @@
-//! Documents that a document depends on: finding them, their order, circles.
+//! Documents that a document depends on: finding them, the order of libraries, circles.
 //!
 //! The compiler reads no files. [`gather`] asks its caller for every document that is named, and
 //! makes one piece of all; compiling that piece needs nobody any more.
@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 use flux_abi::limits::{DOCUMENT_BYTES, DOCUMENTS};
 use flux_proto::bundle::{Bundle, BundleError, Content, Entry, TEXT_BYTES};
 
+use crate::children;
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax;
 use crate::lang::syntax::ast::{Document, Ident};
@@ -101,13 +102,22 @@ fn named_by(document: &[u8], path: &str) -> Vec<String> {
     // Most documents name no other: they are not read a second time.
     let mention = [b"dependencies".as_slice(), b"import:"];
     let mentioned = |word: &[u8]| document.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
-    if !mention.into_iter().any(mentioned) {
+    if !mention.into_iter().any(mentioned) && !may_spawn(document) {
         return Vec::new();
     }
     let mut sink = Sink::new(SourceId(0));
     let Some(parsed) = syntax::parse(document, &mut sink) else { return Vec::new() };
     let named = libraries(&parsed).into_iter().filter_map(|dependency| join(path, dependency.path.text).ok());
-    named.collect()
+    let started = parsed.agents.iter().flat_map(children::sites);
+    named.chain(started.filter_map(|site| join(path, &site.path.name).ok())).collect()
+}
+
+/// Whether the word `from` stands before a text in quotes anywhere, as in `Spawn a from "a.flux.md"`.
+fn may_spawn(document: &[u8]) -> bool {
+    document.windows(4).enumerate().any(|(at, word)| {
+        let rest = document.get(at.saturating_add(4)..).unwrap_or_default();
+        word.eq_ignore_ascii_case(b"from") && rest.trim_ascii_start().starts_with(b"\"")
+    })
 }
 
 /// A dependency as written.
@@ -146,7 +156,7 @@ fn part_of<'s>(whole: Ident<'s>, text: &'s str) -> Ident<'s> {
 }
 
 /// The path of `named` as the document at `from` means it.
-fn join(from: &str, named: &str) -> Result<String, &'static str> {
+pub(crate) fn join(from: &str, named: &str) -> Result<String, &'static str> {
     if named.is_empty() || named.len() > TEXT_BYTES {
         return Err("a path to a document is needed");
     }
@@ -171,6 +181,43 @@ fn join(from: &str, named: &str) -> Result<String, &'static str> {
         None | Some(&"..") => Err("this is a folder; name a document in it"),
         Some(_) => Ok(parts.join("/")),
     }
+}
+
+/// The file that `named` means in the document at `from`; what is wrong with it goes to `sink`.
+pub(crate) fn find(sources: &Sources<'_>, from: &str, named: Ident<'_>, sink: &mut Sink) -> Option<usize> {
+    let path = match join(from, named.text) {
+        Ok(path) => path,
+        Err(expected) => {
+            sink.push(
+                Diagnostic::new(
+                    codes::DOCUMENT_MISSING,
+                    named.span,
+                    format!("`{}` is no path to a document", named.text),
+                )
+                .expected(expected)
+                .hint("for example `lib/units.flux.md`"),
+            );
+            return None;
+        }
+    };
+    let files = sources.files();
+    let at = files.iter().position(|file| file.path == path);
+    let state = at.and_then(|at| Some((at, &files.get(at)?.state)));
+    let reason = match state {
+        Some((at, FileState::Text(_))) => return Some(at),
+        Some((_, FileState::Same(other))) => return Some(*other),
+        Some((_, FileState::Unreadable(reason))) => reason.clone(),
+        None => format!("it is not among the documents given, which may be {DOCUMENTS} at most"),
+    };
+    sink.push(
+        Diagnostic::new(
+            codes::DOCUMENT_MISSING,
+            named.span,
+            format!("the document `{path}` can't be read: {reason}"),
+        )
+        .label("named here"),
+    );
+    None
 }
 
 /// One document of a compilation.
@@ -217,18 +264,20 @@ enum Mark {
 struct Linker<'s, 'k> {
     sources: &'s Sources<'s>,
     sink: &'k mut Sink,
+    /// The file that is compiled.
+    root: usize,
     units: Units<'s>,
     marks: Vec<Mark>,
     /// Unit of each file.
     of_file: Vec<Option<usize>>,
 }
 
-/// Reads the document and its libraries. `None` if the document itself is no text.
-pub(crate) fn link<'s>(sources: &'s Sources<'s>, sink: &mut Sink) -> Option<Units<'s>> {
+/// Reads the document in file `root` and its libraries. `None` if the document itself is no text.
+pub(crate) fn link<'s>(sources: &'s Sources<'s>, root: usize, sink: &mut Sink) -> Option<Units<'s>> {
     let of_file = alloc::vec![None; sources.files().len()];
-    let mut linker = Linker { sources, sink, units: Units::default(), marks: Vec::new(), of_file };
+    let mut linker = Linker { sources, sink, root, units: Units::default(), marks: Vec::new(), of_file };
     linker.sink.charge(sources.text().len(), Span::empty(0));
-    linker.open(0)?;
+    linker.open(root)?;
     // Units under way, each with the imports that are still to be looked at.
     let mut path: Vec<(usize, Vec<Dependency<'s>>)> = alloc::vec![(0, linker.wanted(0))];
     while let Some((unit, wanted)) = path.last_mut() {
@@ -319,40 +368,9 @@ impl<'s> Linker<'s, '_> {
 
     /// The file that a path of a unit means.
     fn find(&mut self, unit: usize, named: Ident<'s>) -> Option<usize> {
-        let from = self.units.units.get(unit).filter(|_| unit > 0).map_or("", |unit| unit.path.as_str());
-        let path = match join(from, named.text) {
-            Ok(path) => path,
-            Err(expected) => {
-                self.sink.push(
-                    Diagnostic::new(
-                        codes::DOCUMENT_MISSING,
-                        named.span,
-                        format!("`{}` is no path to a document", named.text),
-                    )
-                    .expected(expected)
-                    .hint("for example `lib/units.flux.md`"),
-                );
-                return None;
-            }
-        };
-        let files = self.sources.files();
-        let at = files.iter().position(|file| file.path == path);
-        let state = at.and_then(|at| Some((at, &files.get(at)?.state)));
-        let reason = match state {
-            Some((at, FileState::Text(_))) => return Some(at),
-            Some((_, FileState::Same(other))) => return Some(*other),
-            Some((_, FileState::Unreadable(reason))) => reason.clone(),
-            None => format!("it is not among the documents given, which may be {DOCUMENTS} at most"),
-        };
-        self.sink.push(
-            Diagnostic::new(
-                codes::DOCUMENT_MISSING,
-                named.span,
-                format!("the document `{path}` can't be read: {reason}"),
-            )
-            .label("named here"),
-        );
-        None
+        // The first document has the name that it was given, which is no path from its own folder.
+        let own = self.units.units.get(unit).filter(|_| unit > 0 || self.root > 0);
+        find(self.sources, own.map_or("", |unit| unit.path.as_str()), named, self.sink)
     }
 
     fn circle(&mut self, open: &[usize], back_to: usize, at: Ident<'s>) {

@@ -497,6 +497,7 @@ pub mod codes {
         LIBRARY_FAULTY = Error 802, "library with errors", "A library is compiled with the document that uses it; its errors are shown at their own places.";
         DEPENDENCY_CIRCLE = Error 803, "documents depend on each other", "A library cannot use, over others or not, a document that uses it.";
         NOT_EXPORTED = Error 804, "name of a library that is not exported", "A library with sections `## export:` shows what they name and no more.";
+        AGENT_UNKNOWN = Error 805, "agent not in the document", "Spawn starts an agent that the named document defines: by `name:` of `## Agent`, or by `## agent: name`.";
         // E09: data
         DATA_SYNTAX = Error 901, "data not understood", "A `json`, `yaml` or `toml` block with a name holds one value of that language.";
         DATA_FORM = Error 902, "form of data not taken", "Data means the same for every reader and is as large as its text: no aliases, no tags, one value for each block.";
@@ -517,6 +518,7 @@ pub mod codes {
         TOPIC_UNHANDLED = Warning 604, "topic without a handler", "Events of a topic reach the section `## On topic \"…\"`; without one they are lost.";
         OLD_VALUE_LOST = Warning 605, "value that a migration loses", "A variable of the old state keeps its value if the new one has it with the same type; otherwise a step must use it.";
         NO_WAY_BACK = Warning 606, "no way back", "An update that fails goes back to the version before. The compiler can derive the way back where variables were only added; otherwise it is written.";
+        NOT_GRANTED = Warning 607, "capability that is not granted", "An agent that is started holds what it is granted and nothing else; what it declares beside that is refused when it uses it.";
         TEST_EXPECTS_NOTHING = Warning 701, "test without an expectation", "A test that expects nothing passes whatever the agent does.";
         TEST_MATCHES_NOTHING = Warning 702, "expectation that nothing can meet", "The test expects, or answers, what no step of the document does.";
         // N

@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod backend;
+mod children;
 mod compile;
 mod dependencies;
 pub mod diag;

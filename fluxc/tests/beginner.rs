@@ -166,9 +166,7 @@ fn a_statement_may_follow_a_block_on_its_line() {
 #[test]
 fn stopping_another_agent_is_not_confused_with_stopping() {
     assert_eq!(told("1. Stop"), "");
-    assert!(
-        told("1. Stop worker").starts_with("E0499 `Stop worker`, for another agent, cannot be compiled yet")
-    );
+    assert!(told("1. Stop worker").starts_with("E0501 `worker` is no agent that this one has a handle of"));
 }
 
 #[test]

@@ -39,8 +39,10 @@ pub struct Completion {
 }
 
 /// Types that a person may write.
-const TYPES: [&str; 14] =
-    ["int", "f64", "bool", "str", "duration", "i8", "i16", "i32", "u8", "u16", "u32", "u64", "f32", "bytes"];
+const TYPES: [&str; 15] = [
+    "int", "f64", "bool", "str", "duration", "i8", "i16", "i32", "u8", "u16", "u32", "u64", "f32", "bytes",
+    "agent",
+];
 
 /// What may be typed at `offset`.
 #[must_use]

@@ -24,6 +24,7 @@ pub(super) const GROUPS: &[&[Page]] = &[
     libraries::PAGES,
     data::PAGES,
     agents::WARNINGS,
+    libraries::WARNINGS,
     tests::WARNINGS,
     agents::NOTES,
 ];

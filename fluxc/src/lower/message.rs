@@ -6,7 +6,7 @@ use super::SEND_MARK;
 use super::function::Lowering;
 use crate::fir::{Access, IntCompare, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::{
-    Block, ExprId, Form, LinkId, LocalId, SendKind, Sending, Stmt, StmtKind, TextId, YieldUntil,
+    Block, ExprId, Form, LinkId, LocalId, SendKind, Sending, Stmt, StmtKind, Target, TextId, YieldUntil,
 };
 use crate::lang::sema::types::TypeId;
 use crate::lang::syntax::ast::LogLevel as Level;
@@ -16,7 +16,7 @@ use flux_abi::trap::TrapKind;
 
 /// What happens when a host call failed and the document says nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Failure {
+pub(super) enum Failure {
     /// The rest of this run is skipped.
     Skip,
     /// The agent traps.
@@ -104,6 +104,9 @@ impl<'p> Lowering<'_, 'p, '_> {
                 let value = self.expr(*value);
                 self.b.host(Opcode::Metric, 0, FirType::Void, &[name, value]);
             }
+            StmtKind::Spawn(spawning) => self.spawn(spawning),
+            StmtKind::Entrust(entrusting) => self.entrust(entrusting),
+            StmtKind::StopAgent(agent) => self.stop_agent(*agent),
             StmtKind::Stop => self.b.leave(Opcode::Halt, None),
             StmtKind::Fail(text) => {
                 let text = self.expr(*text);
@@ -113,7 +116,7 @@ impl<'p> Lowering<'_, 'p, '_> {
         }
     }
 
-    fn link(&mut self, link: LinkId) -> ValueId {
+    pub(super) fn link(&mut self, link: LinkId) -> ValueId {
         let handle = self.b.intrinsic(Intrinsic::Link, link.0, &[]);
         handle.unwrap_or_else(|| self.b.i64(0))
     }
@@ -142,7 +145,7 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     /// Goes to `end` with `success` done if the status is 0, else through `otherwise` or the failure.
-    fn check(
+    pub(super) fn check(
         &mut self,
         status: ValueId,
         end: crate::fir::BlockId,
@@ -226,12 +229,15 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     fn send(&mut self, send: &'p Sending) {
-        let Sending { kind, link, form, args, bind, store, otherwise } = send;
+        let Sending { kind, target, form, args, bind, store, otherwise } = send;
         let (bind, otherwise) = (*bind, otherwise.as_deref());
         let program = self.shared.program;
         let (area, types) = self.values(program.list(*args));
         let form_at = self.form(form, &types);
-        let handle = self.link(*link);
+        let handle = match target {
+            Target::Link(link) => self.link(*link),
+            Target::Handle(agent) => self.expr(*agent),
+        };
         let operands = [handle, form_at, area];
         match kind {
             SendKind::Tell => {

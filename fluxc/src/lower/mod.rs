@@ -22,6 +22,7 @@ mod message;
 mod operator;
 mod own;
 mod python;
+mod spawn;
 mod tables;
 mod tagged;
 mod texts;
@@ -336,7 +337,7 @@ fn fir_type(ty: Type) -> FirType {
         | Type::Optional(_)
         | Type::Union(_)
         | Type::Function(_) => FirType::Ptr,
-        Type::Duration | Type::Ticket => FirType::I64,
+        Type::Duration | Type::Ticket | Type::Agent => FirType::I64,
         Type::Enum(_) => FirType::I32,
     }
 }

@@ -41,7 +41,28 @@ pub(super) const PAGES: &[Page] = &[
         },
         mended: "## Loop\n1. YIELD\n",
     },
+    Page {
+        code: codes::AGENT_UNKNOWN,
+        mend: "Correct the name of the agent: it is the `name:` in `## Agent` of that document, or in `## agent: name`.",
+        example: Example::Made {
+            words: "`Spawn helper from \"worker.flux.md\"`, where the agent in that file has `name: worker`",
+            make: unknown_agent,
+        },
+        mended: "## Loop\n1. YIELD\n",
+    },
 ];
+
+pub(super) const WARNINGS: &[Page] = &[Page {
+    code: codes::NOT_GRANTED,
+    mend: "Grant it behind the Spawn, and declare it for the agent that grants it; or take it out of `capabilities:` of \
+           the agent that is started.",
+    example: Example::Made {
+        words: "`Spawn worker from \"worker.flux.md\" as w` without `Grant IO_READ to w`, where the agent in that file \
+                has `capabilities: IO_READ`",
+        make: not_granted,
+    },
+    mended: "## Loop\n1. YIELD\n",
+}];
 
 fn faulty() -> Vec<u8> {
     with_units("```flux\nfn one() -> int { return \"1\" }\n```\n", "1. YIELD\n")
@@ -53,13 +74,34 @@ fn hidden() -> Vec<u8> {
     with_units(units, "1. Log \"{units.hidden()}\"\n2. YIELD\n")
 }
 
+fn unknown_agent() -> Vec<u8> {
+    with_worker("1. Spawn helper from \"worker.flux.md\"\n", "name: worker\n")
+}
+
+fn not_granted() -> Vec<u8> {
+    let worker = "name: worker\ncapabilities: IO_READ\n\n## Loop\n1. Read level from ADC channel 0\n2. Log \"{level}\"\n";
+    with_worker("1. Spawn worker from \"worker.flux.md\"\n", worker)
+}
+
+/// A document that starts an agent in Init, and the one that it starts it from.
+fn with_worker(steps: &str, worker: &str) -> Vec<u8> {
+    let document = format!("## Agent\nname: boss\ncapabilities: SPAWN\n\n## Init\n{steps}");
+    let worker = format!("## Agent\n{worker}");
+    pair(&document, ("worker.flux.md", &worker))
+}
+
 /// A document with these steps, and the library that it uses.
 fn with_units(units: &str, steps: &str) -> Vec<u8> {
     let document = format!("## import: units.flux.md\n\n## Loop\n{steps}");
+    pair(&document, ("units.flux.md", units))
+}
+
+/// A document and another one that it names.
+fn pair(document: &str, (path, other): (&'static str, &str)) -> Vec<u8> {
     let entry = |path, text: &str| Entry {
         path: Cow::Borrowed(path),
         content: Content::Document(text.as_bytes().to_vec().into()),
     };
-    let bundle = Bundle { entries: vec![entry("example.flux.md", &document), entry("units.flux.md", units)] };
+    let bundle = Bundle { entries: vec![entry("example.flux.md", document), entry(path, other)] };
     bundle.encode().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! One agent: keys, capabilities, Config, State, sections, links, parameters.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -16,7 +16,7 @@ use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{AgentDoc, Document, Ident};
 use crate::span::Span;
-use flux_abi::capability::CapabilityKind;
+use flux_abi::capability::{CapabilityKind, CapabilitySet};
 use flux_abi::limits;
 use flux_isa::{ExportKind, LinkKind};
 
@@ -33,8 +33,12 @@ pub(super) struct AgentState<'s> {
     pub(super) params: Vec<Param<'s>>,
     pub(super) implicit: HashMap<Symbol, ParamId>,
     pub(super) links: Vec<Link<'s>>,
-    pub(super) link_index: HashMap<(LinkKind, String, &'s str), LinkId>,
+    pub(super) link_index: HashMap<(LinkKind, String, Cow<'s, str>), LinkId>,
     pub(super) timers: Vec<Timer>,
+    /// Agents that its steps start.
+    pub(super) started: Vec<super::spawn::Started>,
+    /// Kinds that it gives to them.
+    pub(super) granted: CapabilitySet,
     pub(super) sections: Vec<Section<'s>>,
     /// First step that needs each kind.
     pub(super) needs: [Option<(Span, &'static str)>; 11],
@@ -120,6 +124,7 @@ impl<'s> Checker<'_, 's> {
             }
         }
         let declared = self.capabilities(doc);
+        self.collect_started(doc);
         for builtin in ["device_id", "location"] {
             let symbol = self.names.symbol(builtin);
             if self.names.binding(symbol) == Binding::None {
@@ -138,6 +143,7 @@ impl<'s> Checker<'_, 's> {
         let migrations = self.migrations(doc);
         self.check_subscriptions(doc);
         self.check_capabilities(doc, declared);
+        self.check_grants();
         self.names.leave(scope);
         let state = core::mem::take(&mut self.agent);
         if state.links.len() > MOST_LINKS || state.timers.len() > MOST_LINKS {
@@ -246,8 +252,8 @@ impl<'s> Checker<'_, 's> {
             let title = format!("On topic \"{}\"", topic.topic.name);
             let mut head = plain(ExportKind::Topic, &title, topic.heading);
             head.name = match &topic.topic.name {
-                alloc::borrow::Cow::Borrowed(name) => name,
-                alloc::borrow::Cow::Owned(_) => {
+                Cow::Borrowed(name) => name,
+                Cow::Owned(_) => {
                     let text = self.source_text(topic.topic.span);
                     text.trim_matches('"')
                 }
@@ -353,11 +359,11 @@ impl<'s> Checker<'_, 's> {
         &mut self,
         kind: LinkKind,
         name: String,
-        channel: &'s str,
+        channel: impl Into<Cow<'s, str>>,
         rights: u8,
         span: Span,
     ) -> LinkId {
-        let key = (kind, name, channel);
+        let key = (kind, name, channel.into());
         if let Some(id) = self.agent.link_index.get(&key).copied() {
             if let Some(link) = self.agent.links.get_mut(id.index()) {
                 link.link.rights |= rights;
@@ -365,13 +371,15 @@ impl<'s> Checker<'_, 's> {
             return id;
         }
         let id = LinkId(number(self.agent.links.len()));
-        let link = flux_isa::Link { kind, name: key.1.clone(), channel: channel.to_owned(), rights };
+        let link = flux_isa::Link { kind, name: key.1.clone(), channel: key.2.clone().into_owned(), rights };
         // The name is in the index too.
         self.sink.charge(
-            size_of_val(&key).saturating_add(key.1.len().saturating_mul(2)).saturating_add(channel.len()),
+            size_of_val(&key).saturating_add(key.1.len().saturating_mul(2)).saturating_add(key.2.len()),
             span,
         );
-        self.sink.keep(&mut self.agent.links, Link { link, span, name: channel }, span);
+        // What is only handed on has no name here.
+        let name = if let Cow::Borrowed(name) = key.2 { name } else { "" };
+        self.sink.keep(&mut self.agent.links, Link { link, span, name }, span);
         self.agent.link_index.insert(key, id);
         id
     }

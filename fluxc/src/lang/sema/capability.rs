@@ -28,28 +28,33 @@ impl<'s> Checker<'_, 's> {
     fn capability_set(&mut self, words: &[Ident<'s>]) -> CapabilitySet {
         let mut set = CapabilitySet::EMPTY;
         for word in words {
-            let kind = CapabilityKind::ALL.iter().copied().find(|kind| word.is(kind.name()));
-            match kind {
-                Some(kind) => set = set.with(kind),
-                None => {
-                    let all = CapabilityKind::ALL.iter().map(|kind| kind.name());
-                    let upper = word.text.to_ascii_uppercase();
-                    let mut diagnostic = Diagnostic::new(
-                        codes::UNKNOWN_CAPABILITY,
-                        word.span,
-                        format!("`{}` is no capability", word.text),
-                    )
-                    .label("unknown")
-                    .expected(all.clone().collect::<Vec<_>>().join(", "))
-                    .found(word.text);
-                    if let Some(near) = nearest(&upper, all) {
-                        diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), word.span, near);
-                    }
-                    self.report(diagnostic);
-                }
+            if let Some(kind) = self.capability(*word) {
+                set = set.with(kind);
             }
         }
         set
+    }
+
+    /// The kind that a word names.
+    pub(super) fn capability(&mut self, word: Ident<'s>) -> Option<CapabilityKind> {
+        let kind = CapabilityKind::ALL.iter().copied().find(|kind| word.is(kind.name()));
+        if kind.is_none() {
+            let all = CapabilityKind::ALL.iter().map(|kind| kind.name());
+            let upper = word.text.to_ascii_uppercase();
+            let mut diagnostic = Diagnostic::new(
+                codes::UNKNOWN_CAPABILITY,
+                word.span,
+                format!("`{}` is no capability", word.text),
+            )
+            .label("unknown")
+            .expected(all.clone().collect::<Vec<_>>().join(", "))
+            .found(word.text);
+            if let Some(near) = nearest(&upper, all) {
+                diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), word.span, near);
+            }
+            self.report(diagnostic);
+        }
+        kind
     }
 
     /// Notes that a step needs a capability.

@@ -448,7 +448,7 @@ impl<'s> Checker<'_, 's> {
                 if let Some(ty) = Types::builtin(name) {
                     return ty;
                 }
-                if matches!(*name, "agent" | "capability" | "region" | "bytecode") {
+                if matches!(*name, "capability" | "region" | "bytecode") {
                     let what = format!("the type `{name}`");
                     self.unsupported(ty.span, &what);
                     return TypeId::ERROR;

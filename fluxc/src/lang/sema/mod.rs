@@ -37,6 +37,7 @@ mod optional;
 mod pattern;
 mod scope;
 mod send;
+mod spawn;
 mod step;
 pub(crate) mod test;
 pub mod tree;
@@ -51,6 +52,7 @@ use alloc::vec::Vec;
 
 use hashbrown::{HashMap, HashSet};
 
+use crate::children::Children;
 use crate::dependencies::Units;
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Dialect, Document, Ident};
@@ -81,6 +83,7 @@ const EXPR_TEXT: usize = 12;
 pub(crate) fn analyse<'s>(
     source: &'s str,
     units: &mut Units<'s>,
+    children: &Children,
     bodies: Bodies,
     stem: &str,
     sink: &mut Sink,
@@ -88,6 +91,7 @@ pub(crate) fn analyse<'s>(
     let title = units.units.first().and_then(|unit| unit.document.title).map_or("", |title| title.text);
     let mut checker = Checker {
         source,
+        children,
         bodies,
         sink,
         program: Program { title, ..Program::default() },
@@ -339,6 +343,8 @@ struct Answer<'s> {
 
 struct Checker<'a, 's> {
     source: &'s str,
+    /// Documents that agents are started from.
+    children: &'a Children,
     bodies: Bodies,
     sink: &'a mut Sink,
     program: Program<'s>,
@@ -641,7 +647,7 @@ impl<'s> Checker<'_, 's> {
     fn has_text_form(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.program.types.settled(ty);
         match settled {
-            Type::Struct(_) | Type::Ticket | Type::Function(_) => false,
+            Type::Struct(_) | Type::Ticket | Type::Agent | Type::Function(_) => false,
             Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => {
                 self.has_text_form(inner, around)
             }

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::scope::Binding;
-use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, Sending, StmtKind};
+use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, Sending, StmtKind, Target};
 use super::types::{Open, Type, TypeId};
 use super::{Answer, Carrier, Checker, Place, Use};
 use crate::diag::{Diagnostic, codes};
@@ -43,7 +43,7 @@ impl<'s> Checker<'_, 's> {
                 let kind = SendKind::Publish;
                 Some(StmtKind::Send(Box::new(Sending {
                     kind,
-                    link,
+                    target: Target::Link(link),
                     form,
                     args,
                     bind: None,
@@ -106,14 +106,15 @@ impl<'s> Checker<'_, 's> {
         bind: Option<Ident<'s>>,
         within: Option<&ast::Expr<'s>>,
     ) -> Option<StmtKind> {
-        let symbol = self.names.symbol(target.name);
-        if let Binding::Local(_) = self.names.binding(symbol) {
-            self.unsupported(target.span, "a message to an agent held in a variable");
-            return None;
-        }
         self.need(CapabilityKind::Communicate, step.span, step.kind.name());
-        let link = self.link(LinkKind::Agent, target.name.into(), "", WRITE, target.span);
-        let shape = self.handlers.get(&(target.name, message.name.text)).cloned();
+        let receiver = match self.agent_variable(target) {
+            Some(handle) => Target::Handle(handle),
+            None => Target::Link(self.link(LinkKind::Agent, target.name.into(), "", WRITE, target.span)),
+        };
+        let (shape, told) = match receiver {
+            Target::Link(_) => (self.handlers.get(&(target.name, message.name.text)).cloned(), None),
+            Target::Handle(_) => (None, self.answer_of_started(message)),
+        };
         let mut args: Vec<ExprId> = Vec::with_capacity(message.args.len());
         for (index, arg) in message.args.iter().enumerate() {
             let want = shape.as_ref().and_then(|shape| shape.params.get(index)).copied();
@@ -143,16 +144,18 @@ impl<'s> Checker<'_, 's> {
             self.note_carried(self.ty(*arg), self.span(*arg), Carrier::Message);
         }
         let count = u8::try_from(args.len()).unwrap_or(u8::MAX);
-        let target = Ident { text: target.name, span: target.span };
-        let site = SendSite { target, request: message.name, count };
-        self.sink.keep(&mut self.program.sends, site, Span::empty(0));
+        if let Target::Link(_) = receiver {
+            let target = Ident { text: target.name, span: target.span };
+            let site = SendSite { target, request: message.name, count };
+            self.sink.keep(&mut self.program.sends, site, Span::empty(0));
+        }
         let args: List = self.list(&args);
         let deadline_ns = self.within(within);
         let name = self.text(message.name.text.into());
         let answer = match (&shape, bind) {
             (_, None) => TypeId::UNIT,
             (Some(shape), _) => shape.ret,
-            (None, Some(_)) => self.program.types.variable(Open::Any),
+            (None, Some(_)) => told.unwrap_or_else(|| self.program.types.variable(Open::Any)),
         };
         let form_result = if kind == SendKind::Ask { answer } else { TypeId::UNIT };
         let form = Form { name, result: form_result, deadline_ns };
@@ -171,7 +174,8 @@ impl<'s> Checker<'_, 's> {
                 local = Some(checker.bind_answer(kind, name, answer));
             }
         });
-        Some(StmtKind::Send(Box::new(Sending { kind, link, form, args, bind: local, store, otherwise })))
+        let target = receiver;
+        Some(StmtKind::Send(Box::new(Sending { kind, target, form, args, bind: local, store, otherwise })))
     }
 
     fn bind_answer(&mut self, kind: SendKind, name: Ident<'s>, answer: TypeId) -> super::tree::LocalId {
@@ -300,6 +304,10 @@ impl<'s> Checker<'_, 's> {
     /// Refuses function values where they would outlive their run, now that all types are known.
     pub(super) fn check_carried(&mut self) {
         for (ty, span, carrier) in core::mem::take(&mut self.carried) {
+            if carrier == Carrier::Message && self.program.types.holds_agent(ty, &mut Vec::new()) {
+                self.unsupported(span, "an agent in a message");
+                continue;
+            }
             if !self.program.types.holds_function(ty) {
                 continue;
             }

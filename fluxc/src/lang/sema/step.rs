@@ -26,7 +26,9 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn mark_introduced(&mut self, block: &ast::Block<'s>) {
         for step in &block.steps {
             match &step.kind {
-                StepKind::Read { name, .. } | StepKind::Let { name, .. } => self.mark(*name),
+                StepKind::Read { name, .. }
+                | StepKind::Let { name, .. }
+                | StepKind::Spawn { bind: Some(name), .. } => self.mark(*name),
                 StepKind::Set { place, .. } => {
                     if let ast::ExprKind::Name(text) = place.kind {
                         self.mark(Ident { text, span: place.span });
@@ -173,15 +175,7 @@ impl<'s> Checker<'_, 's> {
             StepKind::Spawn { .. }
             | StepKind::Grant { .. }
             | StepKind::Revoke { .. }
-            | StepKind::StopAgent { .. } => {
-                // `Stop` alone works.
-                let what = match &step.kind {
-                    StepKind::StopAgent { agent } => format!("`Stop {}`, for another agent,", agent.name),
-                    kind => format!("the step `{}`", kind.name()),
-                };
-                self.unsupported(span, &what);
-                None
-            }
+            | StepKind::StopAgent { .. } => self.agent_step(step),
             // Steps of tests are not steps of programs; the reader of steps reports them.
             StepKind::Test(_) | StepKind::Invalid => None,
         };
@@ -244,7 +238,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     /// The place of a name that a step gives `value`: what has the name, or a new local.
-    fn place_named(&mut self, name: Ident<'s>, value: ExprId) -> Option<ExprId> {
+    pub(super) fn place_named(&mut self, name: Ident<'s>, value: ExprId) -> Option<ExprId> {
         let symbol = self.names.symbol(name.text);
         let place = match self.names.binding(symbol) {
             Binding::Local(local) if !matches!(self.local_use(local), Use::Ticket(_)) => {
@@ -276,16 +270,20 @@ impl<'s> Checker<'_, 's> {
         let (have, want) = (self.ty(value), self.ty(place));
         if !self.program.types.unify(have, want) {
             let (expected, found) = (self.type_name(want), self.type_name(have));
+            let (what, hint) = match have {
+                TypeId::AGENT => ("what is started", "give it a name of its own"),
+                _ => ("the reading", "read into a name of its own"),
+            };
             self.report(
                 Diagnostic::new(
                     codes::TYPE_MISMATCH,
                     name.span,
-                    format!("`{}` is {expected}, the reading is {found}", name.text),
+                    format!("`{}` is {expected}, {what} is {found}", name.text),
                 )
                 .label(format!("this is {expected}"))
                 .expected(found)
                 .found(expected)
-                .hint("read into a name of its own"),
+                .hint(hint),
             );
             return None;
         }

@@ -18,7 +18,7 @@ use super::types::{EnumId, StructId, TypeId, Types};
 use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTest, TextShape, UnaryOp};
 use crate::span::Span;
-use flux_abi::capability::CapabilitySet;
+use flux_abi::capability::{CapabilityKind, CapabilitySet};
 use flux_abi::select::TextOp;
 use flux_isa::{ExportKind, MigrationWay};
 
@@ -513,6 +513,12 @@ pub enum StmtKind {
     Log(LogLevel, ExprId),
     /// Records a metric.
     Record(TextId, ExprId),
+    /// Starts another agent.
+    Spawn(Box<Spawning>),
+    /// Gives rights to another agent, or takes them back.
+    Entrust(Box<Entrusting>),
+    /// Asks another agent to end in order.
+    StopAgent(ExprId),
     /// Ends the agent in order.
     Stop,
     /// Ends the agent as failed.
@@ -532,13 +538,55 @@ pub struct Loop {
     pub step: Block,
 }
 
+/// Whom a message is sent to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Target {
+    /// An agent or a topic by its name.
+    Link(LinkId),
+    /// The agent of a handle.
+    Handle(ExprId),
+}
+
+/// An agent that is started.
+#[derive(Clone, Debug)]
+pub struct Spawning {
+    /// From which module.
+    pub link: LinkId,
+    /// Takes the handle.
+    pub bind: Option<ExprId>,
+    /// What to do when it fails.
+    pub otherwise: Option<Box<Block>>,
+}
+
+/// Rights that are given to an agent, or taken back.
+#[derive(Clone, Debug)]
+pub struct Entrusting {
+    /// Which way.
+    pub way: Way,
+    /// To or from whom.
+    pub agent: ExprId,
+    /// The kind.
+    pub kind: CapabilityKind,
+    /// Links to what the kind reaches, in the modules of the agents that are started.
+    pub links: Vec<LinkId>,
+}
+
+/// Which way rights go.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Way {
+    /// `Grant`.
+    Give,
+    /// `Revoke`.
+    Take,
+}
+
 /// A message that is sent.
 #[derive(Clone, Debug)]
 pub struct Sending {
     /// How.
     pub kind: SendKind,
     /// To whom.
-    pub link: LinkId,
+    pub target: Target,
     /// What.
     pub form: Form,
     /// Its values.

@@ -68,6 +68,8 @@ pub enum Type {
     Duration,
     /// What `DELEGATE … as t` binds until `Wait for t`.
     Ticket,
+    /// A handle of another agent; 0 is nobody.
+    Agent,
     /// `[T; n]`.
     Array(TypeId, u32),
     /// `[T]`.
@@ -263,6 +265,7 @@ fixed! {
     DURATION = 14, Type::Duration;
     TICKET = 15, Type::Ticket;
     BYTES = 16, Type::Bytes;
+    AGENT = 17, Type::Agent;
 }
 
 impl Default for Types<'_> {
@@ -298,6 +301,7 @@ impl<'s> Types<'s> {
             "str" => TypeId::STR,
             "bytes" => TypeId::BYTES,
             "duration" => TypeId::DURATION,
+            "agent" => TypeId::AGENT,
             "i8" => TypeId::I8,
             "i16" => TypeId::I16,
             "i32" => TypeId::I32,
@@ -437,6 +441,29 @@ impl<'s> Types<'s> {
     #[must_use]
     pub fn structure(&self, id: StructId) -> Option<&Struct<'s>> {
         self.structs.get(id.0 as usize)
+    }
+
+    /// Tells whether a value of the type is or holds a handle of an agent; `around` are the types it stands in.
+    pub(super) fn holds_agent(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
+        let settled = self.settled(ty);
+        match settled {
+            Type::Agent => true,
+            Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) | Type::Map(_, inner) => {
+                self.holds_agent(inner, around)
+            }
+            Type::Struct(_) | Type::Union(_) if around.contains(&settled) => false,
+            Type::Struct(id) => {
+                around.push(settled);
+                let fields = self.structure(id).map_or(&[][..], |row| &row.fields);
+                fields.iter().any(|field| self.holds_agent(field.ty, around))
+            }
+            Type::Union(_) => {
+                around.push(settled);
+                let parts = self.payloads(ty);
+                parts.iter().flat_map(|(_, values)| values).any(|(ty, _)| self.holds_agent(*ty, around))
+            }
+            _ => false,
+        }
     }
 
     /// Number of structs.
@@ -601,6 +628,7 @@ impl<'s> Types<'s> {
             Type::Str => "str".to_string(),
             Type::Duration => "duration".to_string(),
             Type::Ticket => "a ticket".to_string(),
+            Type::Agent => "agent".to_string(),
             Type::Array(element, length) => {
                 let mut text = String::from("[");
                 text.push_str(&self.name(element));

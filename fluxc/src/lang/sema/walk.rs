@@ -72,6 +72,12 @@ impl Program<'_> {
             StmtKind::Send(sending) => {
                 state || self.list(sending.args).iter().any(expr) || otherwise(&sending.otherwise)
             }
+            StmtKind::Spawn(spawning) => {
+                spawning.bind.is_some_and(|place| self.place_changes(place, root))
+                    || otherwise(&spawning.otherwise)
+            }
+            StmtKind::Entrust(entrusting) => expr(&entrusting.agent),
+            StmtKind::StopAgent(agent) => expr(agent),
             StmtKind::Loop(parts) => {
                 parts.cond.as_ref().is_some_and(expr) || block(&parts.body) || block(&parts.step)
             }

@@ -234,7 +234,7 @@ impl<'s> Checker<'_, 's> {
     /// Whether values of a type can be shown; one that is still open will be a number.
     fn has_text(&self, ty: TypeId) -> bool {
         match self.get(ty) {
-            Ok(Type::Array(..) | Type::Struct(_) | Type::Ticket) => false,
+            Ok(Type::Array(..) | Type::Struct(_) | Type::Ticket | Type::Agent) => false,
             Ok(Type::Optional(inner)) => self.has_text(inner),
             _ => true,
         }

@@ -28,7 +28,7 @@ impl Types<'_> {
             | Type::Bytes
             | Type::Function(_)
             | Type::Enum(_) => scalar(4),
-            Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket => scalar(8),
+            Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket | Type::Agent => scalar(8),
             Type::Array(element, length) => {
                 let element = self.layout_within(element, depth.checked_sub(1)?)?;
                 let size = element.size.checked_mul(length).filter(|size| *size <= AGGREGATE_BYTES)?;
@@ -121,7 +121,8 @@ impl Types<'_> {
             // Nothing that a descriptor is written for holds a function.
             Type::Function(_) => out.push('W'),
             Type::Duration => out.push('t'),
-            Type::Ticket => out.push('l'),
+            // No message holds one; State keeps the word of the handle.
+            Type::Ticket | Type::Agent => out.push('l'),
             Type::Array(element, length) => {
                 let _ = write!(out, "({length})");
                 self.describe(element, out, end, around);

@@ -391,6 +391,7 @@ impl StepKind<'_> {
                 | Self::Publish { .. }
                 | Self::WaitFor { .. }
                 | Self::Barrier { .. }
+                | Self::Spawn { .. }
                 | Self::Invalid
         )
     }

@@ -1,0 +1,81 @@
+//! Statements over other agents: starting them, giving them rights, ending them.
+
+use super::SEND_MARK;
+use super::function::Lowering;
+use super::message::Failure;
+use crate::fir::{Access, Type as FirType, ValueId};
+use crate::lang::sema::tree::{Entrusting, ExprId, Spawning, Way};
+use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::ioctl::{Operation, SIGNAL_STOP};
+use flux_abi::opcode::Opcode;
+
+/// Whether agents hold a handle of the kind itself, beside those of what it reaches.
+const fn is_held_plain(kind: CapabilityKind) -> bool {
+    !matches!(kind, CapabilityKind::IoRead | CapabilityKind::IoWrite)
+}
+
+impl<'p> Lowering<'_, 'p, '_> {
+    pub(super) fn spawn(&mut self, spawning: &'p Spawning) {
+        let Spawning { link, bind, otherwise } = spawning;
+        let module = self.link(*link);
+        let none = self.b.i64(0);
+        let handle = self.b.host(Opcode::Spawn, 0, FirType::I64, &[module, none]);
+        let status = self.b.last_status();
+        let end = self.b.create_block();
+        self.check(status, end, otherwise.as_deref(), Failure::Trap, &mut |lowering| {
+            if let (Some(handle), Some(place)) = (handle, *bind) {
+                lowering.store_place(place, handle);
+            }
+        });
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    pub(super) fn entrust(&mut self, entrusting: &Entrusting) {
+        let Entrusting { way, agent, kind, links } = entrusting;
+        // NETWORK includes COMMUNICATE, which is what handles are of.
+        let kind = if *kind == CapabilityKind::Network { CapabilityKind::Communicate } else { *kind };
+        let operation = match way {
+            Way::Give => Operation::Entrust,
+            Way::Take => Operation::Withhold,
+        };
+        let agent = self.expr(*agent);
+        let record = self.b.constant(FirType::Ptr, SEND_MARK);
+        self.shared.send_words = self.shared.send_words.max(2);
+        let kinds = self.b.i64(i64::from(CapabilitySet::EMPTY.with(kind).bits()));
+        if is_held_plain(kind) {
+            let none = self.b.i64(0);
+            let number = self.b.i64(kind as i64);
+            if let Some(own) = self.ioctl(none, Operation::Own, number) {
+                self.hand(own, operation, record, [agent, kinds]);
+            }
+        }
+        for link in links {
+            let handle = self.link(*link);
+            self.hand(handle, operation, record, [agent, kinds]);
+        }
+    }
+
+    /// One operation on a handle, with a record of two words.
+    fn hand(&mut self, handle: ValueId, operation: Operation, record: ValueId, words: [ValueId; 2]) {
+        for (word, offset) in words.into_iter().zip([0, 8]) {
+            let word = self.word(word);
+            self.b.store(Access::W64, word, record, offset);
+        }
+        let record = self.b.cast(FirType::I64, record);
+        self.ioctl(handle, operation, record);
+    }
+
+    pub(super) fn stop_agent(&mut self, agent: ExprId) {
+        let agent = self.expr(agent);
+        let signal = self.b.i64(SIGNAL_STOP);
+        self.ioctl(agent, Operation::Signal, signal);
+    }
+
+    /// An agent that has ended in the meantime is no error of whoever names it: the status is not looked at.
+    fn ioctl(&mut self, handle: ValueId, operation: Operation, record: ValueId) -> Option<ValueId> {
+        let number = i64::try_from(operation.number()).unwrap_or(i64::MAX);
+        let operation = self.b.i64(number);
+        self.b.host(Opcode::Ioctl, 0, FirType::I64, &[handle, operation, record])
+    }
+}
