@@ -4,7 +4,7 @@
 mod common;
 
 use flux_isa::asm::{assemble, disassemble};
-use flux_isa::{Migration, MigrationWay, Module, ModuleProblem, StateField};
+use flux_isa::{Child, Migration, MigrationWay, Module, ModuleProblem, StateField};
 use proptest::prelude::*;
 
 /// Number, offset of the header and length of the content of each section.
@@ -245,7 +245,27 @@ fn documents_and_migrations_are_kept_by_file_and_text() {
     module.native.clear();
     assert_eq!(Module::decode(&module.encode()).unwrap(), module);
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
-    let mut empty = common::module(7).encode();
+    let mut plain = common::module(7);
+    plain.children.clear();
+    let mut empty = plain.encode();
     empty.extend([17, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
+}
+
+#[test]
+fn modules_that_an_agent_starts_are_part_of_what_it_is() {
+    let mut module = common::module(7);
+    module.native.clear();
+    module.children.clear();
+    let before = module.identity();
+    let child =
+        |agent: &str| Child { document: "w.flux.md".into(), agent: agent.into(), module: vec![1; 90] };
+    module.children = vec![child("a"), child("b")];
+    assert_ne!(module.identity(), before);
+    assert_eq!(Module::decode(&module.encode()).unwrap(), module);
+    assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
+    module.children.clear();
+    let mut empty = module.encode();
+    empty.extend([18, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
 }

@@ -47,7 +47,7 @@ pub(crate) fn ioctl() {
     for kind in [11, 256, u64::MAX] {
         assert_eq!(as_reader([0, own, kind, 0]), Err(Status::Invalid));
     }
-    for operation in [0, 17, 1 << 32 | 1, u64::MAX] {
+    for operation in [0, 19, 1 << 32 | 1, u64::MAX] {
         assert_eq!(as_reader([topic, operation, u64::MAX, 0]), Err(Status::NotFound));
         assert_eq!(as_reader([0, operation, 0, 0]), Err(Status::Denied));
     }
@@ -308,4 +308,51 @@ fn devices_that_can_be_read_always_have_something() {
     assert_eq!(ioctl_of(&mut bench, root, Operation::Poll, 0), Err(Status::Invalid));
     let child = bench.child("worker");
     assert_eq!(ioctl_of(&mut bench, child, Operation::Poll, 0), Err(Status::Denied));
+}
+
+#[test]
+fn a_started_agent_holds_what_it_was_entrusted_with_and_no_more() {
+    let mut bench = bench();
+    let root = bench.root;
+    let head = ".name \"worker\"\n.capability IO_READ IO_WRITE MEMORY\n.link device \"i2c:0x48\" rights rw";
+    let module = bench.load(head);
+    // No handle to derive from: nothing is passed on at the start.
+    let record = bench.place(&words(&[module, 0, 0, 0, 0, 0, 0, 0]));
+    let child = bench.call(Syscall::Spawn, [root, record, 0, 0]).unwrap();
+    bench.kernel.start_pending().unwrap();
+    let agent = bench.kernel.core().shard().find("worker").unwrap();
+    let kinds =
+        |list: &[CapabilityKind]| list.iter().copied().fold(CapabilitySet::EMPTY, CapabilitySet::with);
+    let held = |bench: &Bench| -> Vec<CapabilitySet> {
+        bench.kernel.core().shard().capabilities().held(agent).map(|(_, grant)| grant.kinds).collect()
+    };
+    assert_eq!(held(&bench), []);
+    let (read, write) = (kinds(&[CapabilityKind::IoRead]), kinds(&[CapabilityKind::IoWrite]));
+    let both = kinds(&[CapabilityKind::IoRead, CapabilityKind::IoWrite]);
+    let device = |bench: &mut Bench, rights: Rights, number: u64| {
+        let rights = u64::from(rights.bits());
+        derive(bench, [0, u64::from(both.bits()), rights, 0, ObjectType::Device as u64, number]).unwrap()
+    };
+    let all = Rights::READ.with(Rights::WRITE);
+    // The first device that was opened is the one that the module lists.
+    let own = device(&mut bench, all.with(Rights::GRANT), 0);
+    let hand = |bench: &mut Bench, handle, operation, kinds: CapabilitySet| {
+        let record = bench.place(&words(&[child, u64::from(kinds.bits())]));
+        ioctl_of(bench, handle, operation, record)
+    };
+    let weak = device(&mut bench, all, 0);
+    assert_eq!(hand(&mut bench, weak, Operation::Entrust, read), Err(Status::Denied), "without GRANT");
+    let other = device(&mut bench, all.with(Rights::GRANT), 1);
+    assert_eq!(hand(&mut bench, other, Operation::Entrust, both), Ok(0), "the module does not list it");
+    assert_eq!(hand(&mut bench, own, Operation::Entrust, read), Ok(1));
+    assert_eq!(held(&bench), [read]);
+    assert_eq!(hand(&mut bench, own, Operation::Entrust, write), Ok(1));
+    assert_eq!(held(&bench), [both], "one handle for one object");
+    assert_eq!(hand(&mut bench, other, Operation::Withhold, both), Ok(0), "not given by this handle");
+    assert_eq!(hand(&mut bench, own, Operation::Withhold, read), Ok(1));
+    assert_eq!(held(&bench), [write]);
+    assert_eq!(hand(&mut bench, own, Operation::Withhold, both), Ok(1));
+    assert_eq!(held(&bench), []);
+    let entrust = Operation::Entrust.number();
+    bench.hostile(Syscall::Ioctl, |pointer| [own, entrust, pointer, 0]);
 }
