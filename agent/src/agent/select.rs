@@ -182,13 +182,18 @@ impl Agent {
         about.request = asked;
         let mut words = core::mem::take(&mut shared.words);
         words.clear();
-        let decoded = marshal::decode_arguments(
-            payload,
-            &handler.arguments,
-            self.instance.memory(),
-            &mut words,
-            &mut about.owned,
-        );
+        // A handler of a topic that names no value has no use for the one that the event carries.
+        let decoded = if message.kind == MessageType::Event && handler.arguments.is_empty() {
+            Ok(())
+        } else {
+            marshal::decode_arguments(
+                payload,
+                &handler.arguments,
+                self.instance.memory(),
+                &mut words,
+                &mut about.owned,
+            )
+        };
         let result = match decoded {
             Ok(()) => self.begin(sys, shared, about, handler.function, &words),
             Err(error) => {
