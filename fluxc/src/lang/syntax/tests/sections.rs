@@ -236,7 +236,7 @@ fn errors_of_sections_are_all_reported_in_one_run() {
             "E0206 ## fn: f(x)",
             "E0401 x",
             "E0202 int",
-            "E0202 the old one",
+            "E0202 old one",
             "E0206 ## Init",
         ]
     );
