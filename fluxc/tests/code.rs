@@ -410,3 +410,27 @@ fn a_loop_goes_through_the_elements_as_they_were() {
     );
     assert_eq!(call(&source, "f", &[]), End::Word(12_312_349));
 }
+
+#[test]
+fn a_struct_shows_as_it_is_written() {
+    let source = library(
+        "struct Reading { at: int, value: f64 }
+struct Row { name: str, worst: Reading?, all: [Reading], by: map[str]Reading, next: [Row] }
+enum E { A(Reading), B }
+struct Nothing {}
+fn plain() -> str { return \"{Reading { at: 3, value: 1.5 }}\" }
+fn deep() -> str {
+  let one = Reading { at: 1, value: 2.0 }
+  let last = Row { name: \"end\", worst: none, all: [], by: {}, next: [] }
+  let row = Row { name: \"x\", worst: one, all: [one, one], by: { \"k\": one }, next: [last] }
+  return \"{row}; {E.A(one)}; {Nothing {}}\"
+}",
+    );
+    assert_eq!(call(&source, "plain", &[]), text("Reading { at: 3, value: 1.5 }"));
+    let one = "Reading { at: 1, value: 2 }";
+    let last = "Row { name: end, worst: none, all: [], by: {}, next: [] }";
+    let deep = format!(
+        "Row {{ name: x, worst: {one}, all: [{one}, {one}], by: {{k: {one}}}, next: [{last}] }}; A({one}); Nothing {{}}"
+    );
+    assert_eq!(call(&source, "deep", &[]), text(&deep));
+}

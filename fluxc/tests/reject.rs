@@ -53,7 +53,7 @@ fn each_mistake_in_code_has_its_code() {
         ("fn f(a: [int; 2]) -> int { return a[1.5] }", "E0506"),
         ("fn f(a: [int; 2], b: [int; 2]) -> bool { return a < b }", "E0506"),
         ("enum E { A(int) }\nfn f(e: E, g: E) -> bool { return e < g }", "E0506"),
-        ("struct S { a: int }\nfn f(s: S) -> str { return \"{s}\" }", "E0506"),
+        ("struct S { a: fn() -> int }\nfn f(s: S) -> str { return \"{s}\" }", "E0506"),
         ("fn f(a: int) { for x in a { } }", "E0506"),
         ("fn f(a: int) -> int { return g(a, 2) }\nfn g(a: int) -> int { return a }", "E0507"),
         ("struct S { a: int, b: int }\nfn f() -> S { return S { a: 1 } }", "E0507"),
@@ -87,7 +87,7 @@ fn each_mistake_in_code_has_its_code() {
         ("fn f(a: str?) -> bool { return a < \"x\" }", "E0506"),
         ("fn f(a: [int; 2]?, b: [int; 3]?) -> bool { return a == b }", "E0506"),
         ("fn f(a: str) -> int? { return a?.len() }", "E0506"),
-        ("struct S { a: int }\nfn f(a: [S; 2]?) -> str { return \"{a}\" }", "E0506"),
+        ("struct S { a: fn() -> int }\nfn f(a: [S; 2]?) -> str { return \"{a}\" }", "E0506"),
         ("struct S { a: int }\nfn f(s: S?) -> int { return s.a }", "E0505"),
         ("struct S { s: S? }", "E0517"),
         ("fn f(a: int?) -> int { return match a { none => 1 } }", "E0515"),
@@ -120,7 +120,7 @@ fn each_mistake_in_code_has_its_code() {
         ("enum E { A(f64) }\nfn f(e: E) -> int { return match e { A(1.5) => 1, _ => 2 } }", "E0506"),
         ("enum E { A(E), B }", "E0517"),
         ("enum E { A(S) }\nstruct S { e: E? }", "E0517"),
-        ("struct S { a: int }\nenum E { A([S; 2]) }\nfn f(e: E) -> str { return \"{e}\" }", "E0506"),
+        ("struct S { a: fn() -> int }\nenum E { A([S; 2]) }\nfn f(e: E) -> str { return \"{e}\" }", "E0506"),
         ("fn f(a: int) -> int { return match a { 1 => 1, _ => 2, 3 => 3 } }", "W0502"),
         ("fn f(a: int) -> int { return match a { 1..=5 => 1, 2..5 => 3, _ => 2 } }", "W0502"),
         ("fn f(a: str) -> int { return match a { \"x\" => 1, \"x\" => 3, _ => 2 } }", "W0502"),
@@ -359,4 +359,23 @@ fn frontmatter_with_line_ends_of_old_computers_was_one_line() {
         assert_eq!(compiled.diagnostics, [], "{ending:?}");
         assert_eq!(compiled.modules[0].meta.name, "old", "{ending:?}");
     }
+}
+
+#[test]
+fn a_type_that_holds_itself_was_refused_only_when_it_was_sent() {
+    let types = "struct Node { next: [Node], n: int }\nenum Tree { Leaf, Fork([Tree]) }\nstruct Flat { a: [int], b: [int] }";
+    for (ty, expected) in [("Node", &["E0506"][..]), ("[Tree?]", &["E0506"]), ("[Flat]", &[])] {
+        let source = format!(
+            "# T\n\n```flux\n{types}\n```\n\n## Agent\nname: a\n\n## On put(value: {ty})\n1. Log \"a\"\n"
+        );
+        assert_eq!(codes(&source), expected, "{ty}: {:?}", diagnostics(&source));
+    }
+}
+
+#[test]
+fn an_entry_that_is_changed_in_place_was_wrong_twice() {
+    let code = "fn f() { var m: map[str]int = {}\n m[\"a\"] += 1 }";
+    assert_eq!(codes(&library(code)), ["E0508"]);
+    let hint = all(&library(code))[0].hint.clone().unwrap().text;
+    assert_eq!(hint, "give the key a new value: `m[\"a\"] = (m[\"a\"] ?? 0) + 1`");
 }

@@ -419,6 +419,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             }
             Type::Optional(_)
             | Type::Union(_)
+            | Type::Struct(_)
             | Type::Array(..)
             | Type::List(_)
             | Type::Bytes

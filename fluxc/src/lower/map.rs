@@ -3,6 +3,9 @@
 //! A map is the address of a table as the machine's text operations know it (`find_entry`,
 //! `index`), or 0. Its entries lie in the order in which their keys came, each key before its value.
 
+use alloc::format;
+use alloc::string::String;
+
 use super::function::Lowering;
 use super::glue::Glue;
 use super::list::Holder;
@@ -10,7 +13,7 @@ use super::memory::{Address, Element, HEAD};
 use super::own::{Home, Item, Origin};
 use crate::fir::{Access, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::ExprId;
-use crate::lang::sema::types::{Owns, Type, TypeId};
+use crate::lang::sema::types::{Owns, StructId, Type, TypeId};
 use flux_abi::select::TextOp;
 use flux_abi::table;
 
@@ -355,7 +358,7 @@ impl Lowering<'_, '_, '_> {
 
     // ------------------------------------------------------------ text form
 
-    /// The body of the function that gives the text of arrays, maps, optionals and enums.
+    /// The body of the function that gives the text of arrays, maps, structs, optionals and enums.
     pub(super) fn text_body(&mut self, ty: TypeId) {
         let value = self.b.param(0);
         let text = match self.settled(ty) {
@@ -390,9 +393,35 @@ impl Lowering<'_, '_, '_> {
                     lowering.b.text2(TextOp::Concat, before, value_text)
                 })
             }
+            Type::Struct(id) => self.struct_text(id, value),
             _ => self.tagged_text(ty, value),
         };
         self.b.ret(Some(text));
+    }
+
+    /// `Reading { at: 3, value: 1.5 }`.
+    fn struct_text(&mut self, id: StructId, value: ValueId) -> ValueId {
+        let types = &self.shared.program.types;
+        let Some(row) = types.structure(id) else { return self.b.address(0) };
+        if row.fields.is_empty() {
+            return self.text(&format!("{} {{}}", row.name));
+        }
+        let mut before = format!("{} {{ ", row.name);
+        let mut text = None;
+        for (index, field) in (0..).zip(&row.fields) {
+            let Some(offset) = types.field_offset(id, index) else { continue };
+            before.push_str(field.name);
+            before.push_str(": ");
+            let name = self.text(&before);
+            before = String::from(", ");
+            let so_far = text.map_or(name, |text| self.b.text2(TextOp::Concat, text, name));
+            let element = Element { ty: field.ty, at: Address { base: value, offset }, index: None };
+            let value = self.load_element(&element);
+            let value = self.text_of(field.ty, value);
+            text = Some(self.b.text2(TextOp::Concat, so_far, value));
+        }
+        let close = self.text(" }");
+        text.map_or(close, |text| self.b.text2(TextOp::Concat, text, close))
     }
 
     /// So many texts with a comma between each two, in brackets.

@@ -226,6 +226,11 @@ impl<'s> Checker<'_, 's> {
     ) -> StmtKind {
         if let Some(op) = op {
             let place_id = self.place(place);
+            // What the key of a map has is no place, which was reported.
+            if let ExprKind::Collection(CollectionOp::Get, _) = self.program.expr(place_id).kind {
+                self.value(value, TypeId::ERROR);
+                return StmtKind::Eval(self.invalid(span));
+            }
             let hint = self.ty(place_id);
             let value = self.value(value, hint);
             return self.update(place_id, op, value, span);

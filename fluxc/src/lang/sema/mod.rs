@@ -643,16 +643,22 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// Tells whether values of the type can be put into a text; `around` are the enums it stands in.
+    /// Tells whether values of the type can be put into a text; `around` are the structs
+    /// and enums that were looked at.
     fn has_text_form(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.program.types.settled(ty);
         match settled {
-            Type::Struct(_) | Type::Ticket | Type::Agent | Type::Function(_) => false,
+            Type::Ticket | Type::Agent | Type::Function(_) => false,
             Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => {
                 self.has_text_form(inner, around)
             }
             Type::Map(_, value) => self.has_text_form(value, around),
-            Type::Union(_) if around.contains(&settled) => true,
+            Type::Struct(_) | Type::Union(_) if around.contains(&settled) => true,
+            Type::Struct(id) => {
+                around.push(settled);
+                let fields = self.program.types.structure(id).map_or(&[][..], |row| &row.fields);
+                fields.iter().all(|field| self.has_text_form(field.ty, around))
+            }
             Type::Union(_) => {
                 around.push(settled);
                 let parts = self.program.types.payloads(ty);
@@ -673,7 +679,9 @@ impl<'s> Checker<'_, 's> {
                     format!("a value of type {name} has no text form"),
                 )
                 .label(format!("this is {name}"))
-                .expected("bool, a number, a duration, str, or an enum, optional, array or map of them")
+                .expected(
+                    "bool, a number, a duration, str, or a struct, enum, optional, array or map of them",
+                )
                 .found(name)
                 .hint("show its elements or fields one by one"),
             );

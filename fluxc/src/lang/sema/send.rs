@@ -308,6 +308,19 @@ impl<'s> Checker<'_, 's> {
                 self.unsupported(span, "an agent in a message");
                 continue;
             }
+            if carrier == Carrier::Message && self.program.types.holds_itself(ty) {
+                let name = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        span,
+                        format!("a value of type {name} cannot be sent in a message: it can hold values of its own type"),
+                    )
+                    .label("of any depth")
+                    .hint("send what the other agent needs of it as a list, one value after another"),
+                );
+                continue;
+            }
             if !self.program.types.holds_function(ty) {
                 continue;
             }

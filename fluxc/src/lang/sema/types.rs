@@ -17,7 +17,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 use crate::fir::{FloatKind, IntKind};
 use crate::span::Span;
@@ -716,6 +716,40 @@ impl<'s> Types<'s> {
             Type::Struct(_) | Type::Union(_) => self.shape(id).is_some_and(|shape| shape.holds_function),
             _ => false,
         }
+    }
+
+    /// Tells whether values of the type, or of a part of it, can hold values of the same type.
+    #[must_use]
+    pub fn holds_itself(&self, id: TypeId) -> bool {
+        self.goes_back(id, &mut Vec::new(), &mut HashSet::new())
+    }
+
+    fn goes_back(&self, id: TypeId, around: &mut Vec<Type>, done: &mut HashSet<Type>) -> bool {
+        let ty = self.settled(id);
+        match ty {
+            Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) | Type::Map(_, inner) => {
+                return self.goes_back(inner, around, done);
+            }
+            Type::Struct(_) | Type::Union(_) => {}
+            _ => return false,
+        }
+        if around.contains(&ty) {
+            return true;
+        }
+        if !done.insert(ty) {
+            return false;
+        }
+        around.push(ty);
+        let parts: Vec<TypeId> = match ty {
+            Type::Struct(id) => {
+                let fields = self.structure(id).map_or(&[][..], |row| &row.fields);
+                fields.iter().map(|field| field.ty).collect()
+            }
+            _ => self.payloads(id).into_iter().flat_map(|(_, values)| values).map(|(ty, _)| ty).collect(),
+        };
+        let found = parts.into_iter().any(|part| self.goes_back(part, around, done));
+        around.pop();
+        found
     }
 }
 
