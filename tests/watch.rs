@@ -21,11 +21,11 @@ struct Watched {
 }
 
 impl Watched {
-    fn start(document: &Path) -> Self {
+    fn start(document: &Path, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_flux"))
             .arg("run")
             .arg(document)
-            .args(["--watch"])
+            .args(arguments)
             .env("NO_COLOR", "1")
             .env("HOME", "/nonexistent")
             .env_remove("XDG_CONFIG_HOME")
@@ -81,7 +81,7 @@ fn document(step: &str) -> String {
 fn a_save_begins_anew_and_one_with_errors_does_not() {
     let scratch = Scratch::new("watch");
     let file = scratch.file("watched.flux.md", document("Log \"the first\""));
-    let watched = Watched::start(&file);
+    let watched = Watched::start(&file, &["--watch"]);
     watched.until("the first");
     // An error is shown, and the old program goes on.
     scratch.file("watched.flux.md", document("Print \"the second\""));
@@ -99,4 +99,29 @@ fn a_save_begins_anew_and_one_with_errors_does_not() {
     watched.until("the run is over");
     scratch.file("watched.flux.md", document("Log \"the fourth\""));
     watched.until("the fourth");
+}
+
+#[test]
+fn a_save_of_a_library_begins_anew() {
+    let scratch = Scratch::new("watch-library");
+    let library = |word: &str| format!("# Words\n\n```flux\nconst WORD: str = \"the {word}\"\n```\n");
+    scratch.file("words.flux.md", library("first"));
+    let importing = format!("## import: words.flux.md\n\n{}", document("Log words.WORD"));
+    let file = scratch.file("watched.flux.md", importing);
+    let watched = Watched::start(&file, &["--watch"]);
+    watched.until("the first");
+    scratch.file("words.flux.md", library("second"));
+    watched.until("the documents start anew");
+    watched.until("the second");
+}
+
+#[test]
+fn lines_of_a_run_in_real_time_stayed_in_the_buffer_of_a_pipe() {
+    let scratch = Scratch::new("pipe");
+    let text =
+        "# Twice\n\n## Agent\nname: twice\nperiod: 1h\n\n## Loop\n1. Log \"one\"\n2. Log \"two\"\n3. YIELD\n";
+    let file = scratch.file("twice.flux.md", text);
+    let watched = Watched::start(&file, &[]);
+    watched.until("one");
+    watched.until("two");
 }

@@ -42,25 +42,39 @@ impl Source {
     /// # Errors
     /// [`Error::Read`] when the path can't be read, is a folder, or the file is too large.
     pub fn document(path: &Path) -> Result<Self, Error> {
-        Self::text(path)?.with_libraries()
+        Self::text(path)?.with_libraries(&|_| None)
     }
 
-    /// A document as an editor holds it, with the documents that it depends on as the files have them.
+    /// A document as an editor holds it. `open` gives the text of a document that the editor has open,
+    /// too; the others that it depends on are as the files have them.
     #[must_use]
-    pub fn edited(path: &Path, text: &str) -> Self {
+    pub fn edited(path: &Path, text: &str, open: &dyn Fn(&Path) -> Option<String>) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let source = Self { path: path.to_owned(), name, bytes: text.into(), bundle: None };
         // Over the limits the compiler says of each library that it is not there.
-        source.clone().with_libraries().unwrap_or(source)
+        source.clone().with_libraries(open).unwrap_or(source)
     }
 
-    fn with_libraries(mut self) -> Result<Self, Error> {
+    /// The files of the documents that it depends on.
+    #[must_use]
+    pub fn libraries(&self) -> Vec<PathBuf> {
+        let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
+        let files = self
+            .sources()
+            .map(|sources| sources.files().iter().skip(1).map(|file| folder.join(&file.path)).collect());
+        files.unwrap_or_default()
+    }
+
+    fn with_libraries(mut self, open: &dyn Fn(&Path) -> Option<String>) -> Result<Self, Error> {
         let path = self.path.as_path();
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let mut read = |relative: &str| {
             let path = folder.join(relative);
-            let found = Self::text(&path).map_err(|error| error.reason())?;
-            Ok(Found { bytes: found.bytes, identity: identity(&path) })
+            let bytes = match open(&path) {
+                Some(text) => text.into_bytes(),
+                None => Self::text(&path).map_err(|error| error.reason())?.bytes,
+            };
+            Ok(Found { bytes, identity: identity(&path) })
         };
         let all = flux_fluxc::gather(&self.name, &self.bytes, identity(path), &mut read)
             .map_err(|error| self.unfit(error.to_string()))?;
@@ -156,7 +170,8 @@ impl Source {
 }
 
 /// The same for every path of one file.
-fn identity(path: &Path) -> String {
+#[must_use]
+pub fn identity(path: &Path) -> String {
     path.canonicalize().unwrap_or_else(|_| path.to_owned()).to_string_lossy().into_owned()
 }
 

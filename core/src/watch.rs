@@ -36,6 +36,24 @@ impl Watch {
         Self { files: files.to_vec(), told: now.clone(), last: now }
     }
 
+    /// Watches these files from here on; what is known of those that were watched before is kept.
+    pub fn set_files(&mut self, files: Vec<PathBuf>) {
+        let keep = |old: &[State]| -> Vec<State> {
+            let known = |file: &PathBuf| self.files.iter().position(|other| other == file);
+            let now = states(&files);
+            files
+                .iter()
+                .zip(now)
+                .map(|(file, now)| match known(file) {
+                    Some(at) => old.get(at).copied().flatten(),
+                    None => now,
+                })
+                .collect()
+        };
+        let (told, last) = (keep(&self.told), keep(&self.last));
+        *self = Self { files, told, last };
+    }
+
     /// Looks at the files; `true` if they differ from what was told last and are at rest.
     pub fn has_changed(&mut self) -> bool {
         let now = states(&self.files);
@@ -60,6 +78,24 @@ fn states(files: &[PathBuf]) -> Vec<State> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_that_come_later_are_watched_and_the_others_stay_known() {
+        let folder = std::env::temp_dir().join(format!("flux-watch-set-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let files = ["a", "b"].map(|name| folder.join(name));
+        std::fs::write(&files[0], "one").unwrap();
+        std::fs::write(&files[1], "one").unwrap();
+        let mut watch = Watch::new(&files[..1]);
+        std::fs::write(&files[0], "one two").unwrap();
+        watch.set_files(files.to_vec());
+        assert!(!watch.has_changed());
+        assert!(watch.has_changed(), "the change before is not lost");
+        std::fs::write(&files[1], "one two").unwrap();
+        assert!(!watch.has_changed());
+        assert!(watch.has_changed());
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn a_change_is_told_once_when_the_file_is_at_rest() {

@@ -289,7 +289,8 @@ mod tests {
                 "## Agent\nname: a\ncapabilities: IO_READ\n## Loop\n1. Read x from {}\n2. Log \"{{x}}\"\n",
                 phrase(row)
             );
-            let errors = super::super::analyse(&text, std::path::Path::new("t.flux.md")).diagnostics;
+            let errors =
+                super::super::analyse(&text, std::path::Path::new("t.flux.md"), &|_| None).diagnostics;
             assert!(
                 errors.iter().all(|row| row.severity() != flux_fluxc::diag::Severity::Error),
                 "{text}{errors:?}"

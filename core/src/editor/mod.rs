@@ -14,7 +14,7 @@ mod place;
 pub use complete::{Completion, CompletionKind, complete};
 pub use index::{Index, Symbol, SymbolKind, Use};
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use flux_abi::capability::CapabilityKind;
 use flux_abi::device::DEVICE_KINDS;
@@ -32,17 +32,20 @@ pub struct Analysis {
     pub diagnostics: Vec<Diagnostic>,
     /// Names and their uses.
     pub index: Index,
+    /// The files of the documents that it depends on.
+    pub libraries: Vec<PathBuf>,
 }
 
-/// Looks a document over. Documents that it depends on are read from the folder of `path`; what is
-/// wrong in them is said where they are named.
+/// Looks a document over. Documents that it depends on are read from the folder of `path`, unless
+/// `open` gives their text; what is wrong in them is said where they are named.
 #[must_use]
-pub fn analyse(text: &str, path: &Path) -> Analysis {
+pub fn analyse(text: &str, path: &Path, open: &dyn Fn(&Path) -> Option<String>) -> Analysis {
     let options = Options { level: Level::None, ..Options::default() };
-    let source = Source::edited(path, text);
+    let source = Source::edited(path, text, open);
     let mut diagnostics = flux_fluxc::check(source.compiled(), &source.name, &options).diagnostics;
     diagnostics.retain(|row| row.source == options.source);
-    Analysis { diagnostics, index: Index::with_libraries(text, source.compiled(), &source.name) }
+    let index = Index::with_libraries(text, source.compiled(), &source.name);
+    Analysis { diagnostics, index, libraries: source.libraries() }
 }
 
 /// What stands at a place, for people: Markdown, and the bytes that it is about.

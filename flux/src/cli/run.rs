@@ -39,7 +39,8 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         return Ok(watch::run_on_save(arguments, terminal, &config, &make, (tell, &stop), &reasons));
     }
     let request = make()?;
-    let mut sink = Sink::new(terminal);
+    let sink = Sink::new(terminal);
+    let mut sink = if clock == ClockMode::Real { sink.at_once() } else { sink };
     let result = run::run(&request, &config, &stop, &mut sink);
     sink.flush();
     match result {
@@ -106,19 +107,30 @@ pub(crate) struct Sink<'t> {
     out: std::io::BufWriter<std::io::Stdout>,
     /// Time of the newest record: a pause after it is when people read.
     newest: i64,
-    /// Lines are written at the end of each instant.
-    at_once: bool,
+    flush: Flush,
+}
+
+/// When lines leave the buffer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Flush {
+    /// When it is full, and at the end.
+    Full,
+    /// When time goes on.
+    Instant,
+    /// Each line at once: after it nothing may come for hours.
+    Line,
 }
 
 impl<'t> Sink<'t> {
     pub(crate) fn new(terminal: &'t Terminal) -> Self {
         let out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout());
-        Self { terminal, out, newest: -1, at_once: terminal.watched() }
+        let flush = if terminal.watched() { Flush::Instant } else { Flush::Full };
+        Self { terminal, out, newest: -1, flush }
     }
 
-    /// Writes the lines of each instant at once, wherever they go.
-    pub(crate) fn for_a_watcher(self) -> Self {
-        Self { at_once: true, ..self }
+    /// Writes each line at once, wherever it goes.
+    pub(crate) fn at_once(self) -> Self {
+        Self { flush: Flush::Line, ..self }
     }
 
     pub(crate) fn flush(&mut self) {
@@ -166,12 +178,10 @@ impl LogSink for Sink<'_> {
                 );
             }
         }
-        // In real time each instant's lines are to be seen at once; in simulated time only the end counts.
-        if record.time.ns() != self.newest {
-            self.newest = record.time.ns();
-            if self.at_once {
-                self.flush();
-            }
+        let later = record.time.ns() != self.newest;
+        self.newest = record.time.ns();
+        if self.flush == Flush::Line || (later && self.flush == Flush::Instant) {
+            self.flush();
         }
     }
 }

@@ -4,6 +4,7 @@
 //! what has changed; only when that is without errors does it end the run. State begins anew with
 //! each start.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
@@ -71,7 +72,7 @@ fn once(
     make: &dyn Fn() -> Result<Request, Error>,
     stop: &Receiver<()>,
 ) {
-    let mut sink = Sink::new(terminal).for_a_watcher();
+    let mut sink = Sink::new(terminal).at_once();
     let result =
         make().map_err(RunError::Other).and_then(|request| run::run(&request, config, stop, &mut sink));
     sink.flush();
@@ -92,11 +93,13 @@ fn look(
     over: &AtomicBool,
 ) {
     let mut watch = Watch::new(&arguments.files);
+    watch.set_files(all_files(arguments));
     while !over.load(Ordering::Acquire) && !reasons.interrupted.load(Ordering::Acquire) {
         std::thread::sleep(PAUSE);
         if !watch.has_changed() {
             continue;
         }
+        watch.set_files(all_files(arguments));
         if !compiles(arguments, terminal) {
             terminal.say("watching: the new text has errors; what runs goes on as it was");
             continue;
@@ -106,6 +109,17 @@ fn look(
             return;
         }
     }
+}
+
+/// The documents and all that they depend on, as far as they can be read.
+fn all_files(arguments: &RunArguments) -> Vec<PathBuf> {
+    let mut files = arguments.files.clone();
+    for source in arguments.files.iter().filter_map(|file| Source::document(file).ok()) {
+        files.extend(source.libraries());
+    }
+    files.sort();
+    files.dedup();
+    files
 }
 
 /// Compiles the files as they are now, and shows what is wrong.

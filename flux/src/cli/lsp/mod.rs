@@ -54,8 +54,10 @@ fn session(connection: &Connection) -> Result<Outcome, String> {
                 send(connection, Message::Response(response))?;
             }
             Message::Notification(notification) => {
-                if let Some(uri) = take(notification, &mut documents) {
-                    send(connection, Message::Notification(diagnostics(&uri, &documents)))?;
+                let Some(uri) = take(notification, &mut documents) else { continue };
+                send(connection, Message::Notification(diagnostics(&uri, &documents)))?;
+                for user in documents.look_at_users_of(&uri) {
+                    send(connection, Message::Notification(diagnostics(&user, &documents)))?;
                 }
             }
             Message::Response(_) => {}
