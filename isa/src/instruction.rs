@@ -327,11 +327,7 @@ impl Instruction {
         let mut before = 0;
         for (position, (&row, &value)) in rows.iter().zip(values).enumerate() {
             let bits = value.cast_unsigned();
-            // Most operands are registers that are read.
-            let is_plain = matches!(row, Operand::Ra | Operand::Rb | Operand::Rc) && bits < 64;
-            if !is_plain {
-                check(row, value, before).map_err(|error| (position, error))?;
-            }
+            check(row, value, before).map_err(|error| (position, error))?;
             before = value;
             match row.size() {
                 OperandSize::Byte => {

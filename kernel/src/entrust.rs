@@ -33,9 +33,9 @@ impl Core {
     /// Fills in the links of an agent that holds what it was entrusted with before it began.
     pub(crate) fn wire_entrusted(&mut self, agent: AgentId, launch: &mut Launch) {
         let program = Arc::clone(&launch.program);
+        let held: Vec<(Handle, Grant)> = self.shard.capabilities().held(agent).collect();
         for (index, link) in program.module().links.iter().enumerate() {
-            let held: Vec<(Handle, Grant)> = self.shard.capabilities().held(agent).collect();
-            let found = held.into_iter().find(|(_, grant)| self.is_for(&program, link, *grant));
+            let found = held.iter().find(|(_, grant)| self.is_for(&program, link, *grant));
             launch.links.push(found.map_or_else(|| unwired(index), |(handle, _)| handle.word()));
         }
     }
