@@ -4,9 +4,8 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::glue::Glue;
-use super::memory::Address;
-use super::own::{Home, Item, Origin};
+use super::memory::{Address, Element};
+use super::own::Origin;
 use super::{FRAME_MARK, LowerError, Recursion, Role, SIZE_MARK, Shared, Unit};
 use crate::fir::BuildError;
 use crate::fir::pack::Body;
@@ -14,7 +13,7 @@ use crate::fir::{
     BlockId, Function, FunctionBuilder, Inst, Intrinsic, Type as FirType, ValueDef, ValueId, Variable,
 };
 use crate::lang::sema::tree::{Answers, Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
-use crate::lang::sema::types::{Owns, TypeId};
+use crate::lang::sema::types::{Type, TypeId};
 use crate::lang::syntax::ast::{BinaryOp, Dialect};
 use crate::span::{Span, TextLine};
 
@@ -53,6 +52,8 @@ pub(super) struct Lowering<'x, 'p, 's> {
     /// Address that takes an aggregate result.
     result_address: Option<ValueId>,
     pub(super) loops: Vec<Loop>,
+    /// The place that is being rewritten, found already.
+    pub(super) known: Option<(ExprId, Element)>,
     span: Span,
     /// The line that `span.start` is on.
     line: TextLine,
@@ -85,6 +86,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             base: None,
             result_address: None,
             loops: Vec::new(),
+            known: None,
             span: unit.span,
             line: TextLine::default(),
             error: None,
@@ -296,6 +298,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 }
             }
             StmtKind::Assign(place, value) => self.assign(*place, *value),
+            StmtKind::Rewrite(place, value) => self.rewrite(*place, *value),
             StmtKind::Update(place, op, value) => self.update(*place, *op, *value),
             StmtKind::Eval(expr) => {
                 self.effect(*expr);
@@ -380,6 +383,21 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         self.store(place, value);
     }
 
+    /// Only C and Python have such values, whose arrays stay where they are.
+    fn rewrite(&mut self, place: ExprId, value: ExprId) {
+        if let ExprKind::Local(_) = self.shared.program.expr(place).kind {
+            self.assign(place, value);
+            return;
+        }
+        let element = self.element(place);
+        let at = self.plain(&element);
+        let element = Element::at(element.ty, at);
+        self.known = Some((place, element));
+        let value = self.owned(value);
+        self.known = None;
+        self.store_element(&element, value);
+    }
+
     pub(super) fn update(&mut self, place: ExprId, op: BinaryOp, value: ExprId) {
         let expr = self.shared.program.expr(place);
         if let ExprKind::Local(local) = expr.kind
@@ -391,17 +409,19 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             self.b.assign(variable, result);
             return;
         }
+        if let ExprKind::Index(map, key) = expr.kind
+            && let Type::Map(..) = self.settled_of(map)
+        {
+            self.update_entry((map, key), op, value);
+            return;
+        }
         // What the value does may move the place.
         let right = self.expr(value);
         let element = self.element(place);
         let left = self.load_element(&element);
-        let result = self.operate(op, expr.ty, left, right);
         let home = self.home(place);
-        let result = match home {
-            Home::State if self.owns(expr.ty) != Owns::Nothing => self.remade(expr.ty, result, Glue::Keep),
-            _ => result,
-        };
-        self.replace(&element, Item::Word(result), home);
+        let item = self.updated(op, expr.ty, (left, right), home);
+        self.replace(&element, item, home);
     }
 }
 

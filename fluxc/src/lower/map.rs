@@ -14,8 +14,10 @@ use super::own::{Home, Item, Origin};
 use crate::fir::{Access, IntCompare, IntKind, IntOp, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::ExprId;
 use crate::lang::sema::types::{Owns, StructId, Type, TypeId};
+use crate::lang::syntax::ast::BinaryOp;
 use flux_abi::select::TextOp;
 use flux_abi::table;
+use flux_abi::trap::TrapKind;
 
 /// Bytes of the head of a table.
 const TABLE_HEAD: u32 = 16;
@@ -42,6 +44,15 @@ impl Entry {
     fn value_at(self, entry: Address) -> Element {
         Element::at(self.value, entry.plus(self.offset))
     }
+}
+
+/// What is found at a key.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    /// The place of its value.
+    There(Element),
+    /// Nothing in this table.
+    Missing(ValueId),
 }
 
 /// A part of all entries of a map.
@@ -170,7 +181,7 @@ impl Lowering<'_, '_, '_> {
     pub(super) fn set(&mut self, map: ExprId, key: ExprId, value: ExprId) {
         let ty = self.shared.program.expr(map).ty;
         let home = self.home(map);
-        let key_value = self.expr(key);
+        let key_value = self.steady(key, &[value]);
         let item = self.item(value, home);
         let holder = self.holder(map);
         let origin = self.origin(key);
@@ -185,19 +196,97 @@ impl Lowering<'_, '_, '_> {
     }
 
     fn put_in(&mut self, holder: Holder, home: Home, ty: TypeId, key: (ValueId, Origin), item: Item) {
-        let (key, origin) = key;
         let entry = self.entry_of(ty);
+        self.either_entry(holder, entry, key.0, |lowering, found| match found {
+            Found::There(place) => lowering.replace(&place, item, home),
+            Found::Missing(table) => {
+                lowering.insert_entry(holder, home, (entry, table), key, |lowering, place| {
+                    lowering.put(item, place);
+                });
+            }
+        });
+    }
+
+    /// `map[key] op= value`. A key that is not there counts from zero or nothing up and down; where
+    /// nothing can come of that it is a trap (INDEX).
+    pub(super) fn update_entry(&mut self, place: (ExprId, ExprId), op: BinaryOp, value: ExprId) {
+        let (map, key) = place;
+        let home = self.home(map);
+        let entry = self.entry_of(self.shared.program.expr(map).ty);
+        let origin = self.origin(key);
+        let key = self.steady(key, &[value]);
+        let right = self.expr(value);
+        let holder = self.holder(map);
+        self.either_entry(holder, entry, key, |lowering, found| match found {
+            Found::There(place) => {
+                let left = lowering.load_element(&place);
+                let item = lowering.updated(op, entry.value, (left, right), home);
+                lowering.replace(&place, item, home);
+            }
+            Found::Missing(_) if !matches!(op, BinaryOp::Add | BinaryOp::Sub) => {
+                lowering.b.trap(TrapKind::Index);
+            }
+            Found::Missing(table) => {
+                let ty = lowering.shared.fir_type(entry.value);
+                let nothing = lowering.b.constant(ty, 0);
+                let item = lowering.updated(op, entry.value, (nothing, right), home);
+                lowering.insert_entry(holder, home, (entry, table), (key, origin), |lowering, place| {
+                    lowering.put(item, place);
+                });
+            }
+        });
+    }
+
+    /// What an operator makes of the value of a place, for that place.
+    pub(super) fn updated(
+        &mut self,
+        op: BinaryOp,
+        ty: TypeId,
+        (left, right): (ValueId, ValueId),
+        home: Home,
+    ) -> Item {
+        let result = self.operate(op, ty, left, right);
+        Item::Word(match home {
+            Home::State if self.owns(ty) != Owns::Nothing => self.remade(ty, result, Glue::Keep),
+            _ => result,
+        })
+    }
+
+    /// Does one thing if the key is there, another one if not.
+    fn either_entry(
+        &mut self,
+        holder: Holder,
+        entry: Entry,
+        key: ValueId,
+        mut each: impl FnMut(&mut Self, Found),
+    ) {
         let table = self.held(holder);
         let (at, found) = self.find_in(table, key);
-        let [there, new, end] = core::array::from_fn(|_| self.b.create_block());
-        self.b.branch(found, there, new);
+        let [there, missing, end] = core::array::from_fn(|_| self.b.create_block());
+        self.b.branch(found, there, missing);
         self.b.seal_block(there);
-        self.b.seal_block(new);
-        self.b.switch_to(there);
-        let place = entry.value_at(Address { base: at, offset: 0 });
-        self.replace(&place, item, home);
-        self.b.jump(end, &[]);
-        self.b.switch_to(new);
+        self.b.seal_block(missing);
+        for (block, found) in [
+            (there, Found::There(entry.value_at(Address { base: at, offset: 0 }))),
+            (missing, Found::Missing(table)),
+        ] {
+            self.b.switch_to(block);
+            each(self, found);
+            self.go_on(end);
+        }
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// A further entry; its value is put in its place once there is room.
+    fn insert_entry(
+        &mut self,
+        holder: Holder,
+        home: Home,
+        (entry, table): (Entry, ValueId),
+        (key, origin): (ValueId, Origin),
+        put: impl FnOnce(&mut Self, &Element),
+    ) {
         let stride = self.b.i64(i64::from(entry.stride));
         // A text is known by its bytes, whatever the width of its address.
         let width = if self.settled(entry.key) == Type::Str { 0 } else { self.size(entry.key) };
@@ -212,7 +301,7 @@ impl Lowering<'_, '_, '_> {
             _ => self.owned_word(entry.key, key, origin),
         };
         self.store_element(&entry.key_at(to), key);
-        self.put(item, &entry.value_at(to));
+        put(self, &entry.value_at(to));
         let longer = self.add(number, 1);
         self.set_length(room, longer);
         self.b.text2(TextOp::TableIndex, room, number);
@@ -222,9 +311,6 @@ impl Lowering<'_, '_, '_> {
             let left = self.b.select(same, nothing, table);
             self.b.intrinsic(Intrinsic::StateFree, 0, &[left]);
         }
-        self.b.jump(end, &[]);
-        self.b.seal_block(end);
-        self.b.switch_to(end);
     }
 
     /// Takes a key out; gives the address of an optional.

@@ -116,6 +116,11 @@ impl<'p> Lowering<'_, 'p, '_> {
 
     /// A place, or an aggregate value, in memory.
     pub(super) fn element(&mut self, id: ExprId) -> Element {
+        if let Some((known, element)) = self.known
+            && known == id
+        {
+            return element;
+        }
         let expr = self.shared.program.expr(id);
         match expr.kind {
             ExprKind::State(state) => {

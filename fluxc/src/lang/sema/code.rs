@@ -226,11 +226,6 @@ impl<'s> Checker<'_, 's> {
     ) -> StmtKind {
         if let Some(op) = op {
             let place_id = self.place(place);
-            // What the key of a map has is no place, which was reported.
-            if let ExprKind::Collection(CollectionOp::Get, _) = self.program.expr(place_id).kind {
-                self.value(value, TypeId::ERROR);
-                return StmtKind::Eval(self.invalid(span));
-            }
             let hint = self.ty(place_id);
             let value = self.value(value, hint);
             return self.update(place_id, op, value, span);
@@ -259,6 +254,9 @@ impl<'s> Checker<'_, 's> {
         } else {
             self.coerce(value, ty)
         };
+        if self.is_invalid(value) {
+            return StmtKind::Eval(value);
+        }
         // The result must fit the place; checked like the operator itself.
         let result = self.binary(op, span, place, value, span);
         self.program.types.settle(ty);
@@ -303,9 +301,13 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// A place that is read and written.
+    /// A place that is read and written; the value of a key of a map is one.
     pub(super) fn place(&mut self, place: &ast::Expr<'s>) -> ExprId {
+        if let Some(reported) = self.part_of_entry(place) {
+            return reported;
+        }
         let id = self.value(place, TypeId::ERROR);
+        let id = self.entry_to_update(id);
         self.check_place(id, Whole::Part);
         id
     }
@@ -321,12 +323,44 @@ impl<'s> Checker<'_, 's> {
                 return id;
             }
         }
+        if let Some(reported) = self.part_of_entry(place) {
+            return reported;
+        }
         let id = self.value(place, TypeId::ERROR);
         match self.entry(id) {
             Some((map, _)) => self.check_place(map, Whole::Part),
             None => self.check_place(id, Whole::Part),
         }
         id
+    }
+
+    /// Reports a field or element of the value of a key: whether there is one shows only while running.
+    fn part_of_entry(&mut self, place: &ast::Expr<'s>) -> Option<ExprId> {
+        let (ast::ExprKind::Field(_) | ast::ExprKind::Index { .. }) = &place.kind else { return None };
+        let mut at = place;
+        loop {
+            at = match &at.kind {
+                ast::ExprKind::Field(field) => &field.base,
+                ast::ExprKind::Index { base, .. } => base,
+                _ => return None,
+            };
+            let ast::ExprKind::Index { base, .. } = &at.kind else { continue };
+            let map = self.place_hint(base);
+            let Ok(Type::Map(..)) = self.get(map) else { continue };
+            let entry = self.source_text(at.span);
+            self.report(
+                Diagnostic::new(
+                    codes::NOT_ASSIGNABLE,
+                    place.span,
+                    "the value of a key is changed as a whole, since there may be none",
+                )
+                .label(format!("a part of `{entry}`"))
+                .hint(format!(
+                    "take it out, change it and put it back: `var value = {entry} ?? …`, then `{entry} = value`"
+                )),
+            );
+            return Some(self.invalid(place.span));
+        }
     }
 
     pub(super) fn now_assigned(&mut self, place: ExprId) {
@@ -384,19 +418,6 @@ impl<'s> Checker<'_, 's> {
                         )
                         .label(format!("a {what}"))
                         .hint("what changes while the agent runs belongs in `## State`"),
-                    );
-                    return;
-                }
-                ExprKind::Collection(CollectionOp::Get, _) => {
-                    let text = self.source_text(expr.span);
-                    self.report(
-                        Diagnostic::new(
-                            codes::NOT_ASSIGNABLE,
-                            self.span(id),
-                            "the value of a key may be missing and cannot be changed in place",
-                        )
-                        .label("perhaps none")
-                        .hint(format!("give the key a new value: `{text} = ({text} ?? 0) + 1`")),
                     );
                     return;
                 }

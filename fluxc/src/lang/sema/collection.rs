@@ -279,6 +279,15 @@ impl<'s> Checker<'_, 's> {
         Some(StmtKind::Eval(set))
     }
 
+    /// The value of a key as a place that is read and written; any other place as it is.
+    pub(super) fn entry_to_update(&mut self, place: ExprId) -> ExprId {
+        let Some((map, key)) = self.entry(place) else { return place };
+        let Ok(Type::Map(_, of)) = self.get(self.ty(map)) else { return place };
+        let span = self.span(place);
+        self.grows(span, "a map");
+        self.new_expr(ExprKind::Index(map, key), of, span)
+    }
+
     fn map_method(&mut self, name: &str, key: TypeId, value: TypeId) -> Option<Method> {
         let method = |op, args, result| Some(Method { op, args, result });
         match name {

@@ -363,7 +363,7 @@ impl<'s> Checker<'_, 's> {
         {
             return StmtKind::Update(place, op, right);
         }
-        StmtKind::Assign(place, stored)
+        StmtKind::Rewrite(place, stored)
     }
 
     /// A value of Python that gets a name or a place: an array or struct that has one already would

@@ -195,7 +195,8 @@ pub enum ExprKind {
     Some(ExprId),
     /// A field of a struct.
     Field(ExprId, StructId, u32),
-    /// An element of an array or of bytes: array, index.
+    /// An element of an array or of bytes: array, index. In a place that is updated also the value
+    /// of a key: map, key.
     Index(ExprId, ExprId),
     /// An operation on a growable value or text, which is the first of the list.
     Collection(CollectionOp, List),
@@ -443,6 +444,9 @@ pub enum StmtKind {
     Let(LocalId, Option<ExprId>),
     /// A place takes a value.
     Assign(ExprId, ExprId),
+    /// A place takes a value in which the place itself stands, its address found once: an operator
+    /// of C or Python on other types than that of the place.
+    Rewrite(ExprId, ExprId),
     /// A place takes the result of an operator on itself and a value.
     Update(ExprId, BinaryOp, ExprId),
     /// An expression whose value is not used.

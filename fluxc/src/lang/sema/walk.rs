@@ -51,9 +51,9 @@ impl Program<'_> {
             StmtKind::Let(_, value) | StmtKind::Return(value) | StmtKind::Reply(_, value) => {
                 value.as_ref().is_some_and(expr)
             }
-            StmtKind::Assign(place, value) | StmtKind::Update(place, _, value) => {
-                self.place_changes(*place, root) || expr(value)
-            }
+            StmtKind::Assign(place, value)
+            | StmtKind::Rewrite(place, value)
+            | StmtKind::Update(place, _, value) => self.place_changes(*place, root) || expr(value),
             StmtKind::Eval(value)
             | StmtKind::Log(_, value)
             | StmtKind::Record(_, value)
