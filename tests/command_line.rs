@@ -175,12 +175,54 @@ fn damaged_modules_are_refused_without_a_panic() {
         let mut flipped = bytes.clone();
         flipped[at] ^= 0x40;
         let path = scratch.file("flipped.fluxbc", &flipped);
-        for command in ["inspect", "disasm"] {
-            let output = flux([command, path.to_str().unwrap()]);
-            assert!(matches!(output.status.code(), Some(0 | 1)), "byte {at}: {}", err(&output));
-            assert!(!err(&output).contains("panicked"), "byte {at}: {}", err(&output));
+        let path = path.to_str().unwrap();
+        for command in [["inspect", path].as_slice(), &["disasm", path], &["run", path, "--for", "1s"]] {
+            let output = flux(command);
+            assert_eq!(output.status.code(), Some(1), "{command:?}, byte {at}");
+            assert!(err(&output).contains("F0004"), "{command:?}, byte {at}: {}", err(&output));
+            assert!(out(&output).is_empty(), "{command:?}, byte {at}: {}", out(&output));
         }
     }
+}
+
+#[test]
+fn compiled_modules_run_as_their_documents_do() {
+    let scratch = Scratch::new("modules");
+    let names = ["sensor", "alert", "cloud"];
+    let documents = names.map(|name| format!("apps/{name}.flux.md"));
+    let modules = names.map(|name| scratch.0.join(format!("{name}.fluxbc")).to_string_lossy().into_owned());
+    for (document, module) in documents.iter().zip(&modules) {
+        let built = flux(["build", document, "-o", module]);
+        assert!(built.status.success(), "{}", err(&built));
+    }
+    let run = |files: [&String; 3]| {
+        let mut arguments = vec!["run"];
+        arguments.extend(files.map(String::as_str));
+        arguments.extend(["--set", "threshold=30", "--sim", "i2c:0x48=sine(25,10,60s)", "--for", "5m"]);
+        flux(&arguments)
+    };
+    let [sensor, alert, cloud] = &documents;
+    let expected = run([sensor, alert, cloud]);
+    let [_, alert, cloud] = &modules;
+    for files in [modules.each_ref(), [sensor, alert, cloud]] {
+        let ran = run(files);
+        assert!(ran.status.success(), "{}", err(&ran));
+        assert_eq!(out(&ran), out(&expected));
+        assert!(!err(&ran).contains("no agent"), "{}", err(&ran));
+    }
+    let starved = flux([
+        "run",
+        &modules[0],
+        "--gas",
+        "1",
+        "--set",
+        "threshold=30",
+        "--sim",
+        "i2c:0x48=const(1)",
+        "--for",
+        "2s",
+    ]);
+    assert!(out(&starved).contains("GAS"), "{}", out(&starved));
 }
 
 #[test]

@@ -16,9 +16,12 @@ use crate::source::Source;
 /// [`Error::Read`], or [`Error::Module`] when the bytes are no module.
 pub fn load(path: &Path) -> Result<(Module, usize), Error> {
     let source = Source::module(path)?;
-    let module = Module::decode(&source.bytes)
-        .map_err(|error| Error::Module { name: source.name.clone(), why: error.to_string() })?;
-    Ok((module, source.bytes.len()))
+    Ok((decode(&source)?, source.bytes.len()))
+}
+
+pub(crate) fn decode(source: &Source) -> Result<Module, Error> {
+    Module::decode(&source.bytes)
+        .map_err(|error| Error::Module { name: source.name.clone(), why: error.to_string() })
 }
 
 /// Writes a file as a whole or not at all: a reader never sees a part of it.

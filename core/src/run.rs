@@ -22,7 +22,7 @@ use crate::source::Source;
 /// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Documents in the order in which their agents start.
+    /// Documents and compiled modules in the order in which their agents start.
     pub documents: Vec<Source>,
     /// `--set`, as typed.
     pub set: Vec<String>,
@@ -109,6 +109,14 @@ impl CompileService for Compiler {
         }
         Ok(compiled)
     }
+}
+
+/// What the kernel is given of a source; a document's gas is set when it is compiled.
+fn runnable(source: &Source, gas: Option<u64>) -> Result<Vec<u8>, Error> {
+    let Some(gas) = gas.filter(|_| source.is_module()) else { return Ok(source.compiled().to_vec()) };
+    let mut module = crate::module::decode(source)?;
+    module.meta.gas = gas;
+    Ok(module.encode())
 }
 
 fn real_devices(config: &Config) -> Result<Box<dyn DeviceBus>, Error> {
@@ -203,8 +211,8 @@ pub fn boot(
         documents: request
             .documents
             .iter()
-            .map(|source| (source.name.clone(), source.compiled().to_vec()))
-            .collect(),
+            .map(|source| Ok((source.name.clone(), runnable(source, request.gas)?)))
+            .collect::<Result<_, Error>>()?,
         parameters,
         seed: request.seed,
         duration_ns: request.duration_ns,

@@ -45,6 +45,25 @@ impl Source {
         Self::text(path)?.with_libraries(&|_| None)
     }
 
+    /// What can be run: a compiled module if the name ends in `.fluxbc`, else a document.
+    ///
+    /// # Errors
+    /// As [`Source::document`]; [`Error::Module`] when the bytes are no module.
+    pub fn runnable(path: &Path) -> Result<Self, Error> {
+        if path.extension().is_none_or(|extension| extension != "fluxbc") {
+            return Self::document(path);
+        }
+        let source = Self::module(path)?;
+        crate::module::decode(&source)?;
+        Ok(source)
+    }
+
+    /// Whether the bytes are a compiled module.
+    #[must_use]
+    pub fn is_module(&self) -> bool {
+        self.bytes.starts_with(&flux_isa::file::MAGIC)
+    }
+
     /// A document as an editor holds it. `open` gives the text of a document that the editor has open,
     /// too; the others that it depends on are as the files have them.
     #[must_use]

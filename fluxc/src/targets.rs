@@ -13,7 +13,8 @@ use crate::diag::{Diagnostic, codes};
 use crate::lang::sema::tree::Program;
 use crate::lang::syntax::nearest::nearest;
 use crate::span::Span;
-use flux_isa::ExportKind;
+use flux_isa::desc::Desc;
+use flux_isa::{ExportKind, Module};
 
 /// What a document offers to other documents and wants of them.
 #[derive(Clone, Debug, Default)]
@@ -54,6 +55,15 @@ impl Outline {
             })
             .collect();
         outline
+    }
+
+    /// Adds the agent of a compiled module: what it offers. What it sends was looked at when it was made.
+    pub fn add_module(&mut self, module: &Module) {
+        let requests = self.agents.entry(module.meta.name.clone()).or_default();
+        for export in module.exports.iter().filter(|export| export.kind == ExportKind::Handler) {
+            let count = Desc::parse_list(&export.arguments).map_or(0, |list| list.len());
+            requests.insert(export.name.clone(), count);
+        }
     }
 }
 

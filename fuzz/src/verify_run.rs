@@ -1,7 +1,7 @@
 //! Verified code on the machine and on the checking model: they agree in everything a program or
 //! its host can see, and nothing that the verifier promises is broken.
 //!
-//! The first byte says where the module comes from: a file, a generated program (as it is, or with
+//! The first byte says where the module comes from: a file (but for its digest), a generated program (as it is, or with
 //! words changed, so that the verifier decides), or generated FIR through the back end. The next
 //! bytes are the start of the run; the rest is the module.
 
@@ -12,6 +12,7 @@ use flux_abi::opcode::Opcode;
 use flux_fluxc::Level;
 use flux_fluxc::fir::eval::{self, Evaluator};
 use flux_fluxc::fir::{FuncId, TypeFacts, passes, random};
+use flux_isa::file::seal;
 use flux_isa::{Module, asm};
 use flux_vm::checked::{Model, Outcome, Settings};
 use flux_vm::testing::TestHost;
@@ -54,7 +55,7 @@ pub fn check(data: &[u8]) {
         Start { function: bytes.byte(), slice: bytes.byte(), seed: bytes.byte(), poor: bytes.below(8) == 0 };
     match origin % 4 {
         0 => {
-            if let Ok(module) = Module::decode(bytes.rest()) {
+            if let Ok(module) = Module::decode(&seal(bytes.rest().to_vec())) {
                 run_if_verified(&module, &start);
             }
         }

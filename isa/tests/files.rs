@@ -4,7 +4,8 @@
 mod common;
 
 use flux_isa::asm::{assemble, disassemble};
-use flux_isa::{Child, Migration, MigrationWay, Module, ModuleProblem, StateField};
+use flux_isa::file::{DIGEST_BYTES, seal};
+use flux_isa::{Child, Migration, MigrationWay, Module, ModuleError, ModuleProblem, StateField};
 use proptest::prelude::*;
 
 /// Number, offset of the header and length of the content of each section.
@@ -20,32 +21,62 @@ fn sections(file: &[u8]) -> Vec<(u16, usize, usize)> {
     found
 }
 
-fn problem(file: &[u8]) -> ModuleProblem {
-    Module::decode(file).unwrap_err().problem
+/// The file of a module without its digest: what the tests of the sections change.
+fn body(module: &Module) -> Vec<u8> {
+    let mut file = module.encode();
+    file.truncate(file.len() - DIGEST_BYTES);
+    file
+}
+
+/// Reads `body` with the digest that fits it.
+fn decode(body: &[u8]) -> Result<Module, ModuleError> {
+    Module::decode(&seal(body.to_vec()))
+}
+
+fn problem(body: &[u8]) -> ModuleProblem {
+    decode(body).unwrap_err().problem
+}
+
+/// A file is refused for every bit that flips on its way and every byte at which it ends.
+#[test]
+fn every_flipped_bit_and_every_cut_is_refused() {
+    let file = common::module(1).encode();
+    assert!(Module::decode(&file).is_ok());
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            let mut flipped = file.clone();
+            flipped[at] ^= 1u8 << bit;
+            let error = Module::decode(&flipped).unwrap_err();
+            assert!(at < 8 || error.problem == ModuleProblem::Digest, "byte {at}, bit {bit}: {error}");
+        }
+        assert!(Module::decode(&file[..at]).is_err(), "cut at {at}");
+    }
+    let longer = [&file[..], &[0]].concat();
+    assert_eq!(Module::decode(&longer).unwrap_err().problem, ModuleProblem::Digest);
 }
 
 /// Attack 1: header cut at every byte.
 #[test]
 fn attack_01_a_file_cut_at_every_byte() {
-    let file = common::module(1).encode();
-    assert!(Module::decode(&file).is_ok());
+    let file = body(&common::module(1));
+    assert!(decode(&file).is_ok());
     let optional = sections(&file).iter().filter(|section| section.0 >= 14).map(|section| section.1).min();
     for cut in 0..file.len() {
         let whole = optional.is_some_and(|optional| cut >= optional)
             && sections(&file).iter().any(|section| section.1 == cut);
-        assert_eq!(Module::decode(&file[..cut]).is_ok(), whole, "cut at {cut}");
+        assert_eq!(decode(&file[..cut]).is_ok(), whole, "cut at {cut}");
     }
 }
 
 /// Attack 2: section offset + size overflowing.
 #[test]
 fn attack_02_section_lengths_beyond_the_file() {
-    let file = common::module(1).encode();
+    let file = body(&common::module(1));
     for (_, at, length) in sections(&file) {
         for wrong in [u32::MAX, u32::MAX - 5, 1 << 31, u32::try_from(file.len()).unwrap()] {
             let mut changed = file.clone();
             changed[at + 2..at + 6].copy_from_slice(&wrong.to_le_bytes());
-            assert!(Module::decode(&changed).is_err(), "{length} as {wrong}");
+            assert!(decode(&changed).is_err(), "{length} as {wrong}");
         }
     }
 }
@@ -53,7 +84,7 @@ fn attack_02_section_lengths_beyond_the_file() {
 /// Attack 3: overlapping sections. Sections have no offsets; a wrong length is what comes near.
 #[test]
 fn attack_03_sections_that_reach_into_the_next() {
-    let file = common::module(1).encode();
+    let file = body(&common::module(1));
     let sections = sections(&file);
     for pair in sections.windows(2) {
         let (_, at, length) = pair[0];
@@ -62,7 +93,7 @@ fn attack_03_sections_that_reach_into_the_next() {
             let wrong = u32::try_from(length + more).unwrap();
             changed[at + 2..at + 6].copy_from_slice(&wrong.to_le_bytes());
             // A signature is any bytes; one that takes in what follows is not the module's.
-            let signature = Module::decode(&changed).map(|module| module.signature);
+            let signature = decode(&changed).map(|module| module.signature);
             assert!(signature.is_err() || signature != Ok(common::module(1).signature));
         }
     }
@@ -71,7 +102,7 @@ fn attack_03_sections_that_reach_into_the_next() {
 /// Attack 4: a count of 2^32-1 with ten bytes behind it.
 #[test]
 fn attack_04_counts_that_the_bytes_cannot_hold() {
-    let file = common::module(1).encode();
+    let file = body(&common::module(1));
     for number in [5, 6, 7, 8, 9, 10, 12, 13] {
         let (_, at, length) = sections(&file)[usize::from(number - 1u16)];
         for count in [u32::MAX, 1 << 28, 1000] {
@@ -88,7 +119,7 @@ fn attack_04_counts_that_the_bytes_cannot_hold() {
 /// Attack 5: duplicate or unknown section, wrong version, wrong endianness.
 #[test]
 fn attack_05_sections_twice_unknown_missing_and_wrong_headers() {
-    let file = common::module(1).encode();
+    let file = body(&common::module(1));
     let sections = sections(&file);
     for (number, at, length) in &sections {
         let one = &file[*at..at + 6 + length];
@@ -98,7 +129,7 @@ fn attack_05_sections_twice_unknown_missing_and_wrong_headers() {
         if *number < 14 {
             assert!(matches!(problem(&without), ModuleProblem::SectionMissing(_)));
         } else {
-            assert!(Module::decode(&without).is_ok());
+            assert!(decode(&without).is_ok());
         }
     }
     let with = |number: u16, at: usize| {
@@ -118,17 +149,17 @@ fn attack_05_sections_twice_unknown_missing_and_wrong_headers() {
     changed = file.clone();
     changed[3] = b'U';
     assert_eq!(problem(&changed), ModuleProblem::Magic);
-    assert_eq!(problem(b"\x7fELF\x02\x01"), ModuleProblem::Magic);
+    assert_eq!(Module::decode(b"\x7fELF\x02\x01").unwrap_err().problem, ModuleProblem::Magic);
 }
 
 #[test]
 fn foreign_sections_are_skipped_and_are_no_part_of_the_identity() {
     let module = common::module(2);
-    let mut file = module.encode();
+    let mut file = body(&module);
     file.extend(0x8000u16.to_le_bytes());
     file.extend(3u32.to_le_bytes());
     file.extend(b"abc");
-    let decoded = Module::decode(&file).unwrap();
+    let decoded = decode(&file).unwrap();
     assert_eq!(decoded, module);
     assert_eq!(decoded.identity(), module.identity());
 }
@@ -150,7 +181,7 @@ fn the_identity_covers_everything_but_native_code_and_signature() {
 
 #[test]
 fn texts_counts_and_choices_have_one_form() {
-    let file = common::module(1).encode();
+    let file = body(&common::module(1));
     let at = |number: usize| sections(&file)[number - 1].1 + 6;
     let changed = |offset: usize, byte: u8| {
         let mut changed = file.clone();
@@ -191,12 +222,12 @@ proptest! {
 
     #[test]
     fn a_changed_file_is_refused_or_survives_file_and_text(seed in 0..20u64, at in any::<usize>(), bit in 0..8u8) {
-        let mut file = common::module(seed).encode();
+        let mut file = body(&common::module(seed));
         let at = at % file.len();
         file[at] ^= 1u8 << bit;
-        if let Ok(module) = Module::decode(&file) {
-            let foreign = file.len() != module.encode().len();
-            prop_assert!(foreign || module.encode() == file);
+        if let Ok(module) = decode(&file) {
+            let foreign = file.len() != body(&module).len();
+            prop_assert!(foreign || body(&module) == file);
             check_round_trips(&module)?;
         }
     }
@@ -207,6 +238,7 @@ proptest! {
         let head = common::module(0).encode();
         bytes.splice(0..0, head[..8].iter().copied());
         prop_assert!(Module::decode(&bytes).is_err());
+        prop_assert!(decode(&bytes).is_err());
     }
 
     #[test]
@@ -247,7 +279,7 @@ fn documents_and_migrations_are_kept_by_file_and_text() {
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
     let mut plain = common::module(7);
     plain.children.clear();
-    let mut empty = plain.encode();
+    let mut empty = body(&plain);
     empty.extend([17, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
 }
@@ -265,7 +297,7 @@ fn modules_that_an_agent_starts_are_part_of_what_it_is() {
     assert_eq!(Module::decode(&module.encode()).unwrap(), module);
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
     module.children.clear();
-    let mut empty = module.encode();
+    let mut empty = body(&module);
     empty.extend([18, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
 }

@@ -38,7 +38,7 @@ impl core::fmt::Debug for Platform {
 /// What to run, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Documents in the order in which their agents start: name and bytes.
+    /// Documents and compiled modules in the order in which their agents start: name and bytes.
     pub documents: Vec<(String, Vec<u8>)>,
     /// `--set` in order: name and text. A later one of the same name wins.
     pub parameters: Vec<(String, String)>,

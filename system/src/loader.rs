@@ -1,4 +1,4 @@
-//! Process 2: takes documents through COMPILE, BC_LOAD and BC_EXEC.
+//! Process 2: takes documents through COMPILE, BC_LOAD and BC_EXEC, and compiled modules through the last two.
 //!
 //! It is started with all kinds and keeps no right over an agent beyond KILL; it ends when the
 //! agents are started.
@@ -22,6 +22,7 @@ use flux_fluxc::diag::{Diagnostic, Severity};
 use flux_fluxc::span::LineTable;
 use flux_hal::Stream;
 use flux_isa::Module;
+use flux_isa::file::MAGIC;
 use flux_kcore::capability::{Grant, Handle};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Exit;
@@ -78,11 +79,19 @@ impl Loader<'_> {
         let mut rejected = Vec::new();
         let mut outlines = Vec::new();
         for (name, source) in &config.documents {
-            match self.compile(name, source) {
-                Ok(modules) => compiled.extend(modules),
+            let is_module = source.starts_with(&MAGIC);
+            let modules = if is_module { read_module(name, source) } else { self.compile(name, source) };
+            let mut outline = self.kernel.take_outline();
+            match modules {
+                Ok(modules) => {
+                    if is_module {
+                        modules.iter().for_each(|one| outline.add_module(&one.module));
+                    }
+                    compiled.extend(modules);
+                }
                 Err(one) => rejected.push(one),
             }
-            outlines.push(self.kernel.take_outline());
+            outlines.push(outline);
         }
         if !rejected.is_empty() {
             return Err(BootError::Documents(rejected));
@@ -287,6 +296,18 @@ impl Loader<'_> {
             kinds(one.module.capabilities)
         );
         self.kernel.record(Stream::Boot, LogLevel::Info, &text);
+    }
+}
+
+/// A module that was compiled before.
+fn read_module(name: &str, bytes: &[u8]) -> Result<Vec<Compiled>, Rejected> {
+    match Module::decode(bytes) {
+        Ok(module) => Ok(alloc::vec![Compiled { document: name.to_string(), bytes: bytes.to_vec(), module }]),
+        Err(error) => Err(Rejected {
+            document: name.to_string(),
+            diagnostics: Vec::new(),
+            error: Box::new(KernelError::Module(error)),
+        }),
     }
 }
 

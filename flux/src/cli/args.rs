@@ -160,7 +160,7 @@ pub(crate) struct RunOptions {
 /// Arguments of `flux run`.
 #[derive(Args, Debug)]
 pub(crate) struct RunArguments {
-    /// Documents, in the order in which their agents start
+    /// Documents and compiled modules (.fluxbc), in the order in which their agents start
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -218,7 +218,7 @@ pub(crate) struct BootArguments {
     /// Machine
     #[arg(long, value_enum, default_value_t = Arch::X86_64)]
     pub(crate) arch: Arch,
-    /// Documents, in the order in which their agents start
+    /// Documents and compiled modules (.fluxbc), in the order in which their agents start
     #[arg(long = "app", required = true, value_name = "FILE")]
     pub(crate) apps: Vec<PathBuf>,
     #[command(flatten)]

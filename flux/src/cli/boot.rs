@@ -26,7 +26,7 @@ pub(crate) fn boot(arguments: &BootArguments, terminal: &Terminal) -> Result<Out
     // The kernel compiles for itself; this look only saves a boot that would end in diagnostics.
     let mut errors = 0;
     let mut names = Vec::new();
-    for source in &request.documents {
+    for source in request.documents.iter().filter(|source| !source.is_module()) {
         let compiled = compile::document(source, Level::default());
         if compiled.errors > 0 {
             check::show(source, &compiled.diagnostics, terminal);

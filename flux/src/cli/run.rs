@@ -73,7 +73,7 @@ pub(crate) fn request(
     terminal: &Terminal,
 ) -> Result<Request, Error> {
     Ok(Request {
-        documents: files.iter().map(|file| Source::document(file)).collect::<Result<_, _>>()?,
+        documents: files.iter().map(|file| Source::runnable(file)).collect::<Result<_, _>>()?,
         set: options.set.clone(),
         sim: options.sim.clone(),
         duration_ns: options.duration,

@@ -114,7 +114,7 @@ fn look(
 /// The documents and all that they depend on, as far as they can be read.
 fn all_files(arguments: &RunArguments) -> Vec<PathBuf> {
     let mut files = arguments.files.clone();
-    for source in arguments.files.iter().filter_map(|file| Source::document(file).ok()) {
+    for source in arguments.files.iter().filter_map(|file| Source::runnable(file).ok()) {
         files.extend(source.libraries());
     }
     files.sort();
@@ -125,9 +125,10 @@ fn all_files(arguments: &RunArguments) -> Vec<PathBuf> {
 /// Compiles the files as they are now, and shows what is wrong.
 fn compiles(arguments: &RunArguments, terminal: &Terminal) -> bool {
     let sources: Result<Vec<Source>, Error> =
-        arguments.files.iter().map(|file| Source::document(file)).collect();
+        arguments.files.iter().map(|file| Source::runnable(file)).collect();
     let sources = match sources {
-        Ok(sources) => sources,
+        // Modules are compiled already.
+        Ok(sources) => sources.into_iter().filter(|source| !source.is_module()).collect::<Vec<_>>(),
         Err(error) => {
             terminal.error(error.code(), &error.to_string());
             return false;

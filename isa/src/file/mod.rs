@@ -1,6 +1,6 @@
 //! The bytes of a module: the `.fluxbc` file.
 //!
-//! All numbers are little-endian. The file is a header and sections:
+//! All numbers are little-endian. The file is a header, sections and a digest:
 //!
 //! | Bytes | Header |
 //! | --- | --- |
@@ -17,9 +17,13 @@
 //! and its bytes; an optional value is a byte 0 or 1 and the value; the fields of a row follow each
 //! other in the order in which [`crate::module`] declares them.
 //!
+//! The last [`DIGEST_BYTES`] bytes are the SHA-256 of all bytes before them. It shows damage on the way,
+//! not who made the file: that is what `signature` is for. It is no part of the identity.
+//!
 //! # Invariants
 //! 1. One module has one encoding, and only that one decodes.
-//! 2. A count is checked against the bytes that are left before anything is allocated for it.
+//! 2. No section of a file with a wrong digest is read.
+//! 3. A count is checked against the bytes that are left before anything is allocated for it.
 
 mod record;
 
@@ -69,12 +73,14 @@ const MIGRATIONS: u16 = 17;
 /// The section of modules that the agent starts.
 const CHILDREN: u16 = 18;
 const HEADER_BYTES: usize = 8;
+/// Bytes of the digest at the end of a file.
+pub const DIGEST_BYTES: usize = 32;
 
 /// Why bytes are no module.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("module file, {section}, byte {offset}: {problem}")]
 pub struct ModuleError {
-    /// Section, or `header`.
+    /// Section, `header` or `digest`.
     pub section: &'static str,
     /// Offset in bytes from the start of the file.
     pub offset: usize,
@@ -97,6 +103,11 @@ pub enum ModuleProblem {
     /// Another version of the format.
     #[error("format version {0} is not known; this reader knows version {VERSION}")]
     Version(u16),
+    /// The file is not as it was written.
+    #[error(
+        "the bytes do not match their SHA-256: the file was damaged, cut or changed; build or copy it again"
+    )]
+    Digest,
     /// The bytes end too early.
     #[error("{needed} bytes are needed, {left} are left")]
     Truncated {
@@ -240,7 +251,7 @@ impl Module {
             self.append_section(15, &mut out);
         }
         self.append_meaningful(&mut out);
-        out
+        seal(out)
     }
 
     /// Appends the optional sections that are part of the identity.
@@ -294,26 +305,7 @@ impl Module {
     /// # Errors
     /// The first byte that does not fit, with its section and what is wrong.
     pub fn decode(bytes: &[u8]) -> Result<Self, ModuleError> {
-        let mut file = Reader { rest: bytes, offset: 0, section: "header" };
-        if bytes.len() > MODULE_BYTES {
-            return Err(file.error(ModuleProblem::FileSize(bytes.len())));
-        }
-        if !bytes.starts_with(&MAGIC) && !MAGIC.starts_with(bytes) {
-            return Err(file.error(ModuleProblem::Magic));
-        }
-        if bytes.len() < HEADER_BYTES {
-            let needed = wide(HEADER_BYTES);
-            return Err(file.error(ModuleProblem::Truncated { needed, left: bytes.len() }));
-        }
-        file.array::<4>()?;
-        let version = u16::read(&mut file)?;
-        let mark = u16::read(&mut file)?;
-        if mark != ENDIAN_MARK {
-            return Err(file.error(ModuleProblem::Endianness(mark)));
-        }
-        if version != VERSION {
-            return Err(file.error(ModuleProblem::Version(version)));
-        }
+        let mut file = open(bytes)?;
         let mut module = Self::default();
         let mut before = 0;
         while !file.rest.is_empty() {
@@ -347,6 +339,43 @@ impl Module {
             None => Ok(module),
         }
     }
+}
+
+/// Appends the digest to a header and sections: the file of a module whose sections a tool changed.
+pub fn seal(mut bytes: Vec<u8>) -> Vec<u8> {
+    let digest: [u8; DIGEST_BYTES] = Sha256::digest(&bytes).into();
+    bytes.extend(digest);
+    bytes
+}
+
+/// Reads the header and checks the digest; what is left are the sections.
+fn open(bytes: &[u8]) -> Result<Reader<'_>, ModuleError> {
+    let mut file = Reader { rest: bytes, offset: 0, section: "header" };
+    if bytes.len() > MODULE_BYTES {
+        return Err(file.error(ModuleProblem::FileSize(bytes.len())));
+    }
+    if !bytes.starts_with(&MAGIC) && !MAGIC.starts_with(bytes) {
+        return Err(file.error(ModuleProblem::Magic));
+    }
+    let split = bytes.split_last_chunk::<DIGEST_BYTES>().filter(|(sealed, _)| sealed.len() >= HEADER_BYTES);
+    let Some((sealed, digest)) = split else {
+        let needed = wide(HEADER_BYTES + DIGEST_BYTES);
+        return Err(file.error(ModuleProblem::Truncated { needed, left: bytes.len() }));
+    };
+    file.rest = sealed;
+    file.array::<4>()?;
+    let version = u16::read(&mut file)?;
+    let mark = u16::read(&mut file)?;
+    if mark != ENDIAN_MARK {
+        return Err(file.error(ModuleProblem::Endianness(mark)));
+    }
+    if version != VERSION {
+        return Err(file.error(ModuleProblem::Version(version)));
+    }
+    if Sha256::digest(sealed).as_slice() != digest {
+        return Err(ModuleError { section: "digest", offset: sealed.len(), problem: ModuleProblem::Digest });
+    }
+    Ok(file)
 }
 
 /// The first section between two that follow each other that must not be left out.

@@ -7,7 +7,7 @@ use flux_abi::register;
 use flux_abi::select::SelectorKind;
 use flux_abi::trap::TrapKind;
 use flux_isa::asm::DIRECTIVES;
-use flux_isa::file::{ENDIAN_MARK, FIRST_FOREIGN, SECTIONS, VERSION};
+use flux_isa::file::{DIGEST_BYTES, ENDIAN_MARK, FIRST_FOREIGN, SECTIONS, VERSION};
 use flux_isa::instruction::operand_name;
 
 /// First number and title of each part of the table.
@@ -254,10 +254,13 @@ fn module_file(out: &mut String) -> fmt::Result {
     writeln!(
         out,
         "## Module file\n\nA `.fluxbc` file is `FLXM`, the format version ({VERSION}, 2 bytes), the endianness \
-         mark ({ENDIAN_MARK:#06x}, 2 bytes) and sections: number (2 bytes), length (4 bytes), content, in \
-         ascending order, each once. All numbers are little-endian. Sections from {FIRST_FOREIGN:#06x} up are \
-         skipped, other unknown ones refused. `native` and `signature` are there only if the module has \
-         them and are not part of its identity, the SHA-256 of all before them.\n\n\
+         mark ({ENDIAN_MARK:#06x}, 2 bytes), sections, and a digest. A section is its number (2 bytes), length \
+         (4 bytes) and content; they are in ascending order, each once. All numbers are little-endian. \
+         Sections from {FIRST_FOREIGN:#06x} up are skipped, other unknown ones refused; those from `native` \
+         on are there only if the module has them. The digest is the SHA-256 of all bytes before it \
+         ({DIGEST_BYTES} bytes): a file that was damaged or cut is refused before a section is read. The \
+         module's identity is the SHA-256 of header and sections without `native`, `signature` and \
+         skipped ones.\n\n\
          | Number | Section |\n| --- | --- |"
     )?;
     for (name, number) in SECTIONS.iter().zip(1..) {
