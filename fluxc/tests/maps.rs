@@ -232,7 +232,10 @@ fn what_cannot_be_is_said_with_its_reason() {
     };
     for (code, expected) in [
         ("m[\"a\"] = 1\n  return 0", "E0508 line 6: `m` cannot be assigned to"),
-        ("var n = m\n  n[\"a\"] += 1\n  return 0", "E0508 line 7: the value of a key may be missing"),
+        (
+            "var n = m\n  n[\"a\"][0] += 1\n  return 0",
+            "E0508 line 7: the value of a key is changed as a whole",
+        ),
         ("var n = m\n  n[1] = 1\n  return 0", "E0506 line 7: expected str, found int"),
         ("return m[\"a\"]", "E0506 line 6: expected int, found int?"),
         ("let n: map[f64]int = {}\n  return 0", "E0506 line 6: a map cannot have keys of type f64"),

@@ -255,13 +255,28 @@ impl<'p> Lowering<'_, 'p, '_> {
     /// where the loop meets what was changed.
     fn gone_through(&mut self, array: ExprId, body: &'p Block) -> (Sequence, Origin) {
         let program = self.shared.program;
-        let origin = self.origin(array);
-        let changed = program.root(array).is_some_and(|root| program.changes(body, root));
-        if !changed || self.dialect == Dialect::Python {
-            let sequence = self.sequence(array);
-            return (sequence, origin.max(Origin::Shared));
+        if self.dialect != Dialect::Python && program.shows_change(array, &|root| program.changes(body, root))
+        {
+            return (self.copied_sequence(array), Origin::Shared);
         }
-        let ty = program.expr(array).ty;
+        let origin = self.origin(array).max(Origin::Shared);
+        (self.sequence(array), origin)
+    }
+
+    /// The elements of an array as they are before `later` is looked at.
+    pub(super) fn steady_sequence(&mut self, array: ExprId, later: &[ExprId]) -> (Sequence, Origin) {
+        let program = self.shared.program;
+        if program.shows_change(array, &|root| later.iter().any(|other| program.expr_changes(*other, root))) {
+            return (self.copied_sequence(array), Origin::Shared);
+        }
+        let origin = self.origin(array).max(Origin::Shared);
+        (self.sequence(array), origin)
+    }
+
+    /// The elements of a copy of an array.
+    fn copied_sequence(&mut self, array: ExprId) -> Sequence {
+        let origin = self.origin(array).max(Origin::Shared);
+        let ty = self.shared.program.expr(array).ty;
         if let Type::Array(element, length) = self.settled(ty) {
             let offset = self.reserve(ty);
             let copy = self.frame_address(offset);
@@ -269,10 +284,10 @@ impl<'p> Lowering<'_, 'p, '_> {
             let first = self.frame_address(offset);
             let base = self.pointer(first);
             let length = self.b.i64(i64::from(length));
-            return (Sequence { element, first: Address { base, offset: 0 }, length }, Origin::Shared);
+            return Sequence { element, first: Address { base, offset: 0 }, length };
         }
         let block = self.expr(array);
-        let block = self.owned_word(ty, block, origin.max(Origin::Shared));
-        (self.sequence_of_block(ty, block), Origin::Shared)
+        let block = self.owned_word(ty, block, origin);
+        self.sequence_of_block(ty, block)
     }
 }

@@ -342,7 +342,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     fn contains(&mut self, array: ExprId, value: ExprId) -> ValueId {
-        let sequence = self.sequence(array);
+        let (sequence, _) = self.steady_sequence(array, &[value]);
         let element = sequence.element;
         let wanted = self.compared(value);
         let found = self.b.declare(FirType::Bool);
@@ -381,8 +381,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     fn slice(&mut self, array: ExprId, from: ExprId, to: ExprId) -> ValueId {
-        let origin = self.origin(array);
-        let sequence = self.sequence(array);
+        let (sequence, origin) = self.steady_sequence(array, &[from, to]);
         let from = self.expr(from);
         let to = self.expr(to);
         // from <= to <= length, unsigned: a negative number is above every length.

@@ -165,9 +165,7 @@ impl<'p> Lowering<'_, 'p, '_> {
         let ty = program.expr(id).ty;
         let aggregate = program.types.is_aggregate(ty);
         let changed = (aggregate || self.owns(ty) != Owns::Nothing)
-            && program
-                .root(id)
-                .is_some_and(|root| later.iter().any(|other| program.expr_changes(*other, root)));
+            && program.shows_change(id, &|root| later.iter().any(|other| program.expr_changes(*other, root)));
         if !changed {
             return self.argument(id);
         }

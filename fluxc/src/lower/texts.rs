@@ -13,34 +13,29 @@ const HALF: i64 = 0xffff_ffff;
 
 impl Lowering<'_, '_, '_> {
     pub(super) fn text_method(&mut self, op: CollectionOp, ids: &[ExprId], ty: TypeId) -> ValueId {
-        let nth = |index: usize| ids.get(index).copied().unwrap_or(ExprId(u32::MAX));
-        if let CollectionOp::Shaped(shape) = op {
-            return self.shaped(nth(0), shape);
+        if let (CollectionOp::Shaped(shape), Some(value)) = (op, ids.first()) {
+            return self.shaped(*value, shape);
         }
-        let text = self.expr(nth(0));
+        let words = self.steady_all(ids);
+        let nothing = self.b.address(0);
+        let nth = |index: usize| words.get(index).copied().unwrap_or(nothing);
+        let text = nth(0);
         match op {
             CollectionOp::OfText(TextOp::Split) if ids.len() < 2 => {
-                let nothing = self.b.address(0);
                 self.b.text2(TextOp::Split, text, nothing)
             }
             CollectionOp::OfText(op) if ids.len() < 2 => self.b.text(op, text),
             CollectionOp::OfText(op) => {
-                let other = self.expr(nth(1));
-                let other = if op == TextOp::At { self.word(other) } else { other };
+                let other = if op == TextOp::At { self.word(nth(1)) } else { nth(1) };
                 self.b.text2(op, text, other)
             }
-            CollectionOp::Join => {
-                let between = self.expr(nth(1));
-                self.b.text2(TextOp::Join, text, between)
-            }
+            CollectionOp::Join => self.b.text2(TextOp::Join, text, nth(1)),
             CollectionOp::TextSlice => {
-                let (from, to) = (self.expr(nth(1)), self.expr(nth(2)));
-                let range = self.halves(from, to);
+                let range = self.halves(nth(1), nth(2));
                 self.b.text2(TextOp::Slice, text, range)
             }
             CollectionOp::Replace => {
-                let (old, new) = (self.expr(nth(1)), self.expr(nth(2)));
-                let (old, new) = (self.word(old), self.word(new));
+                let (old, new) = (self.word(nth(1)), self.word(nth(2)));
                 let both = self.halves(old, new);
                 self.b.text2(TextOp::Replace, text, both)
             }
@@ -112,8 +107,7 @@ impl Lowering<'_, '_, '_> {
     }
 
     /// Where a text begins in another one, and whether it does.
-    fn found(&mut self, text: ValueId, wanted: ExprId) -> (ValueId, ValueId) {
-        let wanted = self.expr(wanted);
+    fn found(&mut self, text: ValueId, wanted: ValueId) -> (ValueId, ValueId) {
         let at = self.b.text2(TextOp::Find, text, wanted);
         let zero = self.b.i64(0);
         let found = self.b.compare(IntCompare::Sge, at, zero);

@@ -28,8 +28,7 @@ impl Pass {
 
 impl Lowering<'_, '_, '_> {
     fn pass(&mut self, array: ExprId, function: ExprId) -> Pass {
-        let origin = self.origin(array).max(Origin::Shared);
-        let sequence = self.sequence(array);
+        let (sequence, origin) = self.steady_sequence(array, &[function]);
         let function = self.expr(function);
         Pass { sequence, origin, function }
     }

@@ -30,6 +30,31 @@ impl Program<'_> {
         }
     }
 
+    /// Tells whether carrying out what `changes` tells of may change a variable that the value of an
+    /// expression is a part of: as it stands, in a branch, or handed through by a function.
+    #[must_use]
+    pub fn shows_change(&self, value: ExprId, changes: &dyn Fn(Root) -> bool) -> bool {
+        let shows = |value: &ExprId| self.shows_change(*value, changes);
+        let of_block = |block: &Block| block.value.as_ref().is_some_and(shows);
+        let block = |id: BlockId| self.blocks.get(id.index()).is_some_and(of_block);
+        match self.expr(value).kind {
+            ExprKind::Local(local) => changes(Root::Local(local)),
+            ExprKind::State(state) => changes(Root::State(state)),
+            ExprKind::Field(base, ..) | ExprKind::Index(base, _) => shows(&base),
+            ExprKind::Collection(CollectionOp::Get | CollectionOp::First, list) => {
+                self.list(list).first().is_some_and(shows)
+            }
+            ExprKind::Call(_, list) | ExprKind::CallValue(_, list) => self.list(list).iter().any(shows),
+            ExprKind::If(_, then, rest) => block(then) || block(rest),
+            // A name in a pattern stands for a part of what is matched.
+            ExprKind::Match(subject, arms) => {
+                let arms = self.matches.get(arms.index()).map_or(&[][..], |arms| arms);
+                shows(&subject) || arms.iter().any(|arm| of_block(&arm.body))
+            }
+            _ => false,
+        }
+    }
+
     /// Tells whether carrying out `block` may change a part of `root`. State may also be changed
     /// by other sections, which run where the block suspends.
     #[must_use]
