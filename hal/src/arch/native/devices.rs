@@ -24,6 +24,7 @@ mod linux {
 
     use linux_embedded_hal::{Delay, I2cdev};
 
+    use super::super::access;
     use super::super::gpio::{CdevLine, Line};
     use super::super::sysfs::SysfsSensor;
     use crate::address::DeviceAddress;
@@ -129,6 +130,7 @@ mod linux {
             let channel = pick_channel(at, &driver.list_channels(), wanted)?;
             if !self.sensors.contains_key(at) {
                 let path = self.config.dev.join(format!("i2c-{bus}"));
+                access::I2C.reach(&path).map_err(|error| fault(at, error))?;
                 let i2c = I2cdev::new(&path).map_err(|error| {
                     let detail = format!("{}: {error}", path.display());
                     fault(at, SensorFault { kind: FaultKind::Missing, detail })
@@ -164,6 +166,7 @@ mod linux {
                 }
                 DeviceAddress::Gpio { chip, line } => {
                     let path = self.config.dev.join(format!("gpiochip{chip}"));
+                    access::GPIO.reach(&path).map_err(|error| fault(address, error))?;
                     let line = CdevLine::new(&path, *line).map_err(|error| fault(address, error))?;
                     Backend::Gpio(Line::new(line))
                 }

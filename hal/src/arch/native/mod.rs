@@ -4,6 +4,8 @@
 //! feature `linux`. Interrupts, the physical memory map and power-off belong to
 //! the operating system and stay unsupported.
 
+#[cfg(feature = "linux")]
+mod access;
 mod clock;
 mod console;
 mod devices;
