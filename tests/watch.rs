@@ -125,3 +125,15 @@ fn lines_of_a_run_in_real_time_stayed_in_the_buffer_of_a_pipe() {
     watched.until("one");
     watched.until("two");
 }
+
+#[test]
+fn a_service_manager_ends_a_run_in_order() {
+    let scratch = Scratch::new("terminate");
+    let file = scratch.file("watched.flux.md", document("Log \"at work\""));
+    let watched = Watched::start(&file, &[]);
+    watched.until("at work");
+    let kill = std::process::Command::new("kill").arg(watched.child.id().to_string()).status();
+    assert!(kill.is_ok_and(|status| status.success()));
+    watched.until("watched       stopped");
+    watched.until("summary after");
+}

@@ -87,7 +87,8 @@ pub(crate) fn request(
     })
 }
 
-/// A channel that hears of Ctrl-C; the second one ends the program at once.
+/// A channel that hears of Ctrl-C, and of the end that a service manager asks for; the second one ends the
+/// program at once.
 fn stop_on_interrupt(reasons: &Arc<Reasons>) -> Result<(mpsc::Sender<()>, mpsc::Receiver<()>), Error> {
     let (sender, receiver) = mpsc::channel();
     let (tell, reasons) = (sender.clone(), reasons.clone());
