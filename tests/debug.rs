@@ -165,3 +165,11 @@ fn wrong_commands_and_documents_are_answered() {
     assert_eq!(output.status.code(), Some(1));
     assert!(err(&output).contains("E0301"), "{}", err(&output));
 }
+
+#[test]
+fn a_transcript_shows_the_commands_before_their_answers() {
+    let scratch = Scratch::new("transcript");
+    let text = counter(&scratch, "agents\nprint\n");
+    let agents = text.find("(flux) agents\n* counter").expect(&text);
+    assert!(text.find("(flux) print\n").is_some_and(|print| print > agents), "{text}");
+}

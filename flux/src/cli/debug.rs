@@ -35,12 +35,15 @@ pub(crate) fn debug(arguments: &DebugArguments, terminal: &Terminal) -> Result<O
         Err(RunError::Documents(rejected)) => return Err(refused(&rejected, terminal)),
         Err(RunError::Other(error)) => return Err(error),
     };
+    sink.flush();
     terminal.say(session.greeting().trim_end());
     if std::io::stdin().is_terminal() {
         converse(&mut session, &mut sink, terminal)?;
     } else {
         for line in std::io::stdin().lock().lines() {
             let line = line.map_err(|error| unreadable(&error.to_string()))?;
+            // Nobody has seen it being typed, so a transcript would hold answers alone.
+            terminal.print(&format!("{PROMPT}{line}\n"));
             if carry_out(&mut session, &line, &mut sink, terminal) == After::Quit {
                 break;
             }
