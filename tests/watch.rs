@@ -132,7 +132,7 @@ fn a_service_manager_ends_a_run_in_order() {
     let file = scratch.file("watched.flux.md", document("Log \"at work\""));
     let watched = Watched::start(&file, &[]);
     watched.until("at work");
-    let kill = std::process::Command::new("kill").arg(watched.child.id().to_string()).status();
+    let kill = Command::new("kill").arg(watched.child.id().to_string()).status();
     assert!(kill.is_ok_and(|status| status.success()));
     watched.until("watched       stopped");
     watched.until("summary after");

@@ -1,7 +1,10 @@
-//! Writes the pages that are derived from tables, or checks that they are up to date.
+//! Writes the pages that are derived from tables and the pictures that pages make, or checks that they
+//! are up to date.
 
 mod isa;
+mod pictures;
 mod syscalls;
+mod typed;
 
 use std::fs;
 use std::path::Path;
@@ -49,7 +52,7 @@ impl Maker {
     }
 }
 
-/// Writes or checks every page.
+/// Writes or checks every page and picture.
 ///
 /// # Errors
 /// [`Error::Check`] that names the stale pages, or that of the command or the file system.
@@ -71,8 +74,21 @@ pub(crate) fn docs(mode: Mode) -> Result<(), Error> {
             }
         }
     }
+    let made = pictures::pictures()?;
+    match mode {
+        Mode::Write => pictures::write(&made)?,
+        Mode::Check => {
+            stale.extend(
+                made.iter()
+                    .filter(|(path, text)| !pictures::is_current(path, text))
+                    .map(|(path, _)| path.as_str()),
+            );
+        }
+    }
+    let strays = if mode == Mode::Check { pictures::strays(&made)? } else { Vec::new() };
+    stale.extend(strays.iter().map(String::as_str));
     if stale.is_empty() {
-        println!("docs: {} pages are up to date", PAGES.len());
+        println!("docs: {} pages and {} pictures are up to date", PAGES.len(), made.len());
         Ok(())
     } else {
         Err(Error::Check(format!("docs: stale: {}; run `cargo xtask docs`", stale.join(", "))))
