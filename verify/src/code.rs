@@ -197,13 +197,9 @@ impl Pass<'_> {
         for (entry, number) in self.entries.iter().zip(1u32..) {
             self.steps = self.steps.saturating_add(1);
             self.at = entry.offset;
-            if entry.written & !(GENERAL | OPEN) != 0 || (entry.written & OPEN != 0 && entry.stack == 0) {
+            if entry.written & !GENERAL & !OPEN != 0 || (entry.written & OPEN != 0 && entry.stack == 0) {
                 return Err(Problem::EntryMask { mask: entry.written });
             }
-            if entry.handlers > 0 {
-                self.note_active(u32::from(entry.stack));
-            }
-            self.deepest = self.deepest.max(u32::from(entry.stack));
             let word = usize::try_from(entry.offset.saturating_sub(self.function.offset));
             if let Some(slot) = word.ok().and_then(|word| self.blocks.get_mut(word)) {
                 *slot = number;
@@ -212,8 +208,8 @@ impl Pass<'_> {
         self.at = self.function.offset;
         match self.entries.first() {
             Some(first) if first.offset == self.at => {
-                let free = argument_registers(self.context.own.arguments) | SAVED;
-                if first.stack != 0 || first.handlers != 0 || first.written & !free != 0 {
+                let arguments = argument_registers(self.context.own.arguments);
+                if first.stack != 0 || first.handlers != 0 || first.written & !arguments & !SAVED != 0 {
                     return Err(Problem::FunctionStart);
                 }
                 Ok(())

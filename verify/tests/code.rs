@@ -5,6 +5,7 @@ mod common;
 
 use common::{accepted, body, module, offset, problem, refused};
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::limits;
 use flux_isa::flow::FlowError;
 use flux_isa::{Instruction, LinkKind};
 use flux_verify::{Place, Problem};
@@ -35,6 +36,29 @@ fn entries_stand_at_block_starts_and_nowhere_else() {
     assert_eq!(problem(body("B 0 0\nJMP 4\nNOP\nHALT")), Problem::Target { target: 4 });
     assert_eq!(problem(body("B 0 0\n.entry at 3\nMOVI R20, 1\nHALT")), Problem::EntryInside { entry: 3 });
     assert_eq!(problem(body("B 0 0\nJMP 0\n.entry at 3")), Problem::EntryInside { entry: 3 });
+    // Also where a block follows that has its own.
+    let followed = "B 0 0\n.entry at 3\nMOVI R20, 1\nJMP a\na:\nB 0 0\nHALT";
+    assert_eq!(problem(body(followed)), Problem::EntryInside { entry: 3 });
+    // One further on does not stand for the first one.
+    assert_eq!(problem(body("GAS_CHECK 9\nJMP a\na:\nB 1 0\nHALT")), Problem::EntryMissing);
+}
+
+#[test]
+fn blocks_of_a_function_are_limited() {
+    let blocks = |count: usize| body(&format!("{}HALT", "B 0 0\nNOP\n".repeat(count)));
+    accepted(blocks(limits::BLOCKS));
+    let count = limits::BLOCKS as u64 + 1;
+    let problem = problem(blocks(limits::BLOCKS + 1));
+    assert_eq!(problem, Problem::TooMany { what: "blocks in a function", count, limit: count - 1 });
+}
+
+#[test]
+fn work_is_counted_by_rows_entries_instructions_and_edges() {
+    let straight = accepted(body("B 0 0\nNOP\nHALT"));
+    // 1 parameter, 3 links, 1 timer, 4 signatures, 1 function, 1 entry; then 1 entry and 3 instructions.
+    assert_eq!(straight.steps(), 11 + 4);
+    let jump = accepted(body("B 0 0\nJMP a\na:\nB 0 0\nHALT"));
+    assert_eq!(jump.steps(), 12 + 2 + 4 + 1);
 }
 
 #[test]

@@ -7,8 +7,8 @@ use common::{accepted, module, problem, refused};
 use flux_abi::limits;
 use flux_isa::desc::DescError;
 use flux_isa::{
-    Entry, Export, ExportKind, Line, Migration, MigrationWay, Module, NativeSection, Parameter, Signature,
-    StateField, Timer,
+    Entry, Export, ExportKind, Function, Line, LinkKind, Migration, MigrationWay, Module, NativeSection,
+    Parameter, Signature, StateField, Timer,
 };
 use flux_verify::{Place, Problem};
 
@@ -80,6 +80,34 @@ fn tables_keep_their_limits() {
     assert!(matches!(changed(many), Problem::TooMany { what: "signatures", .. }));
     let many = |m: &mut Module| m.functions = vec![m.functions[0].clone(); 65_536];
     assert!(matches!(changed(many), Problem::TooMany { what: "functions", .. }));
+    let words = limits::MODULE_BYTES / 4;
+    let (count, limit) = (words as u64 + 1, words as u64);
+    let many = |m: &mut Module| m.code = vec![0; words + 1];
+    assert_eq!(changed(many), Problem::TooMany { what: "words of code", count, limit });
+    let mut most = valid();
+    most.parameters = vec![most.parameters[0].clone(); limits::PARAMETERS];
+    accepted(most);
+}
+
+#[test]
+fn names_of_topics_are_shorter_than_others() {
+    let named = |kind, length| {
+        let mut module = valid();
+        module.links[0].kind = kind;
+        module.links[0].name = "x".repeat(length);
+        module
+    };
+    let length = limits::TOPIC_BYTES + 1;
+    let too_long = Problem::Name { length, limit: limits::TOPIC_BYTES };
+    assert_eq!(problem(named(LinkKind::Topic, length)), too_long);
+    accepted(named(LinkKind::Topic, length - 1));
+    accepted(named(LinkKind::Agent, length));
+    let mut handler = valid();
+    handler.exports[0].kind = ExportKind::Topic;
+    handler.exports[0].name = "x".repeat(length);
+    assert_eq!(problem(handler.clone()), too_long);
+    handler.exports[0].name.pop();
+    accepted(handler);
 }
 
 #[test]
@@ -133,6 +161,11 @@ fn functions_cover_the_code_one_after_the_other() {
     ] {
         assert!(matches!(changed(change), Problem::FunctionPlace { .. }));
     }
+    let empty = |m: &mut Module| {
+        let empty = Function { length: 0, ..m.functions[0].clone() };
+        m.functions.insert(0, empty);
+    };
+    assert_eq!(changed(empty), Problem::FunctionPlace { offset: 0, length: 0, wanted: 0 });
     assert!(matches!(changed(|m| m.functions[1].length -= 1), Problem::FunctionsEnd { .. }));
     assert!(matches!(changed(|m| m.functions[1].length += 1), Problem::FunctionsEnd { .. }));
     assert!(matches!(changed(|m| m.functions.clear()), Problem::FunctionsEnd { .. }));
@@ -151,8 +184,15 @@ fn exports_fit_the_functions_they_name() {
     assert!(matches!(changed(|m| m.exports[1].name.clear()), Problem::Name { .. }));
     assert!(matches!(changed(|m| m.exports[2].interval_ns = 0), Problem::Interval { .. }));
     assert_eq!(changed(|m| m.exports[0].interval_ns = 5), Problem::UnusedInterval(5));
-    let twice = |m: &mut Module| m.exports.push(m.exports[0].clone());
-    assert_eq!(changed(twice), Problem::ExportTwice("loop"));
+    for (kind, name) in
+        [(ExportKind::StateInit, "state_init"), (ExportKind::Init, "init"), (ExportKind::Loop, "loop")]
+    {
+        let twice = |m: &mut Module| {
+            m.exports[0].kind = kind;
+            m.exports.push(m.exports[0].clone());
+        };
+        assert_eq!(changed(twice), Problem::ExportTwice(name));
+    }
     let arguments = |m: &mut Module| m.exports[1].kind = ExportKind::Init;
     assert!(matches!(changed(arguments), Problem::ExportArguments { wanted: 0, given: 1, .. }));
     let topic = Export { kind: ExportKind::Topic, name: "t".into(), ..valid().exports[0].clone() };
