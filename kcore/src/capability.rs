@@ -161,6 +161,16 @@ impl Capabilities {
         }
     }
 
+    /// Lets every handle that reaches the agent `old` reach its next generation `new` instead. For the
+    /// kernel alone; looks at all handles.
+    pub fn redirect(&mut self, old: AgentId, new: AgentId) {
+        for node in self.nodes.values_mut() {
+            if node.grant.object == Object::Endpoint(old) {
+                node.grant.object = Object::Endpoint(new);
+            }
+        }
+    }
+
     /// Makes a root grant for an agent, derived from nothing. For the kernel alone.
     ///
     /// # Errors

@@ -310,6 +310,14 @@ impl<I: Id, T> Table<I, T> {
         })
     }
 
+    /// All living entries, to change them.
+    pub(crate) fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.slots.iter_mut().filter_map(|slot| match &mut slot.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } | Content::Retired => None,
+        })
+    }
+
     /// The living entry in `slot`, whatever its generation; for links between entries.
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut T> {
         match &mut self.slots.get_mut(index(slot)?)?.content {

@@ -231,13 +231,18 @@ impl Shard {
         Ok(())
     }
 
-    /// Ends the supervisor and registers it again: a new generation with the name, an empty handle
-    /// table, and the messages that were not read. Requests to the old generation end in an ERROR.
+    /// Ends an agent and registers the next generation of it, CREATED and BLOCKED: with the same name,
+    /// an empty handle table, and the messages that were not read. Endpoints of the old generation
+    /// reach the new one; requests to the old one end in an ERROR.
     ///
     /// # Errors
-    /// As [`Shard::spawn`]; the old generation has ended then, too.
-    pub fn restart_supervisor(&mut self, exit: Exit, birth: Birth<'_>) -> Result<AgentId, Status> {
-        let old = self.supervisor();
+    /// As [`Shard::spawn`]; the old generation has ended then, too. `NOTFOUND` if it does not live.
+    pub fn succeed(
+        &mut self,
+        old: AgentId,
+        exit: Exit,
+        birth: Birth<'_>,
+    ) -> Result<(AgentId, Remains), Status> {
         let mut kept = Mailbox::new();
         if let Some(record) = self.agents.get_mut(old) {
             while let Some(message) = record.mailbox.pop(&mut self.pool) {
@@ -247,19 +252,33 @@ impl Shard {
                 }
             }
         }
-        self.end(old, exit);
+        let remains = self.end(old, exit).ok_or(Status::NotFound)?;
         let spawned = self.spawn(birth);
         match spawned.as_ref().ok().and_then(|agent| self.agents.get_mut(*agent)) {
             Some(record) => record.mailbox = kept,
-            None => while kept.pop(&mut self.pool).is_some() {},
+            None => {
+                while let Some(message) = kept.pop(&mut self.pool) {
+                    self.dead_letters.count(message.kind, DeadReason::Unread);
+                }
+            }
         }
         let agent = spawned?;
-        self.supervisor = Some(agent);
+        self.capabilities.redirect(old, agent);
         for flight in &mut self.flights {
             if flight.agent == old && flight.event == Event::Message {
                 flight.agent = agent;
             }
         }
+        Ok((agent, remains))
+    }
+
+    /// Starts the next generation of agent 1, as [`Shard::succeed`].
+    ///
+    /// # Errors
+    /// As [`Shard::succeed`].
+    pub fn restart_supervisor(&mut self, exit: Exit, birth: Birth<'_>) -> Result<AgentId, Status> {
+        let (agent, _) = self.succeed(self.supervisor(), exit, birth)?;
+        self.supervisor = Some(agent);
         Ok(agent)
     }
 

@@ -12,6 +12,8 @@ use crate::mailbox::SHARE;
 use crate::request::COMPLETIONS;
 use crate::topic::TopicError;
 
+mod succession;
+
 const SECOND: i64 = 1_000_000_000;
 const PAYLOAD: Outgoing<'static> = Outgoing::new(&[0, 0]);
 

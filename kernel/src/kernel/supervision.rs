@@ -7,7 +7,7 @@
 //! 1. A supervisor that ends, however it ends, is a failure; only the end of the kernel is not.
 //! 2. A new generation has its initial state and fresh handles; messages that were not read stay.
 
-use alloc::string::ToString as _;
+use alloc::string::{String, ToString as _};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -149,37 +149,39 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         Ok(())
     }
 
-    /// The supervisor has failed: starts it again, or does without.
+    /// The supervisor has failed: starts it again, as often as it may fail, or does without.
     pub(super) fn revive(&mut self, exit: Exit) {
         let Supervision::Present(mut plan) = core::mem::replace(&mut self.supervision, Supervision::None)
         else {
             return;
         };
         let now = self.now();
-        let old = self.core.shard.supervisor();
         plan.restarts.retain(|restart| now.since(*restart).ns() < WINDOW_NS);
-        let count = plan.restarts.len().saturating_add(1);
-        self.core.forget(old);
-        if plan.restarts.len() >= RESTARTS {
-            self.core.shard.end(old, exit);
-            self.lose(&alloc::format!("failed {count} times in 60 s and is not started again"));
-            return;
-        }
-        plan.restarts.push(now);
-        let restarted = self.core.shard.restart_supervisor(exit, plan.birth());
-        let result = restarted.map_err(|status| alloc::format!("{} ({})", status.meaning(), status.name()));
-        let result =
-            result.and_then(|agent| self.launch(agent, &plan).map_err(|error| alloc::format!("{error}")));
-        self.supervision = Supervision::Present(plan);
-        match result {
-            Ok(()) => self.tell_of_supervisor(
-                LogLevel::Warning,
-                &alloc::format!("failed and was started again, restart {count} of {RESTARTS} in 60 s"),
-            ),
-            Err(error) => {
-                self.dismiss_supervisor();
-                self.lose(&alloc::format!("failed and can't be started again: {error}"));
+        let mut exit = exit;
+        loop {
+            let old = self.core.shard.supervisor();
+            let count = plan.restarts.len().saturating_add(1);
+            self.core.forget(old);
+            if plan.restarts.len() >= RESTARTS {
+                self.core.shard.end(old, exit);
+                self.lose(&alloc::format!("failed {count} times in 60 s and is not started again"));
+                return;
             }
+            plan.restarts.push(now);
+            let restarted = self.core.shard.restart_supervisor(exit, plan.birth());
+            let refused = |status| KernelError::Register { name: plan.document.to_string(), status };
+            let result = restarted.map_err(refused).and_then(|agent| self.launch(agent, &plan));
+            let (level, text) = match &result {
+                Ok(()) => (LogLevel::Warning, String::from("failed and was started again")),
+                Err(error) => (LogLevel::Error, alloc::format!("failed and did not start again: {error}")),
+            };
+            self.tell_of_supervisor(level, &alloc::format!("{text}, restart {count} of {RESTARTS} in 60 s"));
+            if result.is_ok() {
+                self.supervision = Supervision::Present(plan);
+                return;
+            }
+            // It failed as it began, which is a failure like any other.
+            exit = Exit::Killed;
         }
     }
 
