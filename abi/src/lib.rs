@@ -16,6 +16,7 @@ pub mod opcode;
 pub mod register;
 pub mod select;
 pub mod status;
+pub mod supervise;
 pub mod syscall;
 pub mod table;
 pub mod trap;

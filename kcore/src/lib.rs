@@ -19,6 +19,7 @@
 //!     ├ timers      deadlines and wake-ups                            (timer)
 //!     ├ topics, barriers, dead letters                                (topic, barrier, dead_letter)
 //!     └ processes   256 slots                                         (process)
+//!  supervise      which children start again, for the runtime to ask
 //! ```
 //!
 //! A [`shard::Shard`] is one single-threaded kernel core. The kernel's loop is
@@ -64,6 +65,7 @@ pub mod runtime;
 pub mod sched;
 pub mod shard;
 mod sorted;
+pub mod supervise;
 pub mod time;
 pub mod timer;
 pub mod topic;
