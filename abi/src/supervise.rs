@@ -48,7 +48,7 @@ choices! {
     }
     /// When a child is started again.
     Restart {
-        0 OnFailure "on failure" = "when it traps, fails, stops with a status or is ended from outside";
+        0 OnFailure "on-failure" = "when it traps, fails, stops with a status or is ended from outside";
         1 Always "always" = "whenever it ends";
         2 Never "never" = "not at all";
     }

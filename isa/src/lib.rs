@@ -24,5 +24,5 @@ pub use file::{ModuleError, ModuleProblem};
 pub use instruction::{DecodeError, Instruction, OperandError};
 pub use module::{
     Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay, Module,
-    NativeSection, Parameter, Signature, SourceLine, StateField, StateLayout, Timer,
+    NativeSection, Parameter, Signature, SourceLine, StateField, StateLayout, Supervise, Supervised, Timer,
 };

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
+use flux_abi::supervise::{Restart, Strategy};
 use sha2::{Digest, Sha256};
 
 /// One compiled agent.
@@ -48,6 +49,8 @@ pub struct Module {
     pub migrations: Vec<Migration>,
     /// Modules from which the agent starts others, sorted by document and agent.
     pub children: Vec<Child>,
+    /// What the agent does when one that it started ends; nothing if there is no such table.
+    pub supervise: Option<Supervise>,
 }
 
 /// Name, limits and defaults of an agent.
@@ -321,6 +324,34 @@ pub struct Child {
     pub agent: String,
     /// The bytes of its `.fluxbc` file.
     pub module: Vec<u8>,
+}
+
+/// What a supervisor does when one of its children ends.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Supervise {
+    /// Who is started again beside the child that ended.
+    pub strategy: Strategy,
+    /// Most restarts within the window, at least 1; the failure after that is the supervisor's own.
+    pub restarts: u32,
+    /// The time in which restarts are counted, in nanoseconds.
+    pub window_ns: i64,
+    /// How long the first restart of a child waits, in nanoseconds.
+    pub wait_ns: i64,
+    /// The longest wait in nanoseconds; the wait doubles with each restart that is still counted.
+    pub longest_ns: i64,
+    /// The children that it looks after, sorted by document and agent; each a row of the children.
+    pub children: Vec<Supervised>,
+}
+
+/// A child that a supervisor looks after.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Supervised {
+    /// Path of its document.
+    pub document: String,
+    /// Which agent of the document.
+    pub agent: String,
+    /// When it is started again.
+    pub restart: Restart,
 }
 
 /// Native code for one architecture.

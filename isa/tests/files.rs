@@ -3,9 +3,12 @@
 
 mod common;
 
+use flux_abi::supervise::{Restart, Strategy};
 use flux_isa::asm::{assemble, disassemble};
 use flux_isa::file::{DIGEST_BYTES, seal};
-use flux_isa::{Child, Migration, MigrationWay, Module, ModuleError, ModuleProblem, StateField};
+use flux_isa::{
+    Child, Migration, MigrationWay, Module, ModuleError, ModuleProblem, StateField, Supervise, Supervised,
+};
 use proptest::prelude::*;
 
 /// Number, offset of the header and length of the content of each section.
@@ -279,6 +282,7 @@ fn documents_and_migrations_are_kept_by_file_and_text() {
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
     let mut plain = common::module(7);
     plain.children.clear();
+    plain.supervise = None;
     let mut empty = body(&plain);
     empty.extend([17, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
@@ -289,6 +293,7 @@ fn modules_that_an_agent_starts_are_part_of_what_it_is() {
     let mut module = common::module(7);
     module.native.clear();
     module.children.clear();
+    module.supervise = None;
     let before = module.identity();
     let child =
         |agent: &str| Child { document: "w.flux.md".into(), agent: agent.into(), module: vec![1; 90] };
@@ -297,7 +302,37 @@ fn modules_that_an_agent_starts_are_part_of_what_it_is() {
     assert_eq!(Module::decode(&module.encode()).unwrap(), module);
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
     module.children.clear();
+    module.supervise = None;
     let mut empty = body(&module);
     empty.extend([18, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
+}
+
+#[test]
+fn what_a_supervisor_does_is_part_of_what_it_is() {
+    let mut module = common::module(7);
+    module.native.clear();
+    module.supervise = None;
+    let before = module.identity();
+    module.supervise = Some(Supervise {
+        strategy: Strategy::RestForOne,
+        restarts: 3,
+        window_ns: 60,
+        wait_ns: 1,
+        longest_ns: 8,
+        children: vec![Supervised {
+            document: "w.flux.md".into(),
+            agent: "w".into(),
+            restart: Restart::Always,
+        }],
+    });
+    assert_ne!(module.identity(), before);
+    let bytes = module.encode();
+    assert_eq!(Module::decode(&bytes).unwrap(), module);
+    assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
+    let mut strange = body(&module);
+    *strange.last_mut().unwrap() = 3;
+    assert_eq!(problem(&strange), ModuleProblem::Choice(3, "kind of restart"));
+    strange.pop();
+    assert!(matches!(problem(&strange), ModuleProblem::Truncated { .. }));
 }

@@ -5,6 +5,7 @@ use core::fmt;
 
 use flux_abi::capability::CapabilityKind;
 use flux_abi::opcode::Opcode;
+use flux_abi::supervise::MOST_RESTARTS;
 use flux_isa::desc::DescError;
 use flux_isa::flow::FlowError;
 use flux_isa::{DecodeError, LinkKind};
@@ -179,6 +180,26 @@ pub enum Problem {
     /// An export that may be there once is there again.
     #[error("a second export of kind {0}; one is allowed")]
     ExportTwice(&'static str),
+    /// A supervisor that restarts never, or too often.
+    #[error("{restarts} restarts are allowed; it must be 1 to {MOST_RESTARTS}")]
+    Restarts {
+        /// The number.
+        restarts: u32,
+    },
+    /// The longest wait before a restart is shorter than the first one.
+    #[error("the longest wait of {longest} ns is shorter than the first one of {wait} ns")]
+    LongestWait {
+        /// The longest wait in nanoseconds.
+        longest: i64,
+        /// The first wait in nanoseconds.
+        wait: i64,
+    },
+    /// A supervisor without a child.
+    #[error("it supervises no child")]
+    NobodySupervised,
+    /// A supervised child that is not among the children.
+    #[error("no child of the module has its document and agent")]
+    NoSuchChild,
     /// Rows are not in ascending order.
     #[error("it must come behind the row before it, in ascending order, each once")]
     Order,

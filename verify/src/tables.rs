@@ -1,9 +1,10 @@
 //! The tables of a module: what they point at exists and fits.
 
 use flux_abi::limits;
+use flux_abi::supervise::MOST_RESTARTS;
 use flux_isa::desc::{Desc, Layout};
 use flux_isa::flow::Context;
-use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine, StateField};
+use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine, StateField, Supervise};
 
 use crate::error::{Place, Problem, VerifyError};
 
@@ -96,6 +97,34 @@ fn meta(module: &Module) -> Result<(), VerifyError> {
             return Err(at("child", row)(Problem::Order));
         }
         before = Some(key);
+    }
+    module.supervise.as_ref().map_or(Ok(()), |table| supervise(module, table))
+}
+
+/// What a supervisor does is possible, and its children are modules that it may start.
+fn supervise(module: &Module, table: &Supervise) -> Result<(), VerifyError> {
+    if !(1..=MOST_RESTARTS).contains(&table.restarts) {
+        return Err(whole(Problem::Restarts { restarts: table.restarts }));
+    }
+    positive(table.window_ns).map_err(whole)?;
+    not_negative(table.wait_ns).map_err(whole)?;
+    if table.longest_ns < table.wait_ns {
+        let (longest, wait) = (table.longest_ns, table.wait_ns);
+        return Err(whole(Problem::LongestWait { longest, wait }));
+    }
+    if table.children.is_empty() {
+        return Err(whole(Problem::NobodySupervised));
+    }
+    let mut before = None;
+    for (row, child) in table.children.iter().enumerate() {
+        let key = (child.document.as_str(), child.agent.as_str());
+        if before.is_some_and(|before| before >= key) {
+            return Err(at("supervised child", row)(Problem::Order));
+        }
+        before = Some(key);
+        if !module.children.iter().any(|known| (known.document.as_str(), known.agent.as_str()) == key) {
+            return Err(at("supervised child", row)(Problem::NoSuchChild));
+        }
     }
     Ok(())
 }

@@ -5,10 +5,11 @@ mod common;
 
 use common::{accepted, module, problem, refused};
 use flux_abi::limits;
+use flux_abi::supervise::{Restart, Strategy};
 use flux_isa::desc::DescError;
 use flux_isa::{
-    Entry, Export, ExportKind, Function, Line, LinkKind, Migration, MigrationWay, Module, NativeSection,
-    Parameter, Signature, StateField, Timer,
+    Child, Entry, Export, ExportKind, Function, Line, LinkKind, Migration, MigrationWay, Module,
+    NativeSection, Parameter, Signature, StateField, Supervise, Supervised, Timer,
 };
 use flux_verify::{Place, Problem};
 
@@ -243,4 +244,39 @@ fn an_error_in_a_table_names_the_row() {
     let error = refused(module);
     assert_eq!(error.place, Place::Table { table: "link", row: 2 });
     assert_eq!(error.to_string(), "link 2: rights 0 are none of 1 (read), 2 (write), 3 (both)");
+}
+
+#[test]
+fn a_supervisor_restarts_children_that_the_module_holds() {
+    let with = |change: fn(&mut Supervise)| {
+        changed(|module| {
+            let child =
+                |agent: &str| Child { document: "w.flux.md".into(), agent: agent.into(), module: Vec::new() };
+            module.children = vec![child("a"), child("b")];
+            let row = |agent: &str| Supervised {
+                document: "w.flux.md".into(),
+                agent: agent.into(),
+                restart: Restart::OnFailure,
+            };
+            let mut table = Supervise {
+                strategy: Strategy::OneForAll,
+                restarts: 3,
+                window_ns: 60,
+                wait_ns: 5,
+                longest_ns: 5,
+                children: vec![row("a"), row("b")],
+            };
+            flux_verify::verify(Module { supervise: Some(table.clone()), ..module.clone() }).unwrap();
+            change(&mut table);
+            module.supervise = Some(table);
+        })
+    };
+    assert_eq!(with(|table| table.restarts = 0), Problem::Restarts { restarts: 0 });
+    assert_eq!(with(|table| table.restarts = 1_001), Problem::Restarts { restarts: 1_001 });
+    assert_eq!(with(|table| table.window_ns = 0), Problem::Interval { value: 0, positive: true });
+    assert_eq!(with(|table| table.wait_ns = -1), Problem::Interval { value: -1, positive: false });
+    assert_eq!(with(|table| table.longest_ns = 4), Problem::LongestWait { longest: 4, wait: 5 });
+    assert_eq!(with(|table| table.children.clear()), Problem::NobodySupervised);
+    assert_eq!(with(|table| table.children.reverse()), Problem::Order);
+    assert_eq!(with(|table| table.children[1].agent = "c".into()), Problem::NoSuchChild);
 }

@@ -87,6 +87,12 @@ pub const DIRECTIVES: &[(&str, &str, &str)] = &[
     ("word", "number", "a raw word of code"),
     ("child", "\"document\" \"agent\"", "a module from which the agent starts others"),
     ("child_hex", "hex ...", "bytes appended to the module of the child before"),
+    (
+        "supervise",
+        "strategy [restarts number] [window ns] [wait ns] [longest ns]",
+        "what the agent does when a child ends",
+    ),
+    ("supervised", "\"document\" \"agent\" on-failure|always|never", "a child that it looks after"),
     ("native", "\"architecture\" hex", "native code: the identity of the module it was made from"),
     ("code", "hex ...", "bytes appended to the native code before"),
     ("signed", "[hex ...]", "bytes appended to the module's signature"),

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::limits;
 use flux_abi::opcode::{OPCODES, Opcode, Operand};
+use flux_abi::supervise::{DEFAULT_RESTARTS, DEFAULT_WINDOW_NS, Restart, Strategy};
 
 use super::token::{Cursor, Token, clip, integer, tokens};
 use super::{AsmError, AsmProblem, DIRECTIVES, Errors, Position, nearest};
@@ -15,7 +16,7 @@ use crate::flow::registers;
 use crate::instruction::operand_range;
 use crate::module::{
     Child, Entry, Export, ExportKind, Function, Link, LinkKind, Migration, MigrationWay, Module,
-    NativeSection, Parameter, Signature, StateField, Timer,
+    NativeSection, Parameter, Signature, StateField, Supervise, Supervised, Timer,
 };
 
 /// One operand as the text has it.
@@ -173,6 +174,14 @@ impl Draft {
                 let bytes = cursor.hex()?;
                 let child = module.children.last_mut();
                 append(&mut child.ok_or_else(|| cursor.wanted("a .child before"))?.module, &bytes, position)?;
+            }
+            "supervise" => module.supervise = Some(supervise(cursor)?),
+            "supervised" => {
+                let document = cursor.text("the name of a document")?;
+                let agent = cursor.text("the name of an agent")?;
+                let restart = choice(cursor, "kind of restart", Restart::from_name)?;
+                let table = module.supervise.as_mut().ok_or_else(|| cursor.wanted("a .supervise before"))?;
+                table.children.push(Supervised { document, agent, restart });
             }
             "capability" => {
                 while !cursor.is_empty() {
@@ -340,6 +349,19 @@ fn choice<T>(
     let position = cursor.position();
     let name = cursor.word(list)?;
     find(name).ok_or_else(|| position.error(AsmProblem::Choice { name: clip(name), list }))
+}
+
+/// `one-for-one [restarts number] [window ns] [wait ns] [longest ns]`.
+fn supervise(cursor: &mut Cursor<'_>) -> Result<Supervise, AsmError> {
+    let strategy = choice(cursor, "strategy", Strategy::from_name)?;
+    let restarts = if cursor.keyword("restarts") { cursor.number("a number")? } else { DEFAULT_RESTARTS };
+    let mut time = |keyword, usual| {
+        if cursor.keyword(keyword) { cursor.number::<i64>("a number") } else { Ok(usual) }
+    };
+    let window_ns = time("window", DEFAULT_WINDOW_NS)?;
+    let wait_ns = time("wait", 0)?;
+    let longest_ns = time("longest", wait_ns)?;
+    Ok(Supervise { strategy, restarts, window_ns, wait_ns, longest_ns, children: Vec::new() })
 }
 
 fn parameter(cursor: &mut Cursor<'_>) -> Result<Parameter, AsmError> {

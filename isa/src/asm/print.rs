@@ -8,7 +8,7 @@ use core::fmt::{self, Display, Write};
 use flux_abi::opcode::{Opcode, Operand};
 
 use crate::instruction::Instruction;
-use crate::module::{Entry, Module};
+use crate::module::{Entry, Module, Supervise};
 
 /// The whole module as text; assembled, it gives the same module.
 pub fn disassemble(module: &Module) -> String {
@@ -197,6 +197,15 @@ impl<'a> Printer<'a> {
             let (document, agent) = (Quoted(child.document.as_bytes()), Quoted(child.agent.as_bytes()));
             writeln!(out, ".child {document} {agent}")?;
             bytes(out, "child_hex", &child.module)?;
+        }
+        if let Some(table) = &module.supervise {
+            let Supervise { strategy, restarts, window_ns, wait_ns, longest_ns, children } = table;
+            write!(out, ".supervise {} restarts {restarts} window {window_ns}", strategy.name())?;
+            writeln!(out, " wait {wait_ns} longest {longest_ns}")?;
+            for child in children {
+                let (document, agent) = (Quoted(child.document.as_bytes()), Quoted(child.agent.as_bytes()));
+                writeln!(out, ".supervised {document} {agent} {}", child.restart.name())?;
+            }
         }
         for kind in module.capabilities.iter() {
             writeln!(out, ".capability {}", kind.name())?;

@@ -154,9 +154,15 @@ fn a_directive_for_each_part_of_a_module() {
         .native "x86_64" 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
         .code 90 c3
         .signed 01 02
+        .child "w.flux.md" "w"
+        .supervise rest-for-one restarts 5 wait 100
+        .supervised "w.flux.md" "w" always
         "#,
     )
     .unwrap();
+    let supervise = module.supervise.clone().unwrap();
+    assert_eq!((supervise.restarts, supervise.window_ns), (5, 60_000_000_000));
+    assert_eq!((supervise.wait_ns, supervise.longest_ns, supervise.children.len()), (100, 100, 1));
     assert_eq!(module.meta.name, "a\"\\\n\u{1}ü");
     assert_eq!(module.constants, [0, 0, 0, 0, 0, 0, 0, 0, b'h', b'e', b'l', b'l', b'o', 0, 255]);
     assert_eq!(module.parameters[0].default, Some(vec![255, b'3', b'0']));

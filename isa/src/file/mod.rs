@@ -44,7 +44,7 @@ pub const ENDIAN_MARK: u16 = 0x1FE0;
 /// First number of sections that readers skip.
 pub const FIRST_FOREIGN: u16 = 0x8000;
 /// Names of the sections; the number of a section is its position here, from 1.
-pub const SECTIONS: [&str; 18] = [
+pub const SECTIONS: [&str; 19] = [
     "meta",
     "capabilities",
     "constants",
@@ -63,6 +63,7 @@ pub const SECTIONS: [&str; 18] = [
     "documents",
     "migrations",
     "children",
+    "supervise",
 ];
 /// The first optional section. The identity leaves out `native` and `signature`, no other.
 const FIRST_OPTIONAL: u16 = 14;
@@ -72,6 +73,8 @@ const DOCUMENTS: u16 = 16;
 const MIGRATIONS: u16 = 17;
 /// The section of modules that the agent starts.
 const CHILDREN: u16 = 18;
+/// The section of what a supervisor does.
+const SUPERVISE: u16 = 19;
 const HEADER_BYTES: usize = 8;
 /// Bytes of the digest at the end of a file.
 pub const DIGEST_BYTES: usize = 32;
@@ -180,6 +183,7 @@ fn write_section(module: &Module, number: u16, out: &mut Vec<u8>) {
         DOCUMENTS => module.documents.write(out),
         MIGRATIONS => module.migrations.write(out),
         CHILDREN => module.children.write(out),
+        SUPERVISE => module.supervise.iter().for_each(|table| table.write(out)),
         _ => out.extend(module.signature.iter().flatten()),
     }
 }
@@ -231,6 +235,7 @@ fn read_section(module: &mut Module, number: u16, reader: &mut Reader<'_>) -> Re
                 return Err(reader.error(ModuleProblem::SectionEmpty));
             }
         }
+        SUPERVISE => module.supervise = Some(Record::read(reader)?),
         _ => module.signature = Some(core::mem::take(&mut reader.rest).to_vec()),
     }
     Ok(())
@@ -264,6 +269,9 @@ impl Module {
         }
         if !self.children.is_empty() {
             self.append_section(CHILDREN, out);
+        }
+        if self.supervise.is_some() {
+            self.append_section(SUPERVISE, out);
         }
     }
 

@@ -5,11 +5,12 @@ use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
 use flux_abi::limits::STRING_BYTES;
+use flux_abi::supervise::{Restart, Strategy};
 
 use super::{ModuleError, ModuleProblem};
 use crate::module::{
     Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay,
-    NativeSection, Parameter, Signature, StateField, StateLayout, Timer,
+    NativeSection, Parameter, Signature, StateField, StateLayout, Supervise, Supervised, Timer,
 };
 
 pub(super) fn wide(count: usize) -> u64 {
@@ -115,6 +116,11 @@ rows! {
     Migration { way: MigrationWay, version: String, function: u32, fields: Vec<StateField> }
     Line { offset: u32, line: u32 }
     Child { document: String, agent: String, module: Vec<u8> }
+    Supervise {
+        strategy: Strategy, restarts: u32, window_ns: i64, wait_ns: i64, longest_ns: i64,
+        children: Vec<Supervised>
+    }
+    Supervised { document: String, agent: String, restart: Restart }
     NativeSection { architecture: String, identity: [u8; 32], code: Vec<u8> }
 }
 
@@ -140,7 +146,13 @@ macro_rules! choices {
     )*};
 }
 
-choices! { LinkKind "kind of link" ExportKind "kind of export" MigrationWay "way of a migration" }
+choices! {
+    LinkKind "kind of link"
+    ExportKind "kind of export"
+    MigrationWay "way of a migration"
+    Strategy "strategy"
+    Restart "kind of restart"
+}
 
 impl Record for [u8; 32] {
     const LEAST: usize = 32;

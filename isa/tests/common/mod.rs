@@ -8,6 +8,7 @@
 
 use flux_abi::capability::CapabilitySet;
 use flux_abi::opcode::{Flow, OPCODES, Opcode, Operand, StackEffect};
+use flux_abi::supervise::{MOST_RESTARTS, Restart, Strategy};
 use flux_abi::syscall::SYSCALLS;
 use flux_isa::blocks;
 use flux_isa::builder::{Argument, CodeBuilder, Label};
@@ -15,7 +16,7 @@ use flux_isa::flow::Context;
 use flux_isa::instruction::operand_range;
 use flux_isa::{
     Child, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter,
-    Signature, StateField, StateLayout, Timer,
+    Signature, StateField, StateLayout, Supervise, Supervised, Timer,
 };
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
@@ -288,9 +289,29 @@ pub(crate) fn module(seed: u64) -> Module {
         children: (0..random.below(3))
             .map(|_| Child { document: text(random), agent: text(random), module: vec![7; 40] })
             .collect(),
+        supervise: None,
     };
     module.children.sort_by(|a, b| (&a.document, &a.agent).cmp(&(&b.document, &b.agent)));
     module.children.dedup_by(|a, b| (&a.document, &a.agent) == (&b.document, &b.agent));
+    if !module.children.is_empty() && random.below(2) == 0 {
+        let wait_ns = random.between(0, i64::MAX);
+        module.supervise = Some(Supervise {
+            strategy: *random.pick(Strategy::ALL),
+            restarts: u32::try_from(random.between(1, i64::from(MOST_RESTARTS))).unwrap(),
+            window_ns: random.between(1, i64::MAX),
+            wait_ns,
+            longest_ns: random.between(wait_ns, i64::MAX),
+            children: module
+                .children
+                .iter()
+                .map(|child| Supervised {
+                    document: child.document.clone(),
+                    agent: child.agent.clone(),
+                    restart: *random.pick(Restart::ALL),
+                })
+                .collect(),
+        });
+    }
     if random.below(2) == 0 {
         let identity = module.identity();
         module.native.push(NativeSection { architecture: "x86_64".into(), identity, code: vec![0x90; 70] });
