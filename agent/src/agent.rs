@@ -33,6 +33,7 @@ use flux_kcore::time::Time;
 use flux_vm::{FunctionIndex, Host, HostOutcome, Instance, Place, Stop, Trap, VmError};
 
 use crate::bridge::{Bridge, decode_outcome};
+use crate::children::Children;
 use crate::context::{Context, OpenRequest, Shared};
 use crate::form::Form;
 use crate::image::Image;
@@ -79,6 +80,8 @@ pub(crate) struct Agent {
     /// When the gas budget was last filled.
     filled: Option<Time>,
     stopping: bool,
+    /// Why it fails at its next step, if its children failed too often.
+    failing: Option<String>,
     memory_peak: u64,
     /// Bytes that the kernel was told of.
     told: u64,
@@ -125,6 +128,7 @@ impl Agent {
             pacers: alloc::vec![None; tables.pacers.len()],
             heartbeat: None,
             timer: None,
+            children: tables.policy.and_then(Children::new),
             device_failures: 0,
             state: AgentState::Created,
             tables: Arc::clone(&tables),
@@ -144,6 +148,7 @@ impl Agent {
             },
             filled: None,
             stopping: false,
+            failing: None,
             memory_peak,
             told: 0,
             gas_before: 0,
@@ -195,7 +200,9 @@ impl Agent {
                     self.context.timer = None;
                 }
                 self.context.beat(sys);
-                if self.due() <= sys.now() {
+                let failing = self.context.start_children(sys);
+                self.failing = self.failing.take().or(failing);
+                if self.due() <= sys.now() || self.failing.is_some() {
                     Wake::Ready
                 } else {
                     let due = self.due();
@@ -215,16 +222,21 @@ impl Agent {
                 }
                 _ => Wake::Stay,
             },
-            Event::Ended { agent, exit } => match self.wait() {
-                Some(Wait::Child { agent: awaited, .. }) if *awaited == agent => {
-                    let (value, status) = match exit {
-                        Exit::Stopped(status) => (status.cast_unsigned(), Status::Ok),
-                        Exit::Trapped(_) | Exit::Killed => (0, Status::General),
-                    };
-                    self.wake(value, status)
+            Event::Ended { agent, exit } => {
+                let failing = self.context.child_ended(sys, shared, agent, exit);
+                self.failing = self.failing.take().or(failing);
+                match self.wait() {
+                    Some(Wait::Child { agent: awaited, .. }) if *awaited == agent => {
+                        let (value, status) = match exit {
+                            Exit::Stopped(status) => (status.cast_unsigned(), Status::Ok),
+                            Exit::Trapped(_) | Exit::Killed => (0, Status::General),
+                        };
+                        self.wake(value, status)
+                    }
+                    _ if self.failing.is_some() => Wake::Ready,
+                    _ => Wake::Stay,
                 }
-                _ => Wake::Stay,
-            },
+            }
             Event::Granted(handle) => {
                 for index in sys.links_for(self.context.id, handle) {
                     self.set_link(index, handle.word());
@@ -326,6 +338,9 @@ impl Agent {
     ) -> Step {
         let mut left = slice.units();
         loop {
+            if let Some(text) = self.failing.take() {
+                return self.trapped(sys, shared, TrapKind::Fail, text);
+            }
             if self.stopping {
                 return self.ended(sys, shared, Exit::Stopped(0));
             }

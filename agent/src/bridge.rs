@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 use core::fmt::Write as _;
 
 use flux_abi::capability::CapabilityKind;
+use flux_abi::ioctl::{Operation, SIGNAL_STOP};
 use flux_abi::limits::{ASK_DEADLINE_NS, DELEGATE_DEADLINE_NS};
 use flux_abi::message::MessageType;
 use flux_abi::opcode::Opcode;
@@ -101,6 +102,10 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
             }
             Opcode::Syscall => self.syscall(call, memory),
             Opcode::Spawn => self.spawn(call, memory),
+            Opcode::Ioctl if [b, c] == [Operation::Signal.number(), SIGNAL_STOP.cast_unsigned()] => {
+                self.context.release_child(self.sys, Handle::from_word(a));
+                self.sys.call(call, memory)
+            }
             _ => self.sys.call(call, memory),
         }
     }
@@ -125,6 +130,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
                     let name = String::from(self.sys.agent_name(agent));
                     let text = alloc::format!("SPAWN → {name}");
                     self.context.log(self.sys, self.shared, LogLevel::Info, &text);
+                    self.context.adopt(self.sys, link, handle, &name);
                     self.context.keep_started(value, name);
                 }
                 outcome

@@ -22,6 +22,7 @@ use flux_kcore::message::{Failure, Outcome, RequestKind};
 use flux_kcore::runtime::Syscalls;
 use flux_kcore::time::{Span, Time};
 
+use crate::children::Children;
 use crate::form::{Form, FormCache};
 use crate::marshal;
 use crate::observe::{Observer, Seen};
@@ -131,6 +132,8 @@ pub(crate) struct Context {
     pub(crate) pacers: Vec<Option<Time>>,
     pub(crate) heartbeat: Option<Time>,
     pub(crate) timer: Option<(TimerId, Time)>,
+    /// Agents that it started and looks after.
+    pub(crate) children: Option<Children>,
     pub(crate) device_failures: u32,
     pub(crate) state: AgentState,
 }
@@ -446,9 +449,10 @@ impl Context {
         }
     }
 
-    /// Sets the kernel timer to `due` or the next heartbeat, whichever is earlier.
+    /// Sets the kernel timer to `due`, the next heartbeat or the next restart, whichever is earliest.
     pub(crate) fn arm<S: Syscalls + ?Sized>(&mut self, sys: &mut S, due: Time) {
         let due = self.heartbeat.map_or(due, |beat| beat.min(due));
+        let due = self.children.as_ref().map_or(due, |children| children.due().min(due));
         match self.timer {
             Some((_, set)) if set == due => return,
             Some((timer, _)) => {

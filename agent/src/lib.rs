@@ -19,6 +19,7 @@ extern crate std;
 
 mod agent;
 mod bridge;
+mod children;
 mod context;
 mod form;
 mod image;

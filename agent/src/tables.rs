@@ -7,8 +7,10 @@
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use flux_abi::supervise::Restart;
 use flux_isa::desc::{Desc, DescError};
-use flux_isa::{Export, ExportKind, Module};
+use flux_isa::{Export, ExportKind, Link, LinkKind, Module, Supervise, Supervised};
+use flux_kcore::supervise::Policy;
 use flux_kcore::time::Span;
 use flux_vm::FunctionIndex;
 
@@ -88,6 +90,10 @@ pub struct Tables {
     /// Names of links and functions, for people.
     pub(crate) links: Vec<String>,
     pub(crate) functions: Vec<String>,
+    /// By the number of a link, when the agents started by it are started again.
+    pub(crate) supervised: Vec<Option<Restart>>,
+    /// What the agent does when one of those ends.
+    pub(crate) policy: Option<Policy>,
     pub(crate) period: Span,
     pub(crate) heartbeat: Option<Span>,
     pub(crate) gas: u64,
@@ -102,6 +108,8 @@ impl Tables {
         let mut tables = Self {
             links: module.links.iter().map(|link| link.name.clone()).collect(),
             functions: module.functions.iter().map(|function| function.name.clone()).collect(),
+            supervised: module.links.iter().map(|link| supervised(module, link)).collect(),
+            policy: module.supervise.as_ref().map(policy),
             period: positive(module.meta.period_ns)
                 .unwrap_or(Span::from_ns(flux_abi::limits::DEFAULT_PERIOD_NS)),
             heartbeat: positive(module.meta.heartbeat_ns),
@@ -194,6 +202,25 @@ impl Tables {
     /// Name of a function, for people.
     pub(crate) fn function_name(&self, function: FunctionIndex) -> &str {
         usize::try_from(function.0).ok().and_then(|at| self.functions.get(at)).map_or("?", String::as_str)
+    }
+}
+
+/// When agents started by a link are started again, if somebody looks after them.
+fn supervised(module: &Module, link: &Link) -> Option<Restart> {
+    let mut children = module.supervise.as_ref()?.children.iter();
+    let is_child = |child: &&Supervised| {
+        link.kind == LinkKind::Module && child.document == link.name && child.agent == link.channel
+    };
+    children.find(is_child).map(|child| child.restart)
+}
+
+const fn policy(table: &Supervise) -> Policy {
+    Policy {
+        strategy: table.strategy,
+        restarts: table.restarts,
+        window: Span::from_ns(table.window_ns),
+        wait: Span::from_ns(table.wait_ns),
+        longest: Span::from_ns(table.longest_ns),
     }
 }
 

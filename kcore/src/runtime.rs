@@ -298,6 +298,32 @@ pub trait Syscalls {
     /// Numbers of the links of the caller's module that `handle` of it is for.
     fn links_for(&mut self, caller: AgentId, handle: Handle) -> Vec<usize>;
 
+    /// Keeps the place of an agent that the caller started and that has not begun: when it ends, its
+    /// name, its messages and its endpoints stay for the next generation. The agent's number.
+    ///
+    /// # Errors
+    /// `DENIED` without MANAGE on it, `INVALID` if it has begun or another agent started it.
+    fn retain(&mut self, caller: AgentId, child: Handle) -> Result<AgentId, Status>;
+
+    /// Lets the next generation in a place begin that the caller keeps, with its initial state and what
+    /// the caller gave the last one by handles that it still has. The agent's number from now on.
+    ///
+    /// # Errors
+    /// `DENIED`; `NOTFOUND` if the caller keeps no place there, or somebody is at work in it.
+    fn restart(&mut self, caller: AgentId, child: Handle) -> Result<AgentId, Status>;
+
+    /// Ends an agent in order; a place that is kept stays so.
+    ///
+    /// # Errors
+    /// `DENIED` without MANAGE on it.
+    fn halt(&mut self, caller: AgentId, child: Handle) -> Result<(), Status>;
+
+    /// Gives a place up that is kept, and ends whoever has it in order.
+    ///
+    /// # Errors
+    /// `DENIED` without MANAGE on it.
+    fn dismiss(&mut self, caller: AgentId, child: Handle) -> Result<(), Status>;
+
     /// The next word of the caller's own random stream.
     fn random(&mut self, caller: AgentId) -> u64;
 }

@@ -66,10 +66,7 @@ pub enum Verdict {
         wait: Span,
     },
     /// It was one too many: all are stopped, and the supervisor fails.
-    TooOften {
-        /// Failures within the window.
-        failures: u32,
-    },
+    TooOften,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -160,7 +157,7 @@ impl Supervisor {
         if before >= self.policy.restarts {
             self.children.remove(at);
             self.stop_all();
-            return Verdict::TooOften { failures: number };
+            return Verdict::TooOften;
         }
         let own = self.history.iter().filter(|(_, child)| *child == id).count();
         let wait = self.wait_after(own);

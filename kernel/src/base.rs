@@ -31,6 +31,7 @@ use crate::devices::DeviceTable;
 use crate::files::FileTable;
 use crate::log::LogBuffer;
 use crate::modules::{ModuleNumber, ModuleTable};
+use crate::places::Place;
 use crate::services::Services;
 use crate::wiring::Launch;
 
@@ -57,8 +58,12 @@ pub struct CoreConfig {
 pub(crate) enum Pending {
     /// Start an agent that is registered already.
     Start(AgentId, Launch),
+    /// Start the next generation of an agent.
+    Restart(AgentId, Launch),
     /// End an agent.
     Kill(AgentId),
+    /// End an agent in order.
+    Halt(AgentId),
     /// Let an agent run again.
     Wake(AgentId),
     /// Ask the runtime what it knows of the second agent, for the first one.
@@ -96,6 +101,10 @@ pub struct Core {
     pub(crate) pending: Vec<Pending>,
     /// Names of agents that links reach, ended ones included.
     pub(crate) endpoints: BTreeMap<AgentId, String>,
+    /// Places that are kept for the next generation of whoever has them.
+    pub(crate) places: BTreeMap<AgentId, Place>,
+    /// Places that were kept until now.
+    pub(crate) kept: u64,
     /// What the runtime said of an agent to whoever asked, until it is taken.
     pub(crate) inspected: BTreeMap<AgentId, (AgentId, String)>,
     /// What the compiler said, by document, until somebody takes it.
@@ -136,6 +145,8 @@ impl Core {
             fault: None,
             pending: Vec::new(),
             endpoints: BTreeMap::new(),
+            places: BTreeMap::new(),
+            kept: 0,
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
             outline: Outline::default(),
@@ -265,6 +276,14 @@ impl Core {
 
     pub(crate) fn is_held(&self, agent: AgentId) -> bool {
         self.held.contains(&agent)
+    }
+
+    /// Whether an agent is registered and its start is still to come.
+    pub(crate) fn is_to_begin(&self, agent: AgentId) -> bool {
+        self.pending.iter().any(|pending| match pending {
+            Pending::Start(starting, _) | Pending::Restart(starting, _) => *starting == agent,
+            _ => false,
+        })
     }
 
     pub(crate) fn ask_to_stop(&mut self, agent: AgentId) -> Result<u64, Status> {
@@ -435,6 +454,22 @@ impl Syscalls for Core {
 
     fn links_for(&mut self, caller: AgentId, handle: Handle) -> Vec<usize> {
         Self::links_for(self, caller, handle)
+    }
+
+    fn retain(&mut self, caller: AgentId, child: Handle) -> Result<AgentId, Status> {
+        Self::retain(self, caller, child)
+    }
+
+    fn restart(&mut self, caller: AgentId, child: Handle) -> Result<AgentId, Status> {
+        Self::restart(self, caller, child)
+    }
+
+    fn halt(&mut self, caller: AgentId, child: Handle) -> Result<(), Status> {
+        Self::halt(self, caller, child)
+    }
+
+    fn dismiss(&mut self, caller: AgentId, child: Handle) -> Result<(), Status> {
+        Self::dismiss(self, caller, child)
     }
 
     fn random(&mut self, caller: AgentId) -> u64 {

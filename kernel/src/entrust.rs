@@ -80,12 +80,26 @@ impl Core {
         record: &Words<2>,
     ) -> Result<u64, Status> {
         let (to, kinds, program) = self.receiver(caller, record)?;
+        let given = self.entrust_to((caller, claim), grant, to, kinds, &program)?;
+        self.note_gift(caller, claim, to, kinds);
+        Ok(given)
+    }
+
+    /// Gives `to`, which runs `program`, what the caller's handle is for, as far as the module lists it.
+    pub(crate) fn entrust_to(
+        &mut self,
+        (caller, claim): (AgentId, Handle),
+        grant: Grant,
+        to: AgentId,
+        kinds: CapabilitySet,
+        program: &Arc<Program>,
+    ) -> Result<u64, Status> {
         let module = program.module();
         match grant.object {
-            Object::Kind => self.entrust_kinds((caller, claim), to, kinds, &program),
+            Object::Kind => self.entrust_kinds((caller, claim), to, kinds, program),
             Object::Topic(topic) if self.handles_topic(module, topic) => {
                 let reading = Grant { rights: Rights::READ, ..grant };
-                let given = self.entrust_object((caller, claim), to, reading, kinds, &program)?;
+                let given = self.entrust_object((caller, claim), to, reading, kinds, program)?;
                 if kinds.allows(CapabilityKind::Communicate) {
                     match self.shard.topics_mut().subscribe(topic, to).map_err(Status::from) {
                         Ok(()) | Err(Status::Exists) => {}
@@ -99,7 +113,7 @@ impl Core {
                 to,
                 Grant { rights: Rights::NONE, ..grant },
                 kinds,
-                &program,
+                program,
             ),
         }
     }
@@ -113,6 +127,7 @@ impl Core {
         record: &Words<2>,
     ) -> Result<u64, Status> {
         let (from, kinds, program) = self.receiver(caller, record)?;
+        self.forget_gift(caller, claim, from, kinds);
         let held: Vec<(Handle, Grant)> = self.shard.capabilities().held(from).collect();
         let mut gone = 0;
         for (handle, given) in held {

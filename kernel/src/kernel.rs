@@ -25,7 +25,7 @@ use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::message::Failure;
 use flux_kcore::runtime::{AgentRuntime, Event, Exit, Role, Step, Wake};
 use flux_kcore::sched::{Boost, Gas};
-use flux_kcore::shard::Birth;
+use flux_kcore::shard::{Birth, Remains};
 use flux_kcore::time::{Span, Time};
 
 use crate::base::{Core, CoreConfig, Known, Pending};
@@ -74,6 +74,8 @@ pub struct Kernel<R: AgentRuntime<Core>> {
     supervision: Supervision,
     /// Agents that stopped in the middle of work at the end of a slice.
     preempted: BTreeSet<AgentId>,
+    /// Agents that were asked to stop before they began.
+    stopped_early: BTreeSet<AgentId>,
 }
 
 impl<R: AgentRuntime<Core>> Kernel<R> {
@@ -100,6 +102,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             unfinished: None,
             supervision: Supervision::None,
             preempted: BTreeSet::new(),
+            stopped_early: BTreeSet::new(),
         })
     }
 
@@ -253,14 +256,14 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
                     Pending::Start(_, ref launch) if self.preempted.contains(&launch.grantor.0) => {
                         later.push(pending);
                     }
-                    Pending::Start(agent, launch) => {
+                    Pending::Start(agent, launch) | Pending::Restart(agent, launch) => {
                         if let Err(error) = self.start(agent, launch) {
-                            self.core.shard.end(agent, Exit::Killed);
-                            self.core.forget(agent);
+                            self.discard(agent);
                             first = first.and(Err(error));
                         }
                     }
-                    Pending::Kill(agent) => self.kill(agent),
+                    Pending::Kill(agent) => self.end(agent, Exit::Killed),
+                    Pending::Halt(agent) => self.end(agent, Exit::Stopped(0)),
                     Pending::Inspect(caller, agent) => self.inspect(caller, agent),
                     Pending::Wake(agent) => self.core.shard.wake(agent, Boost::None),
                 }
@@ -271,8 +274,15 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     }
 
     fn start(&mut self, agent: AgentId, mut launch: Launch) -> Result<(), KernelError> {
+        // Somebody ended it before it began.
+        if self.core.shard.agent(agent).is_none() {
+            return Ok(());
+        }
         self.core.wire(agent, &mut launch)?;
         let wake = self.begin(agent, &launch)?;
+        if self.stopped_early.remove(&agent) {
+            let _ = self.runtime.event(&mut self.core, agent, Event::Stop);
+        }
         self.order.push(agent);
         let text = self.core.holdings(agent, &launch);
         self.core.record(Stream::Log, Some(agent), LogLevel::Info, &text);
@@ -303,19 +313,47 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
     }
 
-    fn kill(&mut self, agent: AgentId) {
+    /// Ends an agent from outside.
+    fn end(&mut self, agent: AgentId, exit: Exit) {
         if self.core.shard.agent(agent).is_some() {
-            self.runtime.end(&mut self.core, agent, Exit::Killed);
-            self.bury(agent, Exit::Killed);
+            self.runtime.end(&mut self.core, agent, exit);
+            self.bury(agent, exit);
+        }
+    }
+
+    /// Ends an agent that could not begin.
+    fn discard(&mut self, agent: AgentId) {
+        if self.core.succeed(agent, Exit::Killed).is_none() {
+            self.core.shard.end(agent, Exit::Killed);
+            self.core.forget(agent);
         }
     }
 
     fn bury(&mut self, agent: AgentId, exit: Exit) {
         self.preempted.remove(&agent);
+        self.stopped_early.remove(&agent);
+        if let Some(at) = self.order.iter().rposition(|other| *other == agent) {
+            self.order.remove(at);
+        }
+        if self.core.shard.agent(agent).is_none() {
+            return;
+        }
         if self.is_supervisor(agent) {
             self.revive(exit);
             return;
         }
+        let remains = match self.core.succeed(agent, exit) {
+            Some(remains) => Some(remains),
+            None => self.part_with(agent, exit),
+        };
+        self.core.leave_places_of(agent);
+        for linked in remains.map_or_else(Vec::new, |remains| remains.linked) {
+            self.core.pending.push(Pending::Kill(linked));
+        }
+    }
+
+    /// Ends an agent that nobody keeps a place for.
+    fn part_with(&mut self, agent: AgentId, exit: Exit) -> Option<Remains> {
         let remains = self.core.shard.end(agent, exit);
         if let Some(remains) = &remains
             && remains.unread > 0
@@ -327,12 +365,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &text);
         }
         self.core.forget(agent);
-        for linked in remains.map_or_else(Vec::new, |remains| remains.linked) {
-            self.core.pending.push(Pending::Kill(linked));
-        }
-        if let Some(at) = self.order.iter().rposition(|other| *other == agent) {
-            self.order.remove(at);
-        }
+        remains
     }
 
     /// Runs until time `until` (exclusive), at most for `slices` slices.
@@ -353,6 +386,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             }
             while let Some((agent, event)) = self.core.shard.poll() {
                 self.tell(agent, event);
+                self.carry_out(agent);
             }
             if let Some(dispatch) = self.core.shard.dispatch() {
                 left = left.saturating_sub(self.step(dispatch.agent, left));
@@ -372,6 +406,11 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     }
 
     fn tell(&mut self, agent: AgentId, event: Event) {
+        // Its runtime does not have it yet; what else it is told it finds when it begins.
+        if event == Event::Stop && self.core.is_to_begin(agent) {
+            self.stopped_early.insert(agent);
+            return;
+        }
         let boost = if event == Event::Message { Boost::Message } else { Boost::None };
         let wake = self.runtime.event(&mut self.core, agent, event);
         if wake == Wake::Ready && !self.core.is_held(agent) {
@@ -385,6 +424,15 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         let step = self.runtime.run(&mut self.core, agent, self.slice);
         self.core.set_current(None);
         step
+    }
+
+    /// Does what `agent` asked for; errors of agents that were started by agents are in the log.
+    fn carry_out(&mut self, agent: AgentId) {
+        if !self.core.pending.is_empty()
+            && let Err(error) = self.start_pending()
+        {
+            self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &alloc::format!("{error}"));
+        }
     }
 
     /// Gives the processor to an agent; how many slices it used.
@@ -405,12 +453,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             if let Step::Ended(exit) = step {
                 self.bury(agent, exit);
             }
-            // Errors of agents that were spawned by agents are in the log.
-            if !self.core.pending.is_empty()
-                && let Err(error) = self.start_pending()
-            {
-                self.core.record(Stream::Log, Some(agent), LogLevel::Warning, &alloc::format!("{error}"));
-            }
+            self.carry_out(agent);
             // In simulated time an agent runs until it waits, so that slices have no visible effect.
             if step == Step::Ready && self.clock == ClockMode::Simulated {
                 if used < most && !self.core.log.is_full() {
@@ -453,6 +496,9 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
                 // Nobody runs any more: the outcome is logged and counted.
                 let _ = self.runtime.event(&mut self.core, agent, event);
             }
+        }
+        for vacant in self.core.leave_all_places() {
+            self.part_with(vacant, Exit::Stopped(0));
         }
         while let Some(agent) = self.order.last().copied() {
             self.runtime.end(&mut self.core, agent, Exit::Stopped(0));

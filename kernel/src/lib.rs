@@ -31,6 +31,7 @@ mod host;
 pub mod kernel;
 pub mod log;
 pub mod modules;
+mod places;
 mod services;
 pub mod syscall;
 pub mod user_memory;

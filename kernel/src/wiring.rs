@@ -16,7 +16,7 @@ use alloc::vec::Vec;
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
 use flux_abi::limits::{DEFAULT_QUOTA, TOPIC_BYTES};
 use flux_abi::status::Status;
-use flux_isa::{ExportKind, Link, LinkKind};
+use flux_isa::{ExportKind, Link, LinkKind, Module};
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::runtime::{Exit, Role};
@@ -105,13 +105,7 @@ impl Core {
             }
         }
         let process = self.process_of(caller);
-        let birth = Birth {
-            parent: Some(caller),
-            priority: module.meta.priority,
-            memory: quota,
-            handles: handles_for(module.links.len()),
-            ..Birth::new(&name, process)
-        };
+        let birth = Birth { parent: Some(caller), ..birth_of(&name, process, module, quota) };
         let agent = self.shard.spawn(birth).map_err(|status| match status {
             Status::Exists => KernelError::NameTaken { name: name.clone() },
             status => KernelError::Register { name: name.clone(), status },
@@ -321,6 +315,12 @@ impl Core {
         self.shard.end(agent, Exit::Stopped(0));
         Ok(agent)
     }
+}
+
+/// What an agent of a module is registered with.
+pub(crate) fn birth_of<'n>(name: &'n str, process: ProcessId, module: &Module, memory: u64) -> Birth<'n> {
+    let handles = handles_for(module.links.len());
+    Birth { priority: module.meta.priority, memory, handles, ..Birth::new(name, process) }
 }
 
 /// Places of a handle table for so many links: whoever starts an agent fills a quarter at most.

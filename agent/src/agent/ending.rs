@@ -271,6 +271,7 @@ impl Agent {
         if let Body::Paused { task, .. } = core::mem::replace(&mut self.body, Body::None) {
             self.instance.end(task.run);
         }
+        self.context.dismiss_children(sys);
         let now = sys.now();
         match self.image.instance() {
             Ok(instance) => {

@@ -41,7 +41,7 @@ impl Model {
             self.children.remove(&id);
             let stopped = self.children.keys().rev().copied().collect();
             self.children.clear();
-            return (Verdict::TooOften { failures: number }, stopped);
+            return (Verdict::TooOften, stopped);
         }
         let own = counted.iter().filter(|(_, child)| *child == id).count();
         let wait = (self.policy.wait.ns() << own).min(self.policy.longest.ns()).max(self.policy.wait.ns());
@@ -202,7 +202,7 @@ fn a_child_that_fails_by_itself_while_it_is_stopped_is_no_second_failure() {
     assert_eq!(machine.ended(second, End::Failure, now), Verdict::Expected);
     assert_eq!(machine.take_stop(), None);
     assert_eq!([machine.take_start(now), machine.take_start(now)], [Some(first), Some(second)]);
-    assert_eq!(machine.ended(second, End::Failure, now), Verdict::TooOften { failures: 2 });
+    assert_eq!(machine.ended(second, End::Failure, now), Verdict::TooOften);
     assert_eq!([machine.take_stop(), machine.take_stop()], [Some(first), None]);
 }
 

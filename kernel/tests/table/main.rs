@@ -12,6 +12,7 @@ mod files;
 mod memory;
 mod messages;
 mod objects;
+mod places;
 #[path = "../support/mod.rs"]
 mod support;
 
