@@ -498,6 +498,9 @@ pub mod codes {
         DEPENDENCY_CIRCLE = Error 803, "documents depend on each other", "A library cannot use, over others or not, a document that uses it.";
         NOT_EXPORTED = Error 804, "name of a library that is not exported", "A library with sections `## export:` shows what they name and no more.";
         AGENT_UNKNOWN = Error 805, "agent not in the document", "Spawn starts an agent that the named document defines: by `name:` of `## Agent`, or by `## agent: name`.";
+        CHILD_UNKNOWN = Error 806, "child that nothing starts", "A supervisor looks after agents that its own steps spawn.";
+        CHILD_TWICE = Error 807, "child named twice", "One item of `## Supervise` is for all agents of its name.";
+        NO_CHILD = Error 808, "section without a child", "`## Supervise` lists the agents that are started again when they end.";
         // E09: data
         DATA_SYNTAX = Error 901, "data not understood", "A `json`, `yaml` or `toml` block with a name holds one value of that language.";
         DATA_FORM = Error 902, "form of data not taken", "Data means the same for every reader and is as large as its text: no aliases, no tags, one value for each block.";

@@ -2,6 +2,7 @@
 
 use flux_abi::capability::CapabilityKind;
 use flux_abi::device::{ArgumentNeed, DEVICE_KINDS, DeviceKindInfo, DeviceValue, Numbering};
+use flux_abi::supervise::{Restart, Strategy};
 use flux_fluxc::lang::syntax;
 use flux_fluxc::span::Span;
 
@@ -57,6 +58,7 @@ pub fn complete(text: &str, index: &Index, offset: u32) -> Vec<Completion> {
         Lines::AgentKeys if line.trim_start().starts_with("capabilities:") => list.capabilities(),
         Lines::AgentKeys if !line.contains(':') => list.keys(syntax::AGENT_KEYS),
         Lines::CompileKeys if !line.contains(':') => list.keys(syntax::COMPILE_KEYS),
+        Lines::Supervise => list.supervise(line),
         Lines::Entries if line.contains(':') && !line.contains('=') => list.types(index),
         Lines::Steps => {
             if let Some(step) = step_text(line) {
@@ -121,6 +123,20 @@ impl List {
     fn keys(&mut self, keys: &[&str]) {
         for key in keys {
             self.add(CompletionKind::Key, key, &format!("{key}: "), "");
+        }
+    }
+
+    fn supervise(&mut self, line: &str) {
+        let values: Vec<(&str, &str)> = match line.split_once(':') {
+            Some(("strategy", _)) => Strategy::ALL.iter().map(|row| (row.name(), row.meaning())).collect(),
+            Some(("restarts", _)) => vec![("at most 3 in 60s", "the next end in that time is one too many")],
+            Some(("wait", _)) => vec![("100ms, doubling up to 10s", "before a child starts again")],
+            Some(_) => Restart::ALL.iter().map(|row| (row.name(), row.meaning())).collect(),
+            None if line.trim_start().starts_with('-') => return,
+            None => return self.keys(syntax::SUPERVISE_KEYS),
+        };
+        for (value, meaning) in values {
+            self.add(CompletionKind::Value, value, value, meaning);
         }
     }
 

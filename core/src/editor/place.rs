@@ -52,6 +52,7 @@ pub(super) enum Lines {
     Steps,
     AgentKeys,
     CompileKeys,
+    Supervise,
     Entries,
     Code,
     Prose,
@@ -88,6 +89,7 @@ fn of_heading(heading: &str) -> Lines {
     match lower.as_str() {
         "agent" => Lines::AgentKeys,
         "compile" => Lines::CompileKeys,
+        "supervise" => Lines::Supervise,
         "config" | "state" => Lines::Entries,
         "init" | "loop" => Lines::Steps,
         other if ["every ", "on ", "test ", "migrate "].iter().any(|word| other.starts_with(word)) => {

@@ -104,6 +104,7 @@ impl<'p, 's> Shared<'p, 's> {
                 help: param.help.clone(),
             });
         }
+        shell.supervise.clone_from(&agent.supervise);
         shell.links.extend(agent.links.iter().map(|link| link.link.clone()));
         shell.timers.extend(agent.timers.iter().map(|timer| Timer {
             section: timer.section.clone(),

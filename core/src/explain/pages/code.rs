@@ -115,7 +115,9 @@ pub(super) const PAGES: &[Page] = &[
     Page {
         code: codes::NOT_SUPPORTED,
         mend: "docs/LANGUAGE.md lists these forms under Not supported yet, each with what to write instead for now.",
-        example: Example::Text("## Supervise\nrestart: always\n\n- worker\n\n## Loop\n1. YIELD\n"),
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: SPAWN\n\n## Init\n1. Spawn worker\n\n## Loop\n1. YIELD\n",
+        ),
         mended: "## Loop\n1. YIELD\n",
     },
 ];

@@ -50,6 +50,31 @@ pub(super) const PAGES: &[Page] = &[
         },
         mended: "## Loop\n1. YIELD\n",
     },
+    Page {
+        code: codes::CHILD_UNKNOWN,
+        mend: "Correct the name, or add a step that spawns the agent. Agents of the same document run from its start and \
+               are not its children.",
+        example: Example::Made {
+            words: "`- workr` in `## Supervise`, where a step says `Spawn worker from \"worker.flux.md\"`",
+            make: unknown_child,
+        },
+        mended: "## Loop\n1. YIELD\n",
+    },
+    Page {
+        code: codes::CHILD_TWICE,
+        mend: "Leave one of the items out.",
+        example: Example::Made {
+            words: "`- worker` and `- worker: always` in one `## Supervise`",
+            make: child_twice,
+        },
+        mended: "## Loop\n1. YIELD\n",
+    },
+    Page {
+        code: codes::NO_CHILD,
+        mend: "Add an item for each agent that is to be started again, or take the section out.",
+        example: Example::Text("## Supervise\nstrategy: one-for-all\n\n## Loop\n1. YIELD\n"),
+        mended: "## Loop\n1. YIELD\n",
+    },
 ];
 
 pub(super) const WARNINGS: &[Page] = &[Page {
@@ -81,6 +106,20 @@ fn unknown_agent() -> Vec<u8> {
 fn not_granted() -> Vec<u8> {
     let worker = "name: worker\ncapabilities: IO_READ\n\n## Loop\n1. Read level from ADC channel 0\n2. Log \"{level}\"\n";
     with_worker("1. Spawn worker from \"worker.flux.md\"\n", worker)
+}
+
+fn unknown_child() -> Vec<u8> {
+    supervised("- workr\n")
+}
+
+fn child_twice() -> Vec<u8> {
+    supervised("- worker\n- worker: always\n")
+}
+
+/// A document that starts an agent and supervises children.
+fn supervised(children: &str) -> Vec<u8> {
+    let steps = format!("1. Spawn worker from \"worker.flux.md\"\n\n## Supervise\n{children}");
+    with_worker(&steps, "name: worker\n\n## Loop\n1. YIELD\n")
 }
 
 /// A document that starts an agent in Init, and the one that it starts it from.

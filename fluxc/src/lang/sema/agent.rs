@@ -125,6 +125,7 @@ impl<'s> Checker<'_, 's> {
         }
         let declared = self.capabilities(doc);
         self.collect_started(doc);
+        let supervise = self.supervise(doc);
         for builtin in ["device_id", "location"] {
             let symbol = self.names.symbol(builtin);
             if self.names.binding(symbol) == Binding::None {
@@ -175,6 +176,7 @@ impl<'s> Checker<'_, 's> {
             timers: state.timers,
             sections: state.sections,
             migrations,
+            supervise,
         };
         self.sink.keep(&mut self.program.agents, agent, span);
         self.suggest_names(&state.local_names, &state.sorted);

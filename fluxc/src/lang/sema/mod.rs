@@ -39,6 +39,7 @@ mod scope;
 mod send;
 mod spawn;
 mod step;
+mod supervise;
 pub(crate) mod test;
 pub mod tree;
 pub mod types;
@@ -102,6 +103,7 @@ pub(crate) fn analyse<'s>(
         ctx: Context::default(),
         agent: agent::AgentState::default(),
         agent_names: HashMap::new(),
+        own_agents: Vec::new(),
         handlers: HashMap::new(),
         answers: Vec::new(),
         pending: Vec::new(),
@@ -357,6 +359,8 @@ struct Checker<'a, 's> {
     agent: agent::AgentState<'s>,
     /// Names of the agents so far.
     agent_names: HashMap<String, Span>,
+    /// Names of all agents of the document, those that were not looked at yet included.
+    own_agents: Vec<&'s str>,
     /// By agent and request.
     handlers: HashMap<(&'s str, &'s str), HandlerShape>,
     /// Where the variables of State are declared that something names.
@@ -407,11 +411,10 @@ impl<'s> Checker<'_, 's> {
         self.spread_growth();
         self.frontmatter_capabilities(document);
         self.collect_handlers(document);
+        let names = document.agents.iter().filter_map(|agent| agent.keys.name);
+        self.own_agents = names.map(|name| name.text).collect();
         let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
         for agent in &mut document.agents {
-            if let Some(supervise) = &agent.supervise {
-                self.unsupported(supervise.heading, "supervision");
-            }
             self.agent(agent, gas, stem);
         }
     }

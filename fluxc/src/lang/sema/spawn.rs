@@ -30,12 +30,17 @@ const WRITE: u8 = 2;
 #[derive(Clone, Debug)]
 pub(super) struct Started {
     document: Rc<ChildDocument>,
-    agent: String,
+    pub(super) agent: String,
     /// The name of the agent in the step.
     span: Span,
 }
 
 impl Started {
+    /// The path of its document.
+    pub(super) fn path(&self) -> &str {
+        &self.document.path
+    }
+
     fn module(&self) -> Option<&Module> {
         self.document.module(&self.agent)
     }

@@ -403,6 +403,7 @@ pub(crate) fn bare_agent(name: &str) -> Agent<'static> {
         links: Vec::new(),
         timers: Vec::new(),
         sections: Vec::new(),
+        supervise: None,
         migrations: Vec::new(),
     }
 }

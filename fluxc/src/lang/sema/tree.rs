@@ -837,6 +837,8 @@ pub struct Agent<'s> {
     pub sections: Vec<Section<'s>>,
     /// Migrations, those that the compiler derived included.
     pub migrations: Vec<Migration<'s>>,
+    /// What it does when an agent that it started ends.
+    pub supervise: Option<flux_isa::Supervise>,
 }
 
 /// A function from one state to another: its parameter is the old state, its result the new one.

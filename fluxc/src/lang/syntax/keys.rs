@@ -1,6 +1,7 @@
 //! `key: value` lines: Compile, Agent, frontmatter and the family's forms.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -16,7 +17,7 @@ use crate::md::{BlockKind, Blocks};
 use crate::span::{Span, clamp};
 
 /// A part of a line, as an identifier with its place.
-fn part<'s>(text: &'s str, line: &'s str, start: u32) -> Ident<'s> {
+pub(super) fn part<'s>(text: &'s str, line: &'s str, start: u32) -> Ident<'s> {
     let offset = (text.as_ptr() as usize).saturating_sub(line.as_ptr() as usize);
     let at = start.saturating_add(clamp(offset));
     Ident { text, span: Span::new(at, at.saturating_add(clamp(text.len()))) }
@@ -34,7 +35,7 @@ pub(super) fn key_value(line: &str, start: u32) -> Option<KeyValue<'_>> {
     Some(KeyValue { key: part(key, line, start), value: part(value, line, start) })
 }
 
-fn without_remark(value: &str) -> &str {
+pub(super) fn without_remark(value: &str) -> &str {
     if !value.ends_with(')') {
         return value;
     }
@@ -54,6 +55,8 @@ pub(super) struct KeyLines<'s> {
     pub(super) keys: Vec<KeyValue<'s>>,
     /// Items of lists that are no `key: value` lines.
     pub(super) items: Vec<Ident<'s>>,
+    /// Where the keys begin that are list items.
+    pub(super) listed: BTreeSet<u32>,
 }
 
 /// Collects the `key: value` lines of the blocks `from..to`.
@@ -64,7 +67,7 @@ pub(super) fn lines<'s>(
     to: u32,
     sink: &mut Sink,
 ) -> KeyLines<'s> {
-    let mut found = KeyLines { keys: Vec::new(), items: Vec::new() };
+    let mut found = KeyLines { keys: Vec::new(), items: Vec::new(), listed: BTreeSet::new() };
     let mut at = from;
     while at < to {
         let Some(block) = blocks.get(at) else { break };
@@ -81,7 +84,9 @@ pub(super) fn lines<'s>(
                         let line = text.content.text(source);
                         match key_value(line, text.content.start) {
                             Some(key) if !line.contains('\n') => {
-                                sink.keep(&mut found.keys, key, text.content);
+                                if sink.keep(&mut found.keys, key, text.content) {
+                                    found.listed.insert(key.key.span.start);
+                                }
                             }
                             _ => {
                                 let item = Ident { text: line, span: text.content };
@@ -153,10 +158,10 @@ pub(super) fn unknown(key: Ident<'_>, section: &str, known: &[&str], sink: &mut 
 }
 
 /// Where the keys of a section stand that were given, at most one for each key that there is.
-type Given<'s> = Vec<Ident<'s>>;
+pub(super) type Given<'s> = Vec<Ident<'s>>;
 
 /// Puts a value into its place, or reports that the key was given before.
-fn once<'s, T>(
+pub(super) fn once<'s, T>(
     place: &mut Option<T>,
     value: Option<T>,
     key: Ident<'s>,
@@ -176,7 +181,7 @@ fn once<'s, T>(
     }
 }
 
-fn bad(value: Ident<'_>, expected: &str, hint: Option<&str>, sink: &mut Sink) {
+pub(super) fn bad(value: Ident<'_>, expected: &str, hint: Option<&str>, sink: &mut Sink) {
     let message = if value.text.is_empty() {
         format!("the value is missing; expected {expected}")
     } else {

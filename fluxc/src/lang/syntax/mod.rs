@@ -37,6 +37,7 @@ mod section;
 mod step;
 mod steps;
 mod strings;
+mod supervise;
 mod types;
 
 pub use heading::SECTION_FORMS;
@@ -44,6 +45,7 @@ pub use keys::{AGENT_KEYS, COMPILE_KEYS};
 pub use nearest::{distance, nearest};
 pub(crate) use python::ELEMENT;
 pub use section::{Known, Outline, Role, outline};
+pub use supervise::SUPERVISE_KEYS;
 
 use crate::diag::Sink;
 use crate::md;

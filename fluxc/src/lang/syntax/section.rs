@@ -10,12 +10,13 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::ast::{AgentDoc, Block, Document, Ident, Section, Supervise};
+use super::ast::{AgentDoc, Block, Document, Ident, Section};
 use super::foreign;
 use super::heading::{self, Kind};
 use super::keys;
 use super::step::Place;
 use super::steps::{Siblings, StepReader};
+use super::supervise::supervise;
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::md::{self, BlockKind, Blocks};
 use crate::span::Span;
@@ -329,7 +330,7 @@ impl<'s> Reader<'s, '_> {
             Kind::Migrate(direction, rest) => self.migration(part, direction, rest),
             Kind::Supervise => {
                 let lines = keys::lines(self.source, &self.blocks, part.body.from, part.body.to, self.sink);
-                let supervise = Supervise { heading: part.heading, keys: lines.keys, children: lines.items };
+                let supervise = supervise(part.heading, &lines, self.sink);
                 if let Some(agent) = self.agents.get_mut(part.agent) {
                     agent.doc.supervise = Some(supervise);
                 }

@@ -3,6 +3,8 @@
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
+use flux_abi::supervise::{Restart, Strategy};
+
 use super::{Block, Expr, Ident, Item, Spanned, Type};
 use crate::span::Span;
 
@@ -290,15 +292,46 @@ pub struct KeyValue<'s> {
     pub value: Ident<'s>,
 }
 
-/// `## Supervise`: keys such as `restart:`, and one entry for each child.
+/// `## Supervise`.
 #[derive(Clone, Debug)]
 pub struct Supervise<'s> {
     /// The heading.
     pub heading: Span,
-    /// `key: value` lines.
-    pub keys: Vec<KeyValue<'s>>,
-    /// The list items, one for each child, as text.
-    pub children: Vec<Ident<'s>>,
+    /// `strategy:`.
+    pub strategy: Option<Spanned<Strategy>>,
+    /// `restarts:`.
+    pub restarts: Option<Intensity>,
+    /// `wait:`.
+    pub wait: Option<BackOff>,
+    /// The list items, one for each child.
+    pub children: Vec<SupervisedChild<'s>>,
+}
+
+/// `restarts: at most 3 in 60s`.
+#[derive(Clone, Copy, Debug)]
+pub struct Intensity {
+    /// Most restarts within the time, at least 1.
+    pub restarts: u32,
+    /// The time in nanoseconds.
+    pub window_ns: u64,
+}
+
+/// `wait: 100ms, doubling up to 10s`.
+#[derive(Clone, Copy, Debug)]
+pub struct BackOff {
+    /// The first wait in nanoseconds.
+    pub first_ns: u64,
+    /// The longest wait in nanoseconds, at least the first one.
+    pub longest_ns: u64,
+}
+
+/// An item of `## Supervise`: `- meter: always`.
+#[derive(Clone, Copy, Debug)]
+pub struct SupervisedChild<'s> {
+    /// The name of the agent.
+    pub name: Ident<'s>,
+    /// When it is started again.
+    pub restart: Restart,
 }
 
 /// `## Test "name"`.

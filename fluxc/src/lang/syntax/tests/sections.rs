@@ -164,8 +164,10 @@ perm: rw
 ## import: ./other.flux.md
 ## export: area
 ## Supervise
-restart: one-for-one
-- helper
+strategy: one-for-all
+restarts: 4 in 5min
+wait: 10ms, doubling up to 1s
+- helper: always
 ## Test "it works"
 - Given last is 3
 - Expect last is 3
@@ -188,6 +190,17 @@ restart: one-for-one
         ["map[str]int", "f64?"]
     );
     assert!(agent.init.is_some() && agent.main_loop.is_some() && agent.supervise.is_some());
+    let supervise = agent.supervise.as_ref().unwrap();
+    assert_eq!(supervise.strategy.map(|strategy| strategy.value.name()), Some("one-for-all"));
+    assert_eq!(supervise.restarts.map(|limit| (limit.restarts, limit.window_ns)), Some((4, 300_000_000_000)));
+    assert_eq!(
+        supervise.wait.map(|wait| (wait.first_ns, wait.longest_ns)),
+        Some((10_000_000, 1_000_000_000))
+    );
+    assert_eq!(
+        supervise.children.iter().map(|child| (child.name.text, child.restart.name())).collect::<Vec<_>>(),
+        [("helper", "always")]
+    );
     assert_eq!(
         agent.timers.iter().map(|t| show::expr(&t.period)).collect::<Vec<_>>(),
         ["60000000000ns", "300000000000ns"]
