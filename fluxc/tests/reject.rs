@@ -97,7 +97,7 @@ fn each_mistake_in_code_has_its_code() {
         ("fn f(a: int) -> int { return match a { none => 0, v => v } }", "E0506"),
         ("fn f(a: int?) -> int { return match a { some(v) | none => 0 } }", "E0506"),
         ("fn f(a: int?) -> int { return match a { some(v, w) => 0, none => 1 } }", "E0507"),
-        ("const A: int? = none\nconst B: int = A ?? 2", "E0513"),
+        ("fn g() -> int? { return none }\nconst B: int = g() ?? 2", "E0513"),
         ("fn f(a: map[str]region) {}", "E0499"),
         ("enum E { A(int) }\nfn f() -> E { return E.A }", "E0507"),
         ("enum E { A(int) }\nfn f() -> E { return E.A(1, 2) }", "E0507"),

@@ -310,6 +310,7 @@ impl<'s> Checker<'_, 's> {
         let ty = self.ty(id);
         self.settle_deep(ty);
         let value = self.constant_of(id, "a constant");
+        self.sink.charge(value.as_ref().map_or(0, super::tree::Value::bytes), name.span);
         self.ctx = super::Context::default();
         let id = ConstId(number(self.program.consts.len()));
         let row = Const { name: name.text, unit: self.names.unit(), span: name.span, ty, value };

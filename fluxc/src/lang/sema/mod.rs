@@ -24,6 +24,7 @@ mod data;
 mod declare;
 mod device;
 mod dialect;
+mod evaluate;
 mod expr;
 mod foreign;
 mod hint;

@@ -637,6 +637,27 @@ pub enum Value {
     Tagged(u32, Vec<Self>),
 }
 
+impl Value {
+    /// Bytes that it takes beside itself.
+    pub(super) fn bytes(&self) -> usize {
+        let inside = |value: &Self| size_of::<Self>().saturating_add(value.bytes());
+        match self {
+            Self::Int(_) | Self::Float(_) | Self::Bool(_) | Self::Duration(_) => 0,
+            Self::Text(text) => text.len(),
+            Self::Aggregate(values) | Self::Tagged(_, values) => {
+                values.iter().map(inside).fold(0, usize::saturating_add)
+            }
+            Self::Repeat(value, _) => inside(value),
+            Self::Map(entries) => entries
+                .iter()
+                .map(|(key, value)| {
+                    key.len().saturating_add(size_of::<String>()).saturating_add(inside(value))
+                })
+                .fold(0, usize::saturating_add),
+        }
+    }
+}
+
 /// A constant.
 #[derive(Clone, Debug)]
 pub struct Const<'s> {
