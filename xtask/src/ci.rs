@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::error::{Error, run};
 use crate::install::Consent;
+use crate::metal::Places;
 
 /// Seconds that each fuzz target runs in CI.
 const FUZZ_SECONDS: u32 = 20;
@@ -82,11 +83,13 @@ pub(crate) fn app_test() -> Result<(), Error> {
 /// # Errors
 /// That of the first benchmark that fails, or that a figure misses what it must reach.
 pub(crate) fn bench() -> Result<(), Error> {
+    let flux = Places::find()?.target.join("release/flux");
     let cargo = |verb: &str, what: &[&str]| {
         let mut command = Command::new("cargo");
         command.args([verb, "--locked", "--release", "--manifest-path", "bench/Cargo.toml"]).args(what);
-        run(&mut command)
+        run(command.env("FLUX", &flux))
     };
+    run(Command::new("cargo").args(["build", "--locked", "--release", "--package", "flux-cli"]))?;
     // Building while something is measured would disturb it.
     cargo("build", &["--bins"])?;
     cargo("run", &["--bin", "interpreter"])?;
