@@ -413,3 +413,27 @@ fn inspect_shows_the_schema_of_a_state_and_what_it_takes_over() {
     }
     assert!(!new.contains(&format!("schema {schema} of version 2")), "{new}");
 }
+
+#[test]
+fn several_documents_are_built_and_one_that_is_wrong_does_not_keep_the_others_back() {
+    let scratch = Scratch::new("build-several");
+    let document = |name: &str, step: &str| format!("## Agent\nname: {name}\n## Init\n1. {step}\n");
+    let one = scratch.file("one.flux.md", document("one", "Log \"1\""));
+    let two = scratch.file("two.flux.md", document("two", "Print \"2\""));
+    let three = scratch.file("three.flux.md", document("three", "Log \"3\""));
+    let output = flux([Path::new("build"), &one, &two, &three]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert!(err(&output).contains("no form of step begins with `Print`"), "{}", err(&output));
+    let there = |name: &str| scratch.0.join(name).is_file();
+    assert!(there("one.fluxbc") && !there("two.fluxbc") && there("three.fluxbc"));
+    let output = flux([Path::new("build"), &one, &three, Path::new("-o"), Path::new("both.fluxbc")]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("several documents can't go into one file"), "{}", err(&output));
+}
+
+#[test]
+fn nothing_is_drawn_where_no_terminal_is() {
+    let output = flux(["run", "apps/press.flux.md", "--for", "1s", "--format", "table"]);
+    let text = out(&output) + &err(&output);
+    assert!(!text.contains(['\r', '\u{1b}']), "{text:?}");
+}

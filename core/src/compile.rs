@@ -105,13 +105,18 @@ pub fn document(source: &Source, level: Level) -> Outcome {
 #[must_use]
 pub fn documents(sources: &[Source], level: Level) -> Vec<Outcome> {
     let mut outcomes: Vec<Outcome> = sources.iter().map(|source| document(source, level)).collect();
+    warn_of_targets(&mut outcomes);
+    outcomes
+}
+
+/// Warns in the documents of one run of messages to agents that none of them defines.
+pub fn warn_of_targets(outcomes: &mut [Outcome]) {
     let outlines: Vec<&Outline> = outcomes.iter().map(|outcome| &outcome.outline).collect();
     let warnings = flux_fluxc::check_targets(&outlines);
     for (outcome, rows) in outcomes.iter_mut().zip(warnings) {
         outcome.diagnostics.extend(rows);
         outcome.diagnostics.sort_by_key(|row| (row.source, row.span.start));
     }
-    outcomes
 }
 
 /// Text of one stage of the compiler.

@@ -143,6 +143,8 @@ fn folder(path: &Path) -> Result<Box<dyn FileSystem>, Error> {
 
 /// Boots the hosted kernel and runs the agents to the end of the time, or until `stop` says so.
 ///
+/// `reached` hears from time to time how far the run is.
+///
 /// In real time the thread sleeps between events; a message on `stop`, or its end, ends the run in order.
 ///
 /// # Errors
@@ -152,6 +154,7 @@ pub fn run(
     config: &Config,
     stop: &Receiver<()>,
     sink: &mut dyn LogSink,
+    reached: &mut dyn FnMut(Time),
 ) -> Result<Summary, RunError> {
     let start = Instant::now();
     let mut system = boot(request, config, Level::default(), sink)?;
@@ -165,6 +168,7 @@ pub fn run(
                 Duration::from_nanos(due.ns().saturating_sub(elapsed).max(0).unsigned_abs())
             }
         };
+        reached(system.now());
         match stop.recv_timeout(wait) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => break,

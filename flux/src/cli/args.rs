@@ -85,7 +85,7 @@ pub(crate) enum Command {
     },
     /// Run the `## Test` sections of documents in simulated time
     Test(TestArguments),
-    /// Compile a document to a .fluxbc module
+    /// Compile documents to .fluxbc modules
     Build(BuildArguments),
     /// Take a document, FIR text, assembly or bytecode through the pipeline, stage by stage
     Compile(CompileArguments),
@@ -246,11 +246,11 @@ pub(crate) enum Arch {
 /// Arguments of `flux build`.
 #[derive(Args, Debug)]
 pub(crate) struct BuildArguments {
-    /// Document
+    /// Documents, each compiled by itself
     #[arg(value_name = "FILE", required_unless_present = "source")]
-    pub(crate) file: Option<PathBuf>,
-    /// Document
-    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub(crate) files: Vec<PathBuf>,
+    /// One document, in place of FILE
+    #[arg(long, value_name = "FILE", conflicts_with = "files")]
     pub(crate) source: Option<PathBuf>,
     /// What to make [default: bytecode]
     #[arg(long, value_enum, value_name = "TARGET")]

@@ -1,4 +1,4 @@
-//! `flux build`: a document to a `.fluxbc` module.
+//! `flux build`: documents to `.fluxbc` modules.
 
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -11,12 +11,10 @@ use flux_core::source::Source;
 use super::Outcome;
 use super::args::{BuildArguments, Format, Target};
 use super::check;
+use super::progress::Progress;
 use super::terminal::Terminal;
 
 pub(crate) fn build(arguments: &BuildArguments, terminal: &Terminal) -> Result<Outcome, Error> {
-    let Some(file) = arguments.file.as_deref().or(arguments.source.as_deref()) else {
-        return Err(Error::Option { option: "FILE".into(), why: "name a document".into() });
-    };
     if let Some(target) = arguments.target
         && target != Target::Bytecode
     {
@@ -26,6 +24,31 @@ pub(crate) fn build(arguments: &BuildArguments, terminal: &Terminal) -> Result<O
                 .map_or_else(String::new, |value| value.get_name().to_owned())
         )));
     }
+    let files: Vec<&Path> = arguments.files.iter().chain(&arguments.source).map(PathBuf::as_path).collect();
+    if let (Some(output), [_, _, ..]) = (&arguments.output, files.as_slice()) {
+        return Err(Error::Option {
+            option: format!("--output {}", output.display()),
+            why: "several documents can't go into one file; leave it away, and each module lies beside its document"
+                .into(),
+        });
+    }
+    let mut progress = Progress::new(files.len(), terminal);
+    let mut faulty = false;
+    for file in &files {
+        match progress.step(&file.to_string_lossy(), || one(file, arguments, terminal)) {
+            Ok(()) => {}
+            // One document that is wrong does not keep the others from being built.
+            Err(error) if files.len() > 1 => {
+                terminal.error(error.code(), &error.to_string());
+                faulty = true;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(if faulty { Outcome::AtFault } else { Outcome::Done })
+}
+
+fn one(file: &Path, arguments: &BuildArguments, terminal: &Terminal) -> Result<(), Error> {
     let start = Instant::now();
     let source = Source::document(file)?;
     let keys = compile::build_keys(&source);
@@ -82,7 +105,7 @@ pub(crate) fn build(arguments: &BuildArguments, terminal: &Terminal) -> Result<O
             Format::Quiet => {}
         }
     }
-    Ok(Outcome::Done)
+    Ok(())
 }
 
 /// Where a module goes: the file asked for, or one beside the document; with several agents each its own.

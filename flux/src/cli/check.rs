@@ -9,6 +9,7 @@ use flux_core::{Diagnostic, Level, Severity, report};
 
 use super::Outcome;
 use super::args::Format;
+use super::progress::Progress;
 use super::terminal::Terminal;
 
 pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, Error> {
@@ -27,8 +28,13 @@ pub(crate) fn check(files: &[PathBuf], terminal: &Terminal) -> Result<Outcome, E
         }
     }
     let mut codes: Vec<String> = Vec::new();
+    let mut progress = Progress::new(sources.len(), terminal);
     // Optimising finds nothing to say and is a third of the work.
-    for (source, compiled) in sources.iter().zip(compile::documents(&sources, Level::None)) {
+    let compile = |source: &Source| progress.step(&source.shown(), || compile::document(source, Level::None));
+    let mut outcomes: Vec<Compiled> = sources.iter().map(compile).collect();
+    drop(progress);
+    compile::warn_of_targets(&mut outcomes);
+    for (source, compiled) in sources.iter().zip(outcomes) {
         faulty |= compiled.errors > 0;
         codes.extend(compiled.diagnostics.iter().map(|row| row.code.to_string()));
         if terminal.format == Format::Json {

@@ -38,7 +38,7 @@ pub(crate) fn compile(arguments: &CompileArguments, terminal: &Terminal) -> Resu
         }
         InputLanguage::FluxMd => build::build(
             &BuildArguments {
-                file: Some(arguments.input.clone()),
+                files: vec![arguments.input.clone()],
                 source: None,
                 target: Some(super::args::Target::Bytecode),
                 board: None,

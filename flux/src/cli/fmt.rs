@@ -20,8 +20,9 @@ pub(crate) fn fmt(arguments: &FmtArguments, terminal: &Terminal) -> Result<Outco
     let mut faulty = false;
     let mut progress = Progress::new(arguments.files.len(), terminal);
     for file in &arguments.files {
-        let outcome =
-            progress.step(|| Source::document(file).and_then(|source| one(&source, arguments, terminal)));
+        let outcome = progress.step(&file.to_string_lossy(), || {
+            Source::document(file).and_then(|source| one(&source, arguments, terminal))
+        });
         match outcome {
             Ok(Outcome::Done) => {}
             Ok(Outcome::AtFault) => faulty = true,
@@ -33,7 +34,7 @@ pub(crate) fn fmt(arguments: &FmtArguments, terminal: &Terminal) -> Result<Outco
             Err(error) => return Err(error),
         }
     }
-    progress.end();
+    drop(progress);
     if faulty && arguments.check {
         terminal.say("`flux fmt` without --check writes the canonical layout");
     }

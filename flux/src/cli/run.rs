@@ -13,6 +13,7 @@ use flux_core::source::Source;
 use flux_core::{ClockMode, Diagnostic, LogLevel, LogSink, Record, Stream, Summary};
 
 use super::args::{Format, RunArguments, RunOptions};
+use super::progress::{Above, Progress};
 use super::terminal::Terminal;
 use super::watch::{self, Reasons};
 use super::{Outcome, check};
@@ -40,8 +41,15 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
     }
     let request = make()?;
     let sink = Sink::new(terminal);
-    let mut sink = if clock == ClockMode::Real { sink.at_once() } else { sink };
-    let result = run::run(&request, &config, &stop, &mut sink);
+    let end = request.duration_ns.filter(|_| clock == ClockMode::Simulated);
+    let mut progress = Progress::over(end.map_or(0, i64::unsigned_abs), terminal);
+    let mut sink = if clock == ClockMode::Real { sink.at_once() } else { sink.above(&progress) };
+    let result = run::run(&request, &config, &stop, &mut sink, &mut |now| {
+        if end.is_some() {
+            progress.reach(now.ns().unsigned_abs(), "of the simulated time");
+        }
+    });
+    drop(progress);
     sink.flush();
     match result {
         Ok(summary) => Ok(outcome(&summary)),
@@ -109,6 +117,7 @@ pub(crate) struct Sink<'t> {
     /// Time of the newest record: a pause after it is when people read.
     newest: i64,
     flush: Flush,
+    above: Above,
 }
 
 /// When lines leave the buffer.
@@ -126,7 +135,7 @@ impl<'t> Sink<'t> {
     pub(crate) fn new(terminal: &'t Terminal) -> Self {
         let out = std::io::BufWriter::with_capacity(64 << 10, std::io::stdout());
         let flush = if terminal.watched() { Flush::Instant } else { Flush::Full };
-        Self { terminal, out, newest: -1, flush }
+        Self { terminal, out, newest: -1, flush, above: Above::nothing() }
     }
 
     /// Writes each line at once, wherever it goes.
@@ -134,8 +143,13 @@ impl<'t> Sink<'t> {
         Self { flush: Flush::Line, ..self }
     }
 
+    /// Writes above a bar.
+    fn above(self, progress: &Progress) -> Self {
+        Self { above: progress.above(), ..self }
+    }
+
     pub(crate) fn flush(&mut self) {
-        let _ = self.out.flush();
+        let _ = self.above.write(|| self.out.flush());
     }
 
     fn paint(&self, record: &Record, line: &str) -> String {

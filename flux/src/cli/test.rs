@@ -11,15 +11,12 @@ use flux_core::source::Source;
 use flux_core::test::{
     self, Coverage, Document, Failure, KeptLog, LineCoverage, Outcome as Tested, Report, Request,
 };
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::args::{Format, TestArguments};
+use super::progress::Progress;
 use super::terminal::Terminal;
 use super::{Outcome, check};
-
-/// Work that takes longer than this shows a progress bar.
-const SHOWN_AFTER: Duration = Duration::from_millis(500);
 
 pub(crate) fn test(arguments: &TestArguments, terminal: &Terminal) -> Result<Outcome, Error> {
     let request = Request {
@@ -31,8 +28,10 @@ pub(crate) fn test(arguments: &TestArguments, terminal: &Terminal) -> Result<Out
     let start = Instant::now();
     let sources: Vec<Source> =
         arguments.files.iter().map(|file| Source::document(file)).collect::<Result<_, _>>()?;
-    let documents: Vec<Document> =
-        sources.into_iter().map(|source| test::compile(source, &request)).collect();
+    let mut progress = Progress::new(sources.len(), terminal);
+    let compile = |source: Source| progress.step(&source.shown(), || test::compile(source, &request));
+    let documents: Vec<Document> = sources.into_iter().map(compile).collect();
+    drop(progress);
     for document in &documents {
         show_diagnostics(document, terminal);
     }
@@ -42,12 +41,16 @@ pub(crate) fn test(arguments: &TestArguments, terminal: &Terminal) -> Result<Out
     }
     let mut progress = Progress::new(documents.iter().map(|document| document.tests.len()).sum(), terminal);
     let mut reports = Vec::new();
+    let mut done = 0;
     for document in documents {
         let name = document.source.shown();
-        let report = test::run(document, &request, &mut |outcome| progress.step(&name, &outcome.name));
+        let report = test::run(document, &request, &mut |outcome| {
+            done += 1;
+            progress.reach(done, &format!("{name}: {}", plain(&outcome.name)));
+        });
         reports.push(report);
     }
-    progress.end();
+    drop(progress);
     if let Some(path) = &arguments.junit {
         write(path, &test::junit(&reports))?;
     }
@@ -322,37 +325,4 @@ fn total(reports: &[Report], elapsed: Duration, terminal: &Terminal) {
 /// Text without control characters: a document's own words must not steer the terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-// -------------------------------------------------------------------- progress
-
-/// A bar on standard error, for work that people would wait for.
-struct Progress {
-    bar: ProgressBar,
-    start: Instant,
-    done: u64,
-    drawn: bool,
-}
-
-impl Progress {
-    fn new(tests: usize, terminal: &Terminal) -> Self {
-        let bar = if terminal.draws() { ProgressBar::new(tests as u64) } else { ProgressBar::hidden() };
-        if let Ok(style) = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg}") {
-            bar.set_style(style);
-        }
-        Self { bar, start: Instant::now(), done: 0, drawn: false }
-    }
-
-    fn step(&mut self, document: &str, test: &str) {
-        self.done += 1;
-        self.drawn |= self.start.elapsed() > SHOWN_AFTER;
-        if self.drawn {
-            self.bar.set_message(format!("{document}: {}", plain(test)));
-            self.bar.set_position(self.done);
-        }
-    }
-
-    fn end(&self) {
-        self.bar.finish_and_clear();
-    }
 }

@@ -73,8 +73,9 @@ fn once(
     stop: &Receiver<()>,
 ) {
     let mut sink = Sink::new(terminal).at_once();
-    let result =
-        make().map_err(RunError::Other).and_then(|request| run::run(&request, config, stop, &mut sink));
+    let result = make()
+        .map_err(RunError::Other)
+        .and_then(|request| run::run(&request, config, stop, &mut sink, &mut |_| {}));
     sink.flush();
     let error = match result {
         Ok(_) => return,
