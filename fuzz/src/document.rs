@@ -6,13 +6,13 @@ use flux_isa::Module;
 
 const LEVELS: [Level; 4] = [Level::None, Level::Basic, Level::Small, Level::Full];
 
-/// Compiles `data` as a document.
+/// Compiles `data` as a document; its modules, if it has no error.
 ///
 /// # Panics
 /// If a diagnostic points outside of the document or between the bytes of a character, an error
 /// and a module come together, neither comes, a module is refused by the verifier, or its file or
 /// listing does not give it back.
-pub fn check(data: &[u8]) {
+pub fn check(data: &[u8]) -> Vec<Module> {
     let level = LEVELS[data.len() % LEVELS.len()];
     let compiled = compile(data, "fuzz.flux.md", &Options { level, ..Options::default() });
     let text = std::str::from_utf8(data).ok();
@@ -37,6 +37,7 @@ pub fn check(data: &[u8]) {
         assert!(program.is_ok(), "the machine refuses a verified module: {program:?}");
         check_forms(module);
     }
+    compiled.modules
 }
 
 fn check_forms(module: &Module) {

@@ -6,6 +6,7 @@
 pub mod document;
 pub mod fir_text;
 pub mod generate;
+pub mod grammar;
 pub mod module_bytes;
 pub mod verify_run;
 

@@ -18,7 +18,10 @@ const SECTION_HEADER: usize = 6;
 pub fn check(data: &[u8]) {
     let _ = Module::decode(data);
     let Ok(module) = Module::decode(&seal(data.to_vec())) else { return };
-    assert!(module.encode() == seal(known_sections(data)), "an accepted file is not the encoding of its module");
+    assert!(
+        module.encode() == seal(known_sections(data)),
+        "an accepted file is not the encoding of its module"
+    );
     crate::check_module_forms(&module);
     match (flux_verify::verify(module.clone()), flux_verify::verify(module.clone())) {
         (Ok(first), Ok(_)) => {

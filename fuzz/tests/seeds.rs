@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use flux_fuzz::{document, fir_text, module_bytes, verify_run};
+use flux_fuzz::{document, fir_text, grammar, module_bytes, verify_run};
 
 fn each(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
@@ -20,12 +20,17 @@ fn each(target: &str, check: fn(&[u8])) {
 
 #[test]
 fn every_kept_document_holds() {
-    each("document", document::check);
+    each("document", |data| drop(document::check(data)));
 }
 
 #[test]
 fn every_kept_fir_text_holds() {
     each("fir_text", fir_text::check);
+}
+
+#[test]
+fn every_kept_change_of_a_document_holds() {
+    each("grammar", grammar::check);
 }
 
 #[test]
@@ -38,6 +43,24 @@ fn every_kept_program_runs_as_the_model_says() {
     each("verify_run", verify_run::check);
 }
 
+/// Documents with random mistakes; no fuzzer is needed to find the first ones.
+#[test]
+fn changed_documents_are_refused_or_run_as_the_model_says() {
+    let mut state = 0x9E37_79B9_7F4A_7C15u64;
+    for _ in 0..400 {
+        let data: Vec<u8> = (0..48).map(|_| (random(&mut state) >> 32) as u8).collect();
+        grammar::check(&data);
+    }
+}
+
+/// Xorshift (Marsaglia 2003).
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
 /// Generated programs are all accepted; no fuzzer is needed to find out.
 #[test]
 fn generated_programs_run_as_the_model_says() {
@@ -45,11 +68,7 @@ fn generated_programs_run_as_the_model_says() {
     for origin in (1..=3u8).cycle().take(3_000) {
         let mut bytes = vec![origin];
         for _ in 0..state % 400 {
-            // Xorshift (Marsaglia 2003).
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            bytes.push((state >> 32) as u8);
+            bytes.push((random(&mut state) >> 32) as u8);
         }
         state = state.wrapping_add(0x9E37_79B9);
         verify_run::check(&bytes);
