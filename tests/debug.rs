@@ -63,6 +63,24 @@ fn a_breakpoint_stops_before_its_line_with_context_and_values() {
 }
 
 #[test]
+fn maps_of_the_state_are_shown_by_their_entries() {
+    let scratch = Scratch::new("debug-maps");
+    let document = "# M\n## Agent\nname: m\ncapabilities: MEMORY\n## State\n- counts: map[str]int = {}\n- rows: map[u8][f64] = {7: [1.5]}\n- no_rows: map[int]bool = {}\n- many: map[int]int = {}\n## Loop\n1. Add 1 to counts[\"b\"]\n2. Add 2 to counts[\"a\"]\n3. For each i in 0..40: Set many[i] to i * i\n4. YIELD\n";
+    let path = scratch.file("m.flux.md", document);
+    let output = debug(&[path.to_str().unwrap(), "--for", "5s"], "break 14\nrun\nprint\nquit\n");
+    let text = out(&output);
+    for part in [
+        "= {\"b\": 1, \"a\": 2}\n",
+        "= {7: [1.5]}\n",
+        "= {}\n",
+        "= {0: 0, 1: 1, 2: 4,",
+        "15: 225, … 40 in all}\n",
+    ] {
+        assert!(text.contains(part), "{part}:\n{text}");
+    }
+}
+
+#[test]
 fn step_goes_into_functions_and_next_goes_over_them() {
     let scratch = Scratch::new("debug-step");
     let lines = |text: &str| -> Vec<u32> {

@@ -585,16 +585,31 @@ struct Open<'t> {
     types: Types<'t>,
 }
 
+impl Open<'_> {
+    /// What stands before the next value, unless it is the first.
+    const fn before(&self) -> &'static str {
+        match self.types {
+            // A value follows its key.
+            Types::Pairs(..) if self.left % 2 == 1 => ": ",
+            _ => ", ",
+        }
+    }
+}
+
 /// Types of values that follow each other.
 enum Types<'t> {
     List(core::slice::Iter<'t, Desc>),
     Each(Option<&'t Desc>),
+    /// Of keys and values in turn; the next one first.
+    Pairs(Option<&'t Desc>, Option<&'t Desc>),
 }
 
 impl<'t> Types<'t> {
     /// Types of what follows the head of a container of type `desc`.
-    fn inside(desc: Option<&'t Desc>) -> Self {
+    fn inside(desc: Option<&'t Desc>, token: &Token<'_>) -> Self {
         match desc {
+            Some(Desc::Map(key, value)) => Self::Pairs(Some(key), Some(value)),
+            _ if matches!(token, Token::Map(_)) => Self::Pairs(None, None),
             Some(Desc::Struct(fields)) => Self::List(fields.iter()),
             Some(Desc::Array(element) | Desc::Fixed(_, element)) => Self::Each(Some(element)),
             _ => Self::Each(None),
@@ -605,6 +620,10 @@ impl<'t> Types<'t> {
         match self {
             Self::List(list) => list.next(),
             Self::Each(desc) => *desc,
+            Self::Pairs(next, other) => {
+                core::mem::swap(next, other);
+                *other
+            }
         }
     }
 }
@@ -623,7 +642,7 @@ fn values(payload: &[u8], types: &[Desc]) -> String {
             break;
         }
         if !first {
-            text.push_str(", ");
+            text.push_str(open.last().map_or(", ", Open::before));
         }
         first = false;
         let desc = match (held.take(), open.last_mut()) {
@@ -658,7 +677,7 @@ fn values(payload: &[u8], types: &[Desc]) -> String {
         match token {
             Token::Array(_) | Token::Map(_) | Token::Struct(_) => {
                 let end = if matches!(token, Token::Array(_)) { ']' } else { '}' };
-                open.push(Open { left: token.inner(), end, types: Types::inside(desc) });
+                open.push(Open { left: token.inner(), end, types: Types::inside(desc, &token) });
                 first = true;
             }
             Token::Some => {
@@ -939,6 +958,22 @@ mod tests {
         );
         let shown = alloc::format!("f({{[], 3}}, 0.3333, \"{}\"…)", "z".repeat(SHOWN_TEXT));
         assert_eq!(describe(&nested, &[]), shown);
+        let maps = payload(
+            |writer| {
+                writer.map(2)?;
+                writer.str("a")?;
+                writer.map(0)?;
+                writer.str("b")?;
+                writer.map(1)?;
+                writer.int(3)?;
+                writer.some()?;
+                Ok(writer.int(1_500_000_000)?)
+            },
+            1,
+        );
+        let inner = Desc::Map(Desc::I64.into(), Desc::Optional(Desc::Duration.into()).into());
+        let types = [Desc::Map(Desc::Str.into(), inner.into())];
+        assert_eq!(describe(&maps, &types), "f({\"a\": {}, \"b\": {3: 1500ms}})");
         assert_eq!(describe(&[9, 9], &[]), "?(?)");
         let numbers = [30.4, -0.0, 1e300, f64::NAN, 0.00001, 25.0].map(|n| Number(n).to_string());
         assert_eq!(numbers, ["30.4", "-0", "1e300", "NaN", "1e-5", "25"]);

@@ -55,7 +55,7 @@ fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
                 None => alloc::format!("no variant {tag}"),
             }
         }
-        Desc::Map(..) => String::from("a map"),
+        Desc::Map(key, value) => entries(memory, key, value, u64::from(memory.read_u32(at)?))?,
         Desc::Outer(_) => String::from("a value that holds values of its own type"),
     })
 }
@@ -87,6 +87,28 @@ fn elements(memory: &Memory, element: &Desc, count: u32, start: u64) -> Result<S
         out.push(alloc::format!("… {count} in all"));
     }
     Ok(alloc::format!("[{}]", out.join(", ")))
+}
+
+/// The entries of the map at `table`, as `flux_abi::table` says how they lie; 0 is the empty one.
+fn entries(memory: &Memory, key: &Desc, value: &Desc, table: u64) -> Result<String, MemoryError> {
+    let place = || {
+        let (_, before) = Layout::EMPTY.append(key.layout()?)?;
+        before.append(value.layout()?).map(|(offset, _)| u64::from(offset))
+    };
+    let Some(offset) = place().filter(|_| table != 0) else { return Ok(String::from("{}")) };
+    let count = memory.read_u32(table)?;
+    let stride = u64::from(memory.read_u32(table.saturating_add(8))?);
+    let first = table.saturating_add(flux_abi::table::ENTRIES);
+    let mut out: Vec<String> = Vec::new();
+    for index in 0..count.min(MOST) {
+        let entry = first.saturating_add(u64::from(index).saturating_mul(stride));
+        let key = shown(memory, key, entry)?;
+        out.push(alloc::format!("{key}: {}", shown(memory, value, entry.saturating_add(offset))?));
+    }
+    if count > MOST {
+        out.push(alloc::format!("… {count} in all"));
+    }
+    Ok(alloc::format!("{{{}}}", out.join(", ")))
 }
 
 /// A time in the largest unit that gives a whole number.

@@ -17,6 +17,7 @@ fn a_state_variable_that_a_test_alone_names_is_used() {
         "## Loop\n1. Set n to 5",
         "## Loop\n1. Log \"{n}\"",
         "## Loop\n1. `n += 1`",
+        "## Init\n1. ASK test: now() as n\n\n## On now() -> int\n1. Reply with 1",
         "## Test \"n\"\n1. Expect n is 0",
         "## Test \"n\"\n1. Given n is 3\n2. Expect no trap",
     ] {

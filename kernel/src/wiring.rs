@@ -272,11 +272,15 @@ impl Core {
         let names = |set: CapabilitySet| -> Vec<&str> { set.iter().map(CapabilityKind::name).collect() };
         let grant = |word: u64| self.shard.capabilities().inspect(agent, Handle::from_word(word)).ok();
         let links = launch.program.module().links.iter().zip(&launch.links);
-        let mut held: Vec<String> = links
-            .filter_map(|(link, word)| {
-                Some(alloc::format!("{} {}", names(grant(*word)?.kinds).join("+"), describe(link)))
-            })
-            .collect();
+        let mut held: Vec<String> = Vec::new();
+        for (link, word) in links {
+            let Some(grant) = grant(*word) else { continue };
+            let text = alloc::format!("{} {}", names(grant.kinds).join("+"), describe(link));
+            // Each channel of a sensor is a link.
+            if !held.contains(&text) {
+                held.push(text);
+            }
+        }
         // Kinds without a handle of their own: a barrier needs COMMUNICATE and no target.
         let mut shown = CapabilitySet::EMPTY;
         for word in &launch.links {

@@ -276,6 +276,12 @@ fn plain(value: &Value) -> String {
         Value::Float(value) => value.to_string(),
         Value::Text(text) => format!("{text:?}"),
         Value::None => String::from("none"),
+        // What an optional holds stands for it.
+        Value::Many("some", values) => values.first().map_or_else(String::new, plain),
+        Value::Many("map", values) => {
+            let pair = |pair: &[Value]| pair.iter().map(plain).collect::<Vec<_>>().join(": ");
+            format!("{{{}}}", values.chunks(2).map(pair).collect::<Vec<_>>().join(", "))
+        }
         Value::Many(kind, values) => {
             let values: Vec<String> = values.iter().map(plain).collect();
             let (open, close) = if *kind == "array" { ('[', ']') } else { ('{', '}') };

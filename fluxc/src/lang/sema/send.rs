@@ -164,6 +164,7 @@ impl<'s> Checker<'_, 's> {
             let Some(name) = bind else { return };
             let symbol = checker.names.symbol(name.text);
             if let (SendKind::Ask, Binding::State(id)) = (kind, checker.names.binding(symbol)) {
+                checker.note_state_use(id);
                 let taken = checker.new_local(name, answer, Use::Variable);
                 let value = checker.new_expr(ExprKind::Local(taken), answer, name.span);
                 let ty = checker.agent.state_ty(id);
