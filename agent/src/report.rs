@@ -21,6 +21,12 @@ impl MessageCounts {
         self.0.get(usize::from(kind as u8)).copied().unwrap_or(0)
     }
 
+    fn absorb(&mut self, earlier: &Self) {
+        for (count, more) in self.0.iter_mut().zip(earlier.0) {
+            *count = count.saturating_add(more);
+        }
+    }
+
     /// Counts one more of `kind`.
     pub(crate) fn add(&mut self, kind: MessageType) {
         if let Some(count) = self.0.get_mut(usize::from(kind as u8)) {
@@ -63,6 +69,29 @@ pub struct Counters {
 }
 
 impl Counters {
+    /// Adds what an earlier agent of the same name did.
+    fn absorb(&mut self, earlier: &Self) {
+        let Self { sent, taken, .. } = earlier;
+        self.sent.absorb(sent);
+        self.taken.absorb(taken);
+        for (count, more) in [
+            (&mut self.readings, earlier.readings),
+            (&mut self.writes, earlier.writes),
+            (&mut self.device_errors, earlier.device_errors),
+            (&mut self.results, earlier.results),
+            (&mut self.delegate_errors, earlier.delegate_errors),
+            (&mut self.replies, earlier.replies),
+            (&mut self.ask_errors, earlier.ask_errors),
+            (&mut self.dead_letters, earlier.dead_letters),
+            (&mut self.passes, earlier.passes),
+            (&mut self.runs, earlier.runs),
+            (&mut self.abandoned, earlier.abandoned),
+            (&mut self.traps, earlier.traps),
+        ] {
+            *count = count.saturating_add(more);
+        }
+    }
+
     /// Adds one to the count that `field` selects.
     pub(crate) fn add(&mut self, field: impl FnOnce(&mut Self) -> &mut u64) {
         let count = field(self);
@@ -91,6 +120,15 @@ pub struct AgentReport {
     pub fault: Option<String>,
     /// The last instructions before that, oldest first, if it was traced.
     pub trace: Vec<String>,
+}
+
+impl AgentReport {
+    /// Adds what an earlier agent of the same name did; how the later one ended stays.
+    pub(crate) fn absorb(&mut self, earlier: &Self) {
+        self.counters.absorb(&earlier.counters);
+        self.gas = self.gas.saturating_add(earlier.gas);
+        self.memory_peak = self.memory_peak.max(earlier.memory_peak);
+    }
 }
 
 /// Statistics of a metric that agents recorded.
@@ -167,6 +205,31 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_earlier_agent_did_is_added_and_how_the_later_one_ended_stays() {
+        let report = |traps: u64, gas, memory_peak, exit| {
+            let mut counters = Counters { traps, readings: 1, ..Counters::default() };
+            counters.sent.add(MessageType::Tell);
+            let (agent, name, memory) = (AgentId::SUPERVISOR, "a".into(), 5);
+            AgentReport {
+                agent,
+                name,
+                counters,
+                gas,
+                memory,
+                memory_peak,
+                exit,
+                fault: None,
+                trace: Vec::new(),
+            }
+        };
+        let mut later = report(0, 10, 7, Some(Exit::Killed));
+        later.absorb(&report(1, 20, 9, Some(Exit::Stopped(0))));
+        assert_eq!((later.gas, later.memory, later.memory_peak), (30, 5, 9));
+        assert_eq!((later.counters.traps, later.counters.readings), (1, 2));
+        assert_eq!((later.counters.sent.get(MessageType::Tell), later.exit), (2, Some(Exit::Killed)));
+    }
 
     #[test]
     fn metrics_keep_count_extremes_and_sum_by_name() {

@@ -21,6 +21,9 @@ use crate::marshal::Buffer;
 use crate::observe::{Answering, Executed, Given, Observer, ProbeError, Seen};
 use crate::report::{AgentReport, Metrics};
 
+/// Reports of ended agents of one name.
+const MOST_REPORTS: usize = 16;
+
 /// See the module.
 #[derive(Debug)]
 pub struct Runtime {
@@ -134,7 +137,7 @@ impl Runtime {
         let agent = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::take);
         if let Some(agent) = agent {
             if let Some(number) = self.order.remove(&id) {
-                self.ended.push((number, agent.report(Some(exit))));
+                self.keep(number, agent.report(Some(exit)));
             }
             if self.shared.profiling {
                 agent.count_places(&mut self.executed);
@@ -143,6 +146,21 @@ impl Runtime {
                 self.kept.insert(id, agent);
             }
         }
+    }
+
+    /// Keeps the report of an agent that ended; of many with one name the oldest two become one.
+    fn keep(&mut self, number: u64, report: AgentReport) {
+        let mut same = (0..).zip(&self.ended).filter(|(_, (_, other))| other.name == report.name);
+        let (first, second) = (same.next().map(|(at, _)| at), same.next().map(|(at, _)| at));
+        if let (Some(first), Some(second)) = (first, second)
+            && same.count() >= MOST_REPORTS.saturating_sub(2)
+        {
+            let (_, oldest) = self.ended.remove(first);
+            if let Some((_, next)) = self.ended.get_mut(second.saturating_sub(1)) {
+                next.absorb(&oldest);
+            }
+        }
+        self.ended.push((number, report));
     }
 
     /// A line of the summary for each agent, in the order of starting.
@@ -230,5 +248,40 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
             agent.ended(sys, &mut self.shared, exit);
             self.close(id, exit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Counters;
+
+    #[test]
+    fn reports_of_one_name_are_bounded_and_their_sums_stay() {
+        let mut runtime = Runtime::new(LogLevel::Info);
+        let report = |name: &str, gas| AgentReport {
+            agent: AgentId::SUPERVISOR,
+            name: name.into(),
+            counters: Counters::default(),
+            gas,
+            memory: 0,
+            memory_peak: 0,
+            exit: None,
+            fault: None,
+            trace: Vec::new(),
+        };
+        for number in 0..40 {
+            runtime.keep(2 * number, report("a", number));
+            runtime.keep(2 * number + 1, report(if number < 3 { "b" } else { "c" }, 1));
+        }
+        let gas = |runtime: &Runtime, name: &str| -> Vec<u64> {
+            let reports = runtime.reports().into_iter();
+            reports.filter(|report| &*report.name == name).map(|report| report.gas).collect()
+        };
+        let all = gas(&runtime, "a");
+        assert_eq!((all.len(), all.iter().sum::<u64>(), all[15]), (MOST_REPORTS, 780, 39));
+        assert_eq!(gas(&runtime, "b"), [1, 1, 1]);
+        assert_eq!(gas(&runtime, "c").len(), MOST_REPORTS);
+        assert_eq!(gas(&runtime, "c").iter().sum::<u64>(), 37);
     }
 }
