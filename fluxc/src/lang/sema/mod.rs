@@ -55,6 +55,7 @@ use alloc::vec::Vec;
 use hashbrown::{HashMap, HashSet};
 
 use crate::children::Children;
+use crate::children::sites;
 use crate::dependencies::Units;
 use crate::diag::{Diagnostic, Sink, codes};
 use crate::lang::syntax::ast::{BinaryOp, Dialect, Document, Ident};
@@ -105,6 +106,7 @@ pub(crate) fn analyse<'s>(
         agent: agent::AgentState::default(),
         agent_names: HashMap::new(),
         own_agents: Vec::new(),
+        spawned: Vec::new(),
         handlers: HashMap::new(),
         answers: Vec::new(),
         pending: Vec::new(),
@@ -362,6 +364,8 @@ struct Checker<'a, 's> {
     agent_names: HashMap<String, Span>,
     /// Names of all agents of the document, those that were not looked at yet included.
     own_agents: Vec<&'s str>,
+    /// Names of all agents that the document spawns.
+    spawned: Vec<&'s str>,
     /// By agent and request.
     handlers: HashMap<(&'s str, &'s str), HandlerShape>,
     /// Where the variables of State are declared that something names.
@@ -414,6 +418,8 @@ impl<'s> Checker<'_, 's> {
         self.collect_handlers(document);
         let names = document.agents.iter().filter_map(|agent| agent.keys.name);
         self.own_agents = names.map(|name| name.text).collect();
+        let spawned = document.agents.iter().flat_map(sites);
+        self.spawned = spawned.map(|site| site.agent.text).collect();
         let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
         for agent in &mut document.agents {
             self.agent(agent, gas, stem);

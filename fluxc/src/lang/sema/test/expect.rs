@@ -304,6 +304,10 @@ impl<'s> Checker<'_, 's> {
         message: Option<&ast::Pattern<'s>>,
         label: &str,
     ) {
+        // What is sent to agents that the document spawns goes to variables, which name nobody.
+        if self.spawned.iter().any(|name| target.is_none_or(|target| is_spawned_as(target.name, name))) {
+            return;
+        }
         let to = |name: &str| target.is_none_or(|target| target.name == name);
         if let Some(target) = target
             && !self.program.sends.iter().any(|send| to(send.target.text))
@@ -351,4 +355,11 @@ impl<'s> Checker<'_, 's> {
             self.matches_nothing(topic.span, message, "never published");
         }
     }
+}
+
+/// Whether an agent that is spawned as `spawned` may have this name: the second one is `worker-2`.
+fn is_spawned_as(name: &str, spawned: &str) -> bool {
+    let rest = name.strip_prefix(spawned);
+    let number = |rest: &str| rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok());
+    rest.is_some_and(|rest| rest.is_empty() || number(rest))
 }
