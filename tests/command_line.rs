@@ -437,3 +437,20 @@ fn nothing_is_drawn_where_no_terminal_is() {
     let text = out(&output) + &err(&output);
     assert!(!text.contains(['\r', '\u{1b}']), "{text:?}");
 }
+
+/// What a supervisor does stands in its module, and on the page of its document.
+#[test]
+fn inspect_and_doc_show_what_a_supervisor_does() {
+    let scratch = Scratch::new("supervisors");
+    let path = |name: &str| scratch.0.join(name).to_str().unwrap().to_owned();
+    let (module, page) = (path("line.fluxbc"), path("line.html"));
+    let built = flux(["build", "apps/bottling-line.flux.md", "--target", "bytecode", "-o", &module]);
+    assert!(built.status.success(), "{}", err(&built));
+    let shown = out(&flux(["inspect", &module]));
+    assert!(shown.contains("rest-for-one, at most 3 restarts in 1m, after 1s, doubling up to 8s"), "{shown}");
+    assert!(shown.contains("labeller             on-failure labeller.flux.md"), "{shown}");
+    let made = flux(["doc", "apps/bottling-line.flux.md", "-o", &page]);
+    assert!(made.status.success(), "{}", err(&made));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("rest-for-one") && page.contains("at most 3 in "), "{page}");
+}

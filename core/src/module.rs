@@ -106,6 +106,9 @@ pub struct Facts {
     pub schema: String,
     /// Migrations: way, version, schema of that version, function.
     pub migrations: Vec<(&'static str, String, String, String)>,
+    /// What it does when an agent that it started ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervise: Option<SupervisorFacts>,
     /// Links: kind, name, channel.
     pub links: Vec<(&'static str, String, String)>,
     /// Exports: kind, name, descriptors of arguments and result, function.
@@ -116,6 +119,23 @@ pub struct Facts {
     pub native: Vec<String>,
     /// Whether a signature is there.
     pub signed: bool,
+}
+
+/// What a supervisor does.
+#[derive(Clone, Debug, Serialize)]
+pub struct SupervisorFacts {
+    /// Who is started again beside the child that ended.
+    pub strategy: &'static str,
+    /// Most restarts within the window.
+    pub restarts: u32,
+    /// The window in nanoseconds.
+    pub window_ns: i64,
+    /// The first wait in nanoseconds.
+    pub wait_ns: i64,
+    /// The longest wait in nanoseconds.
+    pub longest_ns: i64,
+    /// Children: document, agent, when they are started again.
+    pub children: Vec<(String, String, &'static str)>,
 }
 
 /// One parameter.
@@ -189,6 +209,18 @@ pub fn facts(module: &Module, bytes: usize) -> Facts {
                 (row.way.name(), row.version.clone(), schema, function(row.function))
             })
             .collect(),
+        supervise: module.supervise.as_ref().map(|table| SupervisorFacts {
+            strategy: table.strategy.name(),
+            restarts: table.restarts,
+            window_ns: table.window_ns,
+            wait_ns: table.wait_ns,
+            longest_ns: table.longest_ns,
+            children: table
+                .children
+                .iter()
+                .map(|child| (child.document.clone(), child.agent.clone(), child.restart.name()))
+                .collect(),
+        }),
         links: module.links.iter().map(|l| (link_name(l.kind), l.name.clone(), l.channel.clone())).collect(),
         exports: module
             .exports

@@ -58,7 +58,7 @@ pub fn complete(text: &str, index: &Index, offset: u32) -> Vec<Completion> {
         Lines::AgentKeys if line.trim_start().starts_with("capabilities:") => list.capabilities(),
         Lines::AgentKeys if !line.contains(':') => list.keys(syntax::AGENT_KEYS),
         Lines::CompileKeys if !line.contains(':') => list.keys(syntax::COMPILE_KEYS),
-        Lines::Supervise => list.supervise(line),
+        Lines::Supervise => list.supervise(line, text),
         Lines::Entries if line.contains(':') && !line.contains('=') => list.types(index),
         Lines::Steps => {
             if let Some(step) = step_text(line) {
@@ -76,6 +76,21 @@ pub fn complete(text: &str, index: &Index, offset: u32) -> Vec<Completion> {
 
 fn length(text: &str) -> u32 {
     u32::try_from(text.len()).unwrap_or(u32::MAX)
+}
+
+/// Names of agents that steps of the document spawn.
+fn spawned(text: &str) -> Vec<(&str, &str)> {
+    let mut names: Vec<(&str, &str)> = Vec::new();
+    for line in text.lines() {
+        let mut words =
+            line.split_whitespace().skip_while(|word| !word.eq_ignore_ascii_case("spawn")).skip(1);
+        if let (Some(name), Some("from")) = (words.next(), words.next())
+            && !names.iter().any(|(known, _)| *known == name)
+        {
+            names.push((name, "spawned here"));
+        }
+    }
+    names
 }
 
 /// The word that is being typed.
@@ -126,13 +141,13 @@ impl List {
         }
     }
 
-    fn supervise(&mut self, line: &str) {
+    fn supervise(&mut self, line: &str, text: &str) {
         let values: Vec<(&str, &str)> = match line.split_once(':') {
             Some(("strategy", _)) => Strategy::ALL.iter().map(|row| (row.name(), row.meaning())).collect(),
             Some(("restarts", _)) => vec![("at most 3 in 60s", "the next end in that time is one too many")],
             Some(("wait", _)) => vec![("100ms, doubling up to 10s", "before a child starts again")],
             Some(_) => Restart::ALL.iter().map(|row| (row.name(), row.meaning())).collect(),
-            None if line.trim_start().starts_with('-') => return,
+            None if line.trim_start().starts_with('-') => spawned(text),
             None => return self.keys(syntax::SUPERVISE_KEYS),
         };
         for (value, meaning) in values {
@@ -324,5 +339,13 @@ mod tests {
         assert!(at("## Agent\nper").contains(&"period".to_owned()));
         assert!(at("## Agent\ncapabilities: IO_").contains(&"IO_WRITE".to_owned()));
         assert!(at("## Lo").contains(&"Loop".to_owned()));
+        let spawn =
+            "## Init\n1. Spawn pump from \"pump.flux.md\" as p\n2. Spawn pump from \"pump.flux.md\"\n";
+        let supervise = |line: &str| at(&format!("{spawn}## Supervise\n{line}"));
+        assert_eq!(supervise("st"), ["strategy", "restarts", "wait"]);
+        assert_eq!(supervise("strategy: "), ["one-for-one", "one-for-all", "rest-for-one"]);
+        assert_eq!(supervise("- pu"), ["pump"]);
+        assert_eq!(supervise("- pump: "), ["on-failure", "always", "never"]);
+        assert_eq!(supervise("wait: "), ["100ms, doubling up to 10s"]);
     }
 }

@@ -110,6 +110,18 @@ fn values(out: &mut String, facts: &AgentFacts) {
         })
         .collect();
     table(out, "Migrations", &["Version", "Schema of its state"], &migrations);
+    if let Some(supervisor) = &facts.module.supervise {
+        let rows: Vec<Vec<String>> = supervisor
+            .children
+            .iter()
+            .map(|(document, agent, restart)| {
+                let limit = format!("at most {} in {}", supervisor.restarts, seconds(supervisor.window_ns));
+                let strategy = supervisor.strategy.to_owned();
+                vec![code(agent), code(document), (*restart).to_owned(), strategy, limit]
+            })
+            .collect();
+        table(out, "Children", &["Agent", "Document", "Starts again", "Strategy", "Restarts"], &rows);
+    }
 }
 
 fn messages(out: &mut String, facts: &AgentFacts) {

@@ -145,6 +145,20 @@ fn table(facts: &Facts, terminal: &Terminal) -> String {
         let way = if *way == "back" { "back to" } else { way };
         let _ = writeln!(out, "  {way} version {version}, of schema {schema}  [{function}]");
     }
+    if let Some(table) = &facts.supervise {
+        head(&mut out, "supervises");
+        let wait = match (table.wait_ns, table.longest_ns) {
+            (0, _) => "at once".to_owned(),
+            (wait, longest) if wait == longest => format!("after {}", seconds(wait)),
+            (wait, longest) => format!("after {}, doubling up to {}", seconds(wait), seconds(longest)),
+        };
+        let window = seconds(table.window_ns);
+        let (strategy, restarts) = (table.strategy, table.restarts);
+        let _ = writeln!(out, "  {strategy}, at most {restarts} restarts in {window}, {wait}");
+        for (document, agent, restart) in &table.children {
+            let _ = writeln!(out, "  {agent:<20} {restart:<10} {document}");
+        }
+    }
     if !facts.links.is_empty() {
         head(&mut out, "links");
         for (kind, name, channel) in &facts.links {
