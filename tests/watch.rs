@@ -137,3 +137,16 @@ fn a_service_manager_ends_a_run_in_order() {
     watched.until("watched       stopped");
     watched.until("summary after");
 }
+
+#[test]
+fn a_library_that_comes_later_begins_anew() {
+    let scratch = Scratch::new("watch-later");
+    let importing = format!("## import: words.flux.md\n\n{}", document("Log words.WORD"));
+    let file = scratch.file("watched.flux.md", importing);
+    let watched = Watched::start(&file, &["--watch"]);
+    watched.until("E0801");
+    watched.until("the run is over");
+    scratch.file("words.flux.md", "# Words\n\n```flux\nconst WORD: str = \"at last\"\n```\n");
+    watched.until("the documents start anew");
+    watched.until("at last");
+}

@@ -194,8 +194,13 @@ mod tests {
 
     /// Codes of all diagnostics of a document.
     fn codes_of(bytes: Vec<u8>) -> Vec<Code> {
-        let source =
-            Source { path: "example.flux.md".into(), name: "example.flux.md".into(), bytes, bundle: None };
+        let source = Source {
+            path: "example.flux.md".into(),
+            name: "example.flux.md".into(),
+            bytes,
+            bundle: None,
+            missing: Vec::new(),
+        };
         let outcomes = compile::documents(&[source], Level::default());
         outcomes.iter().flat_map(|outcome| outcome.diagnostics.iter().map(|row| row.code)).collect()
     }

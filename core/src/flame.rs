@@ -167,6 +167,7 @@ mod tests {
             bytes: b"# A\n1. If 1 < 2: Log \"x\"\n2. YIELD\n".to_vec(),
             path: "a.flux.md".into(),
             bundle: None,
+            missing: Vec::new(),
         };
         let counts = BTreeMap::from([(place("Loop", 2), 750), (place("Loop", 3), 250)]);
         let picture = svg(&counts, &[source]);

@@ -73,8 +73,13 @@ mod tests {
     use super::*;
 
     fn page(text: &str) -> String {
-        let source =
-            Source { path: "a.flux.md".into(), name: "a.flux.md".into(), bytes: text.into(), bundle: None };
+        let source = Source {
+            path: "a.flux.md".into(),
+            name: "a.flux.md".into(),
+            bytes: text.into(),
+            bundle: None,
+            missing: Vec::new(),
+        };
         html(&source).unwrap()
     }
 
@@ -116,6 +121,7 @@ mod tests {
             name: "a".into(),
             bytes: b"## Loop\n1. Blink\n".to_vec(),
             bundle: None,
+            missing: Vec::new(),
         };
         assert_eq!(html(&source).unwrap_err().len(), 1);
     }

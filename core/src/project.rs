@@ -180,6 +180,7 @@ mod tests {
                 name: "pump-2.flux.md".into(),
                 bytes: document.text.clone().into_bytes(),
                 bundle: None,
+                missing: Vec::new(),
             };
             let outcomes = compile::documents(&[source], Level::default());
             let outcome = outcomes.first().unwrap();

@@ -27,6 +27,8 @@ pub struct Source {
     pub bytes: Vec<u8>,
     /// A document with all that it depends on, if it depends on others.
     pub bundle: Option<Vec<u8>>,
+    /// Files of documents that it depends on and that can't be read.
+    pub missing: Vec<PathBuf>,
 }
 
 impl Source {
@@ -69,42 +71,52 @@ impl Source {
     #[must_use]
     pub fn edited(path: &Path, text: &str, open: &dyn Fn(&Path) -> Option<String>) -> Self {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let source = Self { path: path.to_owned(), name, bytes: text.into(), bundle: None };
+        let source =
+            Self { path: path.to_owned(), name, bytes: text.into(), bundle: None, missing: Vec::new() };
         // Over the limits the compiler says of each library that it is not there.
         source.clone().with_libraries(open).unwrap_or(source)
     }
 
-    /// The files of the documents that it depends on.
+    /// The files of the documents that it depends on, also of those that are not there.
     #[must_use]
     pub fn libraries(&self) -> Vec<PathBuf> {
         let folder = self.path.parent().unwrap_or_else(|| Path::new(""));
-        let files = self
-            .sources()
-            .map(|sources| sources.files().iter().skip(1).map(|file| folder.join(&file.path)).collect());
-        files.unwrap_or_default()
+        let mut files = self.missing.clone();
+        if let Ok(sources) = self.sources() {
+            files.extend(sources.files().iter().skip(1).map(|file| folder.join(&file.path)));
+        }
+        files
     }
 
     fn with_libraries(mut self, open: &dyn Fn(&Path) -> Option<String>) -> Result<Self, Error> {
         let path = self.path.as_path();
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let mut missing = Vec::new();
         let mut read = |relative: &str| {
             let path = folder.join(relative);
             let bytes = match open(&path) {
                 Some(text) => text.into_bytes(),
-                None => Self::text(&path).map_err(|error| error.reason())?.bytes,
+                None => match Self::text(&path) {
+                    Ok(source) => source.bytes,
+                    Err(error) => {
+                        missing.push(path);
+                        return Err(error.reason());
+                    }
+                },
             };
             Ok(Found { bytes, identity: identity(&path) })
         };
         let all = flux_fluxc::gather(&self.name, &self.bytes, identity(path), &mut read)
             .map_err(|error| self.unfit(error.to_string()))?;
         self.bundle = all;
+        self.missing = missing;
         Ok(self)
     }
 
     /// A file that is in memory already; it names no documents.
     #[must_use]
     pub fn from_bytes(name: &str, bytes: Vec<u8>) -> Self {
-        Self { path: name.into(), name: name.to_owned(), bytes, bundle: None }
+        Self { path: name.into(), name: name.to_owned(), bytes, bundle: None, missing: Vec::new() }
     }
 
     /// Reads a text file of the size of a document.
@@ -184,7 +196,7 @@ impl Source {
         }
         let name =
             path.file_name().map_or_else(|| path.display().to_string(), |n| n.to_string_lossy().into_owned());
-        Ok(Self { path: path.to_owned(), name, bytes, bundle: None })
+        Ok(Self { path: path.to_owned(), name, bytes, bundle: None, missing: Vec::new() })
     }
 }
 

@@ -97,8 +97,13 @@ fn standard_input(arguments: &FmtArguments, terminal: &Terminal) -> Result<Outco
     if read.map_err(|error| fail(error.to_string()))? as u64 > limit {
         return Err(fail(format!("it holds more than {limit} bytes")));
     }
-    let source =
-        Source { path: Path::new("<stdin>").to_owned(), name: "stdin.flux.md".into(), bytes, bundle: None };
+    let source = Source {
+        path: Path::new("<stdin>").to_owned(),
+        name: "stdin.flux.md".into(),
+        bytes,
+        bundle: None,
+        missing: Vec::new(),
+    };
     let Some(text) = laid_out(&source, terminal)? else { return Ok(Outcome::AtFault) };
     let changed = text.as_bytes() != source.bytes.as_slice();
     if arguments.check {
