@@ -454,3 +454,34 @@ fn inspect_and_doc_show_what_a_supervisor_does() {
     let page = std::fs::read_to_string(page).unwrap();
     assert!(page.contains("rest-for-one") && page.contains("at most 3 in "), "{page}");
 }
+
+#[test]
+fn what_beginners_type_wrong_is_answered_with_what_to_type() {
+    let cases: [(&[&str], &str); 6] = [
+        (
+            &["run", "apps/fan.flux.md", "--sim", "adc:0=3", "--for", "1s"],
+            "`3` is no wave; a device that always gives 3 is written const(3)",
+        ),
+        (
+            &["run", "apps/sensor.flux.md", "--set", "threshold=1", "--for", "1s"],
+            "--sim \"i2c:0x48=const(1)\"",
+        ),
+        (
+            &["run", "apps/fan.flux.md", "--sim", "adc:0=csv(no.csv)", "--for", "1s"],
+            "can't read `no.csv`: there is no such file; ",
+        ),
+        (&["inspect", "apps/fan.flux.md"], "`flux build apps/fan.flux.md` makes its module"),
+        (&["new", "apps"], "NAME apps: it is there already, and nothing is overwritten; take another name\n"),
+        (&["boot", "apps/fan.flux.md"], "--for: a booted kernel needs a time"),
+    ];
+    for (line, answer) in cases {
+        let output = flux(line);
+        assert_eq!(output.status.code(), Some(1), "{line:?}: {}", err(&output));
+        assert!(err(&output).contains(answer), "{line:?}: {}", err(&output));
+    }
+    for line in [&["help"][..], &["help", "run"]] {
+        let output = flux(line);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        assert!(out(&output).contains("Usage: flux"), "{}", out(&output));
+    }
+}

@@ -20,8 +20,13 @@ pub fn load(path: &Path) -> Result<(Module, usize), Error> {
 }
 
 pub(crate) fn decode(source: &Source) -> Result<Module, Error> {
-    Module::decode(&source.bytes)
-        .map_err(|error| Error::Module { name: source.name.clone(), why: error.to_string() })
+    Module::decode(&source.bytes).map_err(|error| {
+        let advice = match source.name.ends_with(".md") {
+            true => format!("; it is a document, `flux build {}` makes its module", source.shown()),
+            false => String::new(),
+        };
+        Error::Module { name: source.name.clone(), why: format!("{error}{advice}") }
+    })
 }
 
 /// Writes a file as a whole or not at all: a reader never sees a part of it.

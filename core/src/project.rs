@@ -119,15 +119,16 @@ pub fn plan(folder: &Path, template: &Template) -> Result<Project, Error> {
 /// Writes a project.
 ///
 /// # Errors
-/// [`Error::Write`] when the folder is there already, or can't be made; then nothing of it stays.
+/// [`Error::Option`] when the folder is there already, [`Error::Write`] when it can't be made; then
+/// nothing of it stays.
 pub fn create(project: &Project) -> Result<(), Error> {
     let fail = |path: &Path, why: String| Error::Write { path: path.to_owned(), why };
     let folder = &project.folder;
     if folder.exists() {
-        return Err(fail(
-            folder,
-            "it is there already, and nothing is overwritten; take another name".into(),
-        ));
+        return Err(Error::Option {
+            option: format!("NAME {}", folder.display()),
+            why: "it is there already, and nothing is overwritten; take another name".into(),
+        });
     }
     if let Some(above) = folder.parent().filter(|above| !above.as_os_str().is_empty()) {
         std::fs::create_dir_all(above).map_err(|error| fail(above, error.to_string()))?;

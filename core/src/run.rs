@@ -76,7 +76,7 @@ fn pairs(option: &str, list: &[String], example: &str) -> Result<Vec<(String, St
 
 /// Gives the text of a file that a `csv(file)` wave names.
 fn load_csv(path: &str) -> Result<String, String> {
-    let source = Source::text(Path::new(path)).map_err(|error| error.to_string())?;
+    let source = Source::text(Path::new(path)).map_err(|error| error.reason())?;
     String::from_utf8(source.bytes).map_err(|_| format!("{path} is not UTF-8 text"))
 }
 

@@ -104,7 +104,7 @@ pub enum DeviceError {
     NotFound {
         /// The address.
         address: DeviceAddress,
-        /// What to do about it.
+        /// What to do about it; `ADDRESS` stands for the address.
         hint: &'static str,
     },
     /// The configuration names a driver that does not exist.
@@ -187,7 +187,10 @@ impl DeviceError {
 impl fmt::Display for DeviceError {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound { address, hint } => write!(out, "no device at {address}; {hint}"),
+            Self::NotFound { address, hint } => {
+                let hint = hint.replace("ADDRESS", &address.to_string());
+                write!(out, "no device at {address}; {hint}")
+            }
             Self::UnknownDriver { address, driver, known } => {
                 write!(
                     out,

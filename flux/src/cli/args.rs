@@ -219,7 +219,10 @@ pub(crate) struct BootArguments {
     #[arg(long, value_enum, default_value_t = Arch::X86_64)]
     pub(crate) arch: Arch,
     /// Documents and compiled modules (.fluxbc), in the order in which their agents start
-    #[arg(long = "app", required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE", required_unless_present = "apps")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The same, as an option; these come first
+    #[arg(long = "app", value_name = "FILE")]
     pub(crate) apps: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) options: RunOptions,

@@ -1,5 +1,6 @@
 //! `flux boot`: the real kernel in QEMU.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use flux_core::compile;
@@ -22,7 +23,8 @@ pub(crate) fn boot(arguments: &BootArguments, terminal: &Terminal) -> Result<Out
             why: "a booted kernel needs a time after which it switches off, as in --for 5m".into(),
         });
     }
-    let request = super::run::request(&arguments.apps, &arguments.options, ClockMode::Simulated, terminal)?;
+    let files: Vec<PathBuf> = arguments.apps.iter().chain(&arguments.files).cloned().collect();
+    let request = super::run::request(&files, &arguments.options, ClockMode::Simulated, terminal)?;
     // The kernel compiles for itself; this look only saves a boot that would end in diagnostics.
     let mut errors = 0;
     let mut names = Vec::new();

@@ -23,6 +23,7 @@ mod terminal;
 mod test;
 mod watch;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -42,7 +43,7 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(asked(std::env::args_os().collect()));
     // What prints or mends the configuration must work with one that is at fault.
     let needs_config =
         !matches!(arguments.command, Command::Config(_) | Command::Completions(_) | Command::Man(_));
@@ -64,6 +65,15 @@ pub(crate) fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// `flux help` and `flux help COMMAND`, as people type them, are `--help`.
+fn asked(mut line: Vec<OsString>) -> Vec<OsString> {
+    if line.get(1).is_some_and(|word| word == "help") {
+        line.remove(1);
+        line.push("--help".into());
+    }
+    line
 }
 
 fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {

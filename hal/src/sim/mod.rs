@@ -102,7 +102,7 @@ impl DeviceBus for SimBus {
         let (Some(index), Some(device)) = (position, position.and_then(|at| self.devices.get(at))) else {
             return Err(DeviceError::NotFound {
                 address: address.clone(),
-                hint: "give it a wave with --sim ADDRESS=WAVE, or --sim ADDRESS to read back what is written",
+                hint: "say what it gives with --sim \"ADDRESS=const(1)\", or --sim ADDRESS for one that reads back what is written",
             });
         };
         if device.wave.as_ref().is_some_and(|wave| wave.is_missing(0)) {

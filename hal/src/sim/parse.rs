@@ -190,6 +190,11 @@ impl<'t> Parser<'t> {
         let name = rest.get(..length).unwrap_or("");
         let Some((_, form)) = FORMS.iter().find(|(known, _)| *known == name) else {
             let all: Vec<&str> = FORMS.iter().map(|(_, form)| *form).collect();
+            let number = rest.split('+').next().unwrap_or(rest).trim();
+            if number.parse::<f64>().is_ok() {
+                let hint = format!("a device that always gives {number} is written const({number})");
+                return Err(self.error(start, format!("`{number}` is no wave"), hint));
+            }
             let message = if name.is_empty() {
                 "a wave is missing here".into()
             } else {

@@ -175,7 +175,7 @@ fn a_device_that_is_not_simulated_says_how_to_simulate_it() {
     let error = bus.open(&"i2c:0x49".parse().unwrap(), "t").unwrap_err().to_string();
     assert_eq!(
         error,
-        "no device at i2c:0x49; give it a wave with --sim ADDRESS=WAVE, or --sim ADDRESS to read back what is written"
+        "no device at i2c:0x49; say what it gives with --sim \"i2c:0x49=const(1)\", or --sim i2c:0x49 for one that reads back what is written"
     );
     assert_eq!(bus.read(DeviceId(9), 0), Err(DeviceError::NotOpen { id: DeviceId(9) }));
     assert!(matches!(bus.add(spec("i2c:1:0x48").unwrap()), Err(DeviceError::Exists { .. })));

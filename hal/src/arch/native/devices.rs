@@ -125,7 +125,7 @@ mod linux {
             let driver = self.config.drivers.get(at).and_then(|name| DriverInfo::find(name));
             let driver = driver.ok_or_else(|| DeviceError::NotFound {
                 address: at.clone(),
-                hint: "name its driver in the configuration, as [devices] \"i2c:0x48\" = \"tmp102\", or simulate it with --sim",
+                hint: "name its driver in the configuration, as [devices] \"ADDRESS\" = \"tmp102\", or simulate it with --sim \"ADDRESS=const(20)\"",
             })?;
             let channel = pick_channel(at, &driver.list_channels(), wanted)?;
             if !self.sensors.contains_key(at) {
