@@ -17,12 +17,18 @@ fn a_state_variable_that_a_test_alone_names_is_used() {
         "## Loop\n1. Set n to 5",
         "## Loop\n1. Log \"{n}\"",
         "## Loop\n1. `n += 1`",
-        "## Init\n1. ASK test: now() as n\n\n## On now() -> int\n1. Reply with 1",
         "## Test \"n\"\n1. Expect n is 0",
         "## Test \"n\"\n1. Given n is 3\n2. Expect no trap",
     ] {
         assert!(warned(&format!("{state}\n{user}")).is_empty(), "{user}");
     }
+}
+
+#[test]
+fn a_state_variable_that_an_ask_alone_fills_was_called_unused() {
+    let source = "# Test\n\n## Agent\nname: test\ncapabilities: COMMUNICATE\n\n## State\n- n: int = 0\n\n## Init\n1. ASK clock: now() as n\n\n## agent: clock\n\n### On now() -> int\n1. Reply with 1\n";
+    let rows = compile(source.as_bytes(), "test.flux.md", &Options::default()).diagnostics;
+    assert!(rows.is_empty(), "{rows:?}");
 }
 
 #[test]
