@@ -10,7 +10,7 @@
 //! assert_eq!(bus.read(id, 0), Ok(Reading::F64(21.5)));
 //! ```
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
