@@ -32,6 +32,8 @@ pub(super) struct Search {
     open: Vec<u32>,
     /// Per region the place of its home.
     homes: Vec<u32>,
+    /// Per region the first place that immediately dominates one of its blocks but the header.
+    reached: Vec<u32>,
 }
 
 impl Plan {
@@ -138,8 +140,14 @@ impl Plan {
         }
         self.dominators.refresh(&self.cfg);
         let mut homes = core::mem::take(&mut self.search.homes);
+        let mut reached = core::mem::take(&mut self.search.reached);
         refill(&mut homes, self.regions.len(), NONE);
+        self.find_reached(&mut reached);
         for (number, region) in self.regions.iter().enumerate() {
+            // The range may hold blocks that are no part of the loop, and that a way past it reaches.
+            if reached[number] < region.first {
+                continue;
+            }
             let header = self.cfg.order[region.first as usize];
             let Some(home) = self.dominators.immediate(header).and_then(|block| self.cfg.position(block))
             else {
@@ -160,5 +168,30 @@ impl Plan {
             region.home = home;
         }
         self.search.homes = homes;
+        self.search.reached = reached;
+    }
+
+    /// A region whose blocks are all dominated by its header is one whose blocks but the header all have
+    /// their immediate dominator in it.
+    fn find_reached(&self, reached: &mut Vec<u32>) {
+        refill(reached, self.regions.len(), NONE);
+        for place in 0..self.cfg.order.len() {
+            let inner = self.innermost[place];
+            let Some(region) = self.regions.get(inner as usize) else { continue };
+            let header = region.first as usize == place;
+            let around = if header { region.parent } else { inner };
+            let dominator = self.dominators.immediate(self.cfg.order[place]);
+            let dominator = dominator.and_then(|block| self.cfg.position(block)).map_or(0, index32);
+            if let Some(least) = reached.get_mut(around as usize) {
+                *least = dominator.min(*least);
+            }
+        }
+        // Parents stand before the regions in them.
+        for number in (0..self.regions.len()).rev() {
+            let least = reached[number];
+            if let Some(around) = reached.get_mut(self.regions[number].parent as usize) {
+                *around = least.min(*around);
+            }
+        }
     }
 }
