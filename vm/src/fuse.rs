@@ -204,6 +204,12 @@ fn pair(first: Op, second: Op) -> Option<Op> {
         (Op::TaddI(d, a, imm), Op::BrNeI(x, limit, ways)) if d == a && a == x => {
             Some(Op::TaddIBrNeI(d, i8::try_from(imm).ok()?, limit, earlier(ways)?))
         }
+        (Op::LoadXZ8(d, a, b, shift, k), Op::BrNz(x, ways)) if d == x => {
+            Some(Op::LoadXZ8BrNz(d, a, b, shift, i16::try_from(k).ok()?, earlier(ways)?))
+        }
+        (Op::LoadXZ8(d, a, b, shift, k), Op::BrZ(x, ways)) if d == x => {
+            Some(Op::LoadXZ8BrZ(d, a, b, shift, i16::try_from(k).ok()?, earlier(ways)?))
+        }
         _ => general_pair(first, second),
     }
 }

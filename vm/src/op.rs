@@ -295,6 +295,10 @@ pub(crate) enum Op {
     LoadLoad([R; 4], i32, i32),
     /// An indexed load, then a register operation; the byte is the shift.
     LoadXAlu(Width, Alu, [R; 6], u8, i32),
+    /// An indexed load of a byte, then BRNZ of it.
+    LoadXZ8BrNz(R, R, R, u8, i16, Ways),
+    /// An indexed load of a byte, then BRZ of it.
+    LoadXZ8BrZ(R, R, R, u8, i16, Ways),
     /// A register operation, then a branch.
     AluBr(Alu, Compare, [R; 5], Ways),
     /// INDEX_CHECK, then an indexed load.

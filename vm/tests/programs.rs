@@ -339,3 +339,33 @@ fn random_programs_are_worth_running() {
     assert!(coverage.executed.len() > 80, "{} opcodes", coverage.executed.len());
     assert!(coverage.trapped.len() > 8, "{} traps", coverage.trapped.len());
 }
+
+/// A byte is loaded and decides a branch: in the constants, in the writable part, in its last bytes, which
+/// the fast path leaves, and behind the end, where it traps.
+#[test]
+fn a_loaded_byte_decides_a_branch_wherever_it_lies() {
+    use flux_abi::trap::TrapKind;
+    use flux_vm::checked::Outcome;
+
+    for branch in ["BRNZ", "BRZ"] {
+        // Bytes from 0 on: those of the constants, then 16 of state, of which every other one is set.
+        let text = format!(
+            ".memory 65536\n.hex 0000000000000000 0001000200000000\n.state 16 scratch 0\n\
+             .function f arguments 1 results 1\nMOVI R20, 16\nMOVI R21, 1\nMOVI R22, 0\n\
+             fill:\nSTOREX R0, R20, R21, z8, 0, 0\nTADDI R20, R20, 2\nBR_CMPI R20, lt, 32, fill\nMOVI R20, 0\n\
+             next:\nLOADX R23, R20, R0, z8, 0, 0\n{branch} R23, skip\nTADDI R22, R22, 1\n\
+             skip:\nTADDI R20, R20, 1\nBR_LT R20, R16, next\nMOV R16, R22\nRET\n"
+        );
+        let run = |bytes: u64, slice: u64| {
+            let mut coverage = Coverage::default();
+            both(&text, &[bytes], &settings(), || slice, &mut coverage)
+        };
+        for slice in [1, 3, 1000] {
+            let (zeros, set) = (22, 10);
+            let expected = if branch == "BRNZ" { zeros } else { set };
+            assert_eq!(run(32, slice), Outcome::Finished(expected), "{branch} in slices of {slice}");
+            let behind = run(100, slice);
+            assert!(matches!(behind, Outcome::Trapped(TrapKind::BadAccess, _, 32..)), "{branch}: {behind:?}");
+        }
+    }
+}

@@ -102,6 +102,9 @@ pub(super) unsafe fn far(
         Op::LoadXAlu(Width::W64, _, [d, a, b, ..], shift, k) => (Some(d), load(a, b, shift, i64::from(k), 8)),
         Op::LoadXAlu(Width::Z32, _, [d, a, b, ..], shift, k) => (Some(d), load(a, b, shift, i64::from(k), 4)),
         Op::LoadXAlu(Width::Z8, _, [d, a, b, ..], shift, k) => (Some(d), load(a, b, shift, i64::from(k), 1)),
+        Op::LoadXZ8BrNz(d, a, b, shift, k, _) | Op::LoadXZ8BrZ(d, a, b, shift, k, _) => {
+            (Some(d), load(a, b, shift, i64::from(k), 1))
+        }
         Op::Store64(value, a, k) => (None, store(value, a, zero, 0, k, 8).map(|()| 0)),
         Op::Store32(value, a, k) => (None, store(value, a, zero, 0, k, 4).map(|()| 0)),
         Op::Store16(value, a, k) => (None, store(value, a, zero, 0, k, 2).map(|()| 0)),

@@ -75,6 +75,21 @@ macro_rules! store {
     };
 }
 
+/// Loads a byte at an address that `$place` finds, then branches by what `$condition` makes of it.
+macro_rules! byte_then {
+    ($m:ident, $cx:ident, $d:expr, $place:expr, $condition:expr, $ways:expr) => {
+        match $place {
+            Some(at) => {
+                // SAFETY: invariant 3: eight bytes are there.
+                let value = u64::from(unsafe { at.read() });
+                $m.set($d, value);
+                $m.branch($condition(value), $ways, 2, $cx)
+            }
+            None => $m.far($cx),
+        }
+    };
+}
+
 /// TADDI, then the branch on a condition.
 macro_rules! add_then {
     ($m:ident, $cx:ident, $d:expr, $a:expr, $imm:expr, $condition:expr, $ways:expr) => {
@@ -351,6 +366,10 @@ operations! {
         m.next(cx)
     };
 
+    load_xz8_br_nz: Op::LoadXZ8BrNz(d, a, b, shift, k, ways) =>
+        byte_then!(m, cx, d, m.indexed(a, b, shift, i64::from(k)), |value| value != 0, ways);
+    load_xz8_br_z: Op::LoadXZ8BrZ(d, a, b, shift, k, ways) =>
+        byte_then!(m, cx, d, m.indexed(a, b, shift, i64::from(k)), |value| value == 0, ways);
     tadd_i_jump: Op::TaddIJump(d, a, imm, way) => match m.signed(a).checked_add(i64::from(imm)) {
         Some(value) => {
             m.set(d, value as u64);
