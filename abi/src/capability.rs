@@ -1,51 +1,20 @@
 //! The eleven capability kinds and the rights a handle carries.
 
-macro_rules! kinds {
-    ($($bit:literal $variant:ident $name:literal = $meaning:literal;)*) => {
-        /// What a document declares that it needs; authority itself is a handle.
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        #[repr(u8)]
-        pub enum CapabilityKind { $(#[doc = $meaning] $variant = $bit,)* }
-
-        impl CapabilityKind {
-            /// Every kind in the order of the bits.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// Its name in documents.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// What it allows, in one line.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning,)* }
-            }
-
-            /// The kind with this name, if there is one.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|kind| kind.name() == name)
-            }
-
-            /// The kind with this bit number, if there is one.
-            pub const fn from_bit(bit: u8) -> Option<Self> {
-                match bit { $($bit => Some(Self::$variant),)* _ => None }
-            }
-        }
-    };
-}
-
-kinds! {
-    0 Spawn "SPAWN" = "start, suspend and resume agents";
-    1 Communicate "COMMUNICATE" = "send and receive messages";
-    2 Compile "COMPILE" = "compile documents and load modules";
-    3 IoRead "IO_READ" = "read devices";
-    4 IoWrite "IO_WRITE" = "write devices";
-    5 Memory "MEMORY" = "growable values and memory regions";
-    6 Hardware "HARDWARE" = "device memory, interrupts, hardware configuration";
-    7 Network "NETWORK" = "reach agents beyond this kernel; implies COMMUNICATE";
-    8 Filesystem "FILESYSTEM" = "open files";
-    9 Debug "DEBUG" = "look into other agents";
-    10 Supervisor "SUPERVISOR" = "end and restart other agents";
+crate::numbered! {
+    /// What a document declares that it needs; authority itself is a handle. Numbered by its bit in sets.
+    CapabilityKind {
+        0 Spawn "SPAWN" = "start, suspend and resume agents";
+        1 Communicate "COMMUNICATE" = "send and receive messages";
+        2 Compile "COMPILE" = "compile documents and load modules";
+        3 IoRead "IO_READ" = "read devices";
+        4 IoWrite "IO_WRITE" = "write devices";
+        5 Memory "MEMORY" = "growable values and memory regions";
+        6 Hardware "HARDWARE" = "device memory, interrupts, hardware configuration";
+        7 Network "NETWORK" = "reach agents beyond this kernel; implies COMMUNICATE";
+        8 Filesystem "FILESYSTEM" = "open files";
+        9 Debug "DEBUG" = "look into other agents";
+        10 Supervisor "SUPERVISOR" = "end and restart other agents";
+    }
 }
 
 /// A set of capability kinds, one bit each.

@@ -12,6 +12,7 @@ pub mod fir_type;
 pub mod ioctl;
 pub mod limits;
 pub mod message;
+mod numbered;
 pub mod opcode;
 pub mod register;
 pub mod select;

@@ -4,27 +4,7 @@
 
 macro_rules! selectors {
     ($($(#[$doc:meta])* $kind:ident { $($num:literal $variant:ident $name:literal = $meaning:literal;)* })*) => {
-        $(
-            $(#[$doc])*
-            #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-            #[repr(u8)]
-            pub enum $kind { $(#[doc = $meaning] $variant = $num,)* }
-
-            impl $kind {
-                /// Every choice in the order of the numbers.
-                pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-                /// The choice with this number, if there is one.
-                pub const fn from_byte(byte: u8) -> Option<Self> {
-                    match byte { $($num => Some(Self::$variant),)* _ => None }
-                }
-
-                /// Its name in assembly.
-                pub const fn name(self) -> &'static str {
-                    match self { $(Self::$variant => $name,)* }
-                }
-            }
-        )*
+        $(crate::numbered! { $(#[$doc])* $kind { $($num $variant $name = $meaning;)* } })*
 
         /// The list that a selector operand chooses from.
         #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -2,44 +2,7 @@
 //!
 //! Each list is one table: number, name in documents and assembly, meaning.
 
-macro_rules! choices {
-    ($($(#[$doc:meta])* $kind:ident { $($num:literal $variant:ident $name:literal = $meaning:literal;)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        #[repr(u8)]
-        pub enum $kind { $(#[doc = $meaning] $variant = $num,)* }
-
-        impl $kind {
-            /// Every choice in the order of the numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The names in the order of the numbers.
-            pub const NAMES: &'static [&'static str] = &[$($name),*];
-
-            /// The choice with this number, if there is one.
-            pub const fn from_byte(byte: u8) -> Option<Self> {
-                match byte { $($num => Some(Self::$variant),)* _ => None }
-            }
-
-            /// Its name.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// What it means, in one line.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning,)* }
-            }
-
-            /// The choice with this name, if there is one.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|choice| choice.name() == name)
-            }
-        }
-    )*};
-}
-
-choices! {
+crate::numbered! {
     /// Who is started again beside the child that ended.
     Strategy {
         0 OneForOne "one-for-one" = "the child that ended, and no other";

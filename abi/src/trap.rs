@@ -2,30 +2,12 @@
 
 macro_rules! traps {
     ($($num:literal $variant:ident $name:literal $catch:ident = $meaning:literal;)*) => {
-        /// Kind of a trap; the number is what handlers see.
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        #[repr(u8)]
-        pub enum TrapKind { $(#[doc = $meaning] $variant = $num,)* }
+        crate::numbered! {
+            /// Kind of a trap; the number is what handlers see.
+            TrapKind { $($num $variant $name = $meaning;)* }
+        }
 
         impl TrapKind {
-            /// Every kind in the order of the numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The kind with this number, if there is one.
-            pub const fn from_byte(byte: u8) -> Option<Self> {
-                match byte { $($num => Some(Self::$variant),)* _ => None }
-            }
-
-            /// Its name, as logs print it.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// What happened, in one line for people.
-            pub const fn meaning(self) -> &'static str {
-                match self { $(Self::$variant => $meaning,)* }
-            }
-
             /// Tells whether CATCH and SET_HANDLER see it; resource traps end the instance always.
             pub const fn is_catchable(self) -> bool {
                 match self { $(Self::$variant => traps!(@ $catch),)* }

@@ -11,7 +11,7 @@ use flux_fluxc::{Level, Options};
 use flux_hal::arch::native::{DeviceConfig, Directory, LinuxBus};
 use flux_hal::{DeviceBus, FileSystem, Hardware, SimBus};
 use flux_proto::archive::{Archive, Document, RunClock};
-use flux_system::compile::{CompileError, CompileService, Compiled, KernelCompiler};
+use flux_system::compile::KernelCompiler;
 use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System, Time};
 
 use crate::config::Config;
@@ -91,32 +91,6 @@ fn simulated(request: &Request) -> Result<SimBus, Error> {
     let sims = waves(request)?;
     flux_system::bus::simulated(request.seed, &sims, &mut load_csv)
         .map_err(|error| Error::Boot(error.to_string()))
-}
-
-/// The compiler in the kernel, with the gas that the command line asks for.
-struct Compiler {
-    inner: KernelCompiler,
-    gas: Option<u64>,
-}
-
-impl CompileService for Compiler {
-    fn compile(&mut self, source: &[u8], name: &str) -> Result<Compiled, CompileError> {
-        let mut compiled = self.inner.compile(source, name)?;
-        if let Some(gas) = self.gas {
-            for module in &mut compiled.modules {
-                module.meta.gas = gas;
-            }
-        }
-        Ok(compiled)
-    }
-}
-
-/// What the kernel is given of a source; a document's gas is set when it is compiled.
-fn runnable(source: &Source, gas: Option<u64>) -> Result<Vec<u8>, Error> {
-    let Some(gas) = gas.filter(|_| source.is_module()) else { return Ok(source.compiled().to_vec()) };
-    let mut module = crate::module::decode(source)?;
-    module.meta.gas = gas;
-    Ok(module.encode())
 }
 
 fn real_devices(config: &Config) -> Result<Box<dyn DeviceBus>, Error> {
@@ -206,19 +180,17 @@ pub fn boot(
             None => None,
         },
         hardware: host.hardware().ok(),
-        compiler: Box::new(Compiler {
-            inner: KernelCompiler { options: Options { level, ..Options::default() } },
-            gas: request.gas,
-        }),
+        compiler: Box::new(KernelCompiler { options: Options { level, ..Options::default() } }),
     };
     let system_config = flux_system::Config {
         documents: request
             .documents
             .iter()
-            .map(|source| Ok((source.name.clone(), runnable(source, request.gas)?)))
-            .collect::<Result<_, Error>>()?,
+            .map(|source| (source.name.clone(), source.compiled().to_vec()))
+            .collect(),
         parameters,
         seed: request.seed,
+        gas: request.gas,
         duration_ns: request.duration_ns,
         clock: request.clock,
         level: request.level,

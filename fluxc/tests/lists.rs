@@ -2,12 +2,12 @@
 
 mod support;
 
-use std::ops::Range;
-
 use flux_abi::trap::TrapKind;
 use flux_fluxc::Level;
 use flux_isa::ExportKind;
-use support::{Agent, End, LEVELS, call, codes, compiled, diagnostics, init_log, library, text, word};
+use support::{
+    Agent, End, LEVELS, call, codes, compiled, diagnostics, init_log, keeps_no_more, library, text, word,
+};
 
 /// An agent whose Init is the code.
 fn agent(state: &str, code: &str) -> String {
@@ -336,14 +336,7 @@ fn test() -> str {
 #[test]
 fn state_keeps_enums_with_arrays_and_gives_memory_back() {
     let source = "# A\n## Agent\nname: a\ncapabilities: MEMORY, COMMUNICATE\n## Types\n```flux\nenum Tree { Leaf(str), Node([Tree]) }\n```\n## State\n- tree: Tree = Tree.Node([])\n- last: [str]?\n## On add(n: int)\n```flux\nlast = [\"{n}\"]\nmatch tree {\n  Node(kids) => {\n    var more = kids\n    more.push(Tree.Node([Tree.Leaf(\"leaf {n}\")]))\n    if more.len() > 5 { tree = Tree.Leaf(\"full\") } else { tree = Tree.Node(more) }\n  }\n  Leaf(text) => {\n    tree = Tree.Node([Tree.Leaf(text)])\n    last = none\n  }\n}\n```\n";
-    for level in LEVELS {
-        let mut agent = Agent::start(source, level);
-        let mut used =
-            |numbers: Range<u64>| agent.used_after(ExportKind::Handler, "add", numbers.map(|n| [n]));
-        let before = used(0..301);
-        let grown = used(301..600).saturating_sub(before);
-        assert!(grown <= 2048, "{grown} bytes more after 300 runs");
-    }
+    keeps_no_more(source, 300, 2048);
 }
 
 #[test]

@@ -2,11 +2,9 @@
 
 mod support;
 
-use std::ops::Range;
-
 use flux_abi::trap::TrapKind;
 use flux_isa::ExportKind;
-use support::{Agent, End, LEVELS, call, codes, diagnostics, init_log, library};
+use support::{Agent, End, LEVELS, call, codes, diagnostics, init_log, keeps_no_more, library};
 
 fn word(value: i64) -> End {
     End::Word(value.cast_unsigned())
@@ -117,14 +115,7 @@ fn test() -> str {
 #[test]
 fn state_keeps_maps_over_runs_and_gives_memory_back() {
     let source = "# A\n## Agent\nname: a\ncapabilities: MEMORY, COMMUNICATE\n## State\n- seen: map[str][str] = {}\n- counts: map[int]int = {}\n## On add(n: int)\n```flux\nlet key = \"key {n % 20}\"\nvar list = seen[key] ?? []\nlist.push(\"n {n}\")\nif list.len() > 3 { seen.remove(key) } else { seen[key] = list }\ncounts[n] = n\nif counts.len() > 30 { counts.remove(n - 30) }\nlet copy = seen\nseen = copy\n```\n";
-    for level in LEVELS {
-        let mut agent = Agent::start(source, level);
-        let mut used =
-            |numbers: Range<u64>| agent.used_after(ExportKind::Handler, "add", numbers.map(|n| [n]));
-        let before = used(0..401);
-        let grown = used(401..800).saturating_sub(before);
-        assert!(grown <= 4096, "{grown} bytes more after 400 runs");
-    }
+    keeps_no_more(source, 400, 4096);
 }
 
 #[test]

@@ -2,11 +2,8 @@
 
 mod support;
 
-use std::ops::Range;
-
 use flux_abi::trap::TrapKind;
-use flux_isa::ExportKind;
-use support::{Agent, End, LEVELS, call, diagnostics, init_log, library, text, word};
+use support::{End, call, diagnostics, init_log, keeps_no_more, library, text, word};
 
 fn agent(state: &str, init: &str) -> String {
     format!("# A\n## Agent\nname: a\ncapabilities: MEMORY\n## State\n{state}\n## Init\n{init}\n")
@@ -144,14 +141,7 @@ fn steps_add_to_keys_and_elements() {
 #[test]
 fn state_gives_back_what_was_there_before() {
     let source = "# A\n## Agent\nname: a\ncapabilities: MEMORY, COMMUNICATE\n## State\n- notes: map[str]str = {}\n- lists: map[int][str] = {}\n- counts: map[str]int = {}\n- rows: [[int]] = [[], []]\n## On add(n: int)\n```flux\nlet key = \"key {n % 20}\"\nnotes[key] += \"{n} \"\nif (notes[key]?.len() ?? 0) > 40 { notes.remove(key) }\nlists[n % 7] += [\"n {n}\"]\nif (lists[n % 7]?.len() ?? 0) > 5 { lists[n % 7] = [] }\ncounts[key] += n\nrows[n % 2] += [n]\nif rows[n % 2].len() > 10 { rows[n % 2] = [] }\n```\n";
-    for level in LEVELS {
-        let mut agent = Agent::start(source, level);
-        let mut used =
-            |numbers: Range<u64>| agent.used_after(ExportKind::Handler, "add", numbers.map(|n| [n]));
-        let before = used(0..401);
-        let grown = used(401..800).saturating_sub(before);
-        assert!(grown <= 4096, "{grown} bytes more after 400 runs");
-    }
+    keeps_no_more(source, 400, 4096);
 }
 
 #[test]

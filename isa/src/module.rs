@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
+use flux_abi::numbered;
 use flux_abi::supervise::{Restart, Strategy};
 use sha2::{Digest, Sha256};
 
@@ -109,35 +110,6 @@ pub struct Parameter {
     pub default: Option<Vec<u8>>,
     /// One line for people.
     pub help: String,
-}
-
-macro_rules! numbered {
-    ($(#[$doc:meta])* $kind:ident { $($num:literal $variant:ident $name:literal = $meaning:literal;)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-        #[repr(u8)]
-        pub enum $kind { $(#[doc = $meaning] $variant = $num,)* }
-
-        impl $kind {
-            /// Every kind in the order of the numbers.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The kind with this number, if there is one.
-            pub const fn from_byte(byte: u8) -> Option<Self> {
-                match byte { $($num => Some(Self::$variant),)* _ => None }
-            }
-
-            /// Its name in assembly.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// The kind with this name, if there is one.
-            pub fn from_name(name: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|kind| kind.name() == name)
-            }
-        }
-    };
 }
 
 numbered! {

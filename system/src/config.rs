@@ -46,6 +46,8 @@ pub struct Config {
     pub device_id: String,
     /// What `location` is unless a parameter says so.
     pub location: String,
+    /// Gas of agents between two pauses, instead of what their modules say.
+    pub gas: Option<u64>,
     /// Seed of all randomness.
     pub seed: u64,
     /// Events before this time are processed, in nanoseconds; `None` is without end.
@@ -69,6 +71,7 @@ impl Default for Config {
             parameters: Vec::new(),
             device_id: String::from("flux-device"),
             location: String::from("local"),
+            gas: None,
             seed: 1,
             duration_ns: None,
             clock: ClockMode::Real,

@@ -40,6 +40,13 @@ struct Compiled {
     module: Module,
 }
 
+impl Compiled {
+    fn set_gas(&mut self, gas: u64) {
+        self.module.meta.gas = gas;
+        self.bytes = self.module.encode();
+    }
+}
+
 struct Loader<'k> {
     kernel: &'k mut Kernel<Runtime>,
     agent: AgentId,
@@ -101,6 +108,9 @@ impl Loader<'_> {
             self.remark(name, source, rows);
         }
         self.check_parameters(config, &compiled)?;
+        if let Some(gas) = config.gas {
+            compiled.iter_mut().for_each(|one| one.set_gas(gas));
+        }
         for one in &compiled {
             self.execute(config, one)
                 .map_err(|error| BootError::Agent { document: one.document.clone(), error })?;

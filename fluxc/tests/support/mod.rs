@@ -5,6 +5,7 @@
 
 pub mod oracle;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use flux_abi::select::AllocKind;
@@ -61,6 +62,19 @@ pub fn bundle(files: &[(&str, &str)]) -> Vec<u8> {
     };
     let bundle = gather(name, document.as_bytes(), name.into(), &mut read).unwrap();
     bundle.unwrap_or_else(|| document.as_bytes().to_vec())
+}
+
+/// Checks at every level that an agent which was told `add(n)` for each n below `half`, and then for as
+/// many again, keeps at most `most` bytes more than after the first half.
+pub fn keeps_no_more(source: &str, half: u64, most: usize) {
+    for level in LEVELS {
+        let mut agent = Agent::start(source, level);
+        let mut used =
+            |numbers: Range<u64>| agent.used_after(ExportKind::Handler, "add", numbers.map(|n| [n]));
+        let before = used(0..half + 1);
+        let grown = used(half + 1..half * 2).saturating_sub(before);
+        assert!(grown <= most, "{grown} bytes more after {half} runs");
+    }
 }
 
 /// The codes of a document's diagnostics.
@@ -172,7 +186,6 @@ impl Agent {
         Some(run(&mut self.instance, &mut self.host, export.function, args))
     }
 
-    /// Puts a text into memory, for an argument.
     /// Bytes that are kept after runs with these arguments, each of which ends well.
     pub fn used_after(
         &mut self,
@@ -186,6 +199,7 @@ impl Agent {
         usize::try_from(self.instance.memory_ref().charged()).unwrap()
     }
 
+    /// Puts a text into memory, for an argument.
     pub fn text(&mut self, text: &str) -> u64 {
         u64::from(self.instance.memory().alloc_str(AllocKind::State, text.as_bytes()).unwrap())
     }

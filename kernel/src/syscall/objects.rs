@@ -78,7 +78,7 @@ pub(crate) fn ioctl(
 
 /// The caller's own handle of a kind.
 fn own(core: &Core, caller: AgentId, kind: u64) -> Result<u64, Status> {
-    let kind = u8::try_from(kind).ok().and_then(CapabilityKind::from_bit).ok_or(Status::Invalid)?;
+    let kind = u8::try_from(kind).ok().and_then(CapabilityKind::from_byte).ok_or(Status::Invalid)?;
     let mut held = core.shard.capabilities().held(caller);
     held.find(|(_, grant)| grant.object == Object::Kind && grant.kinds.contains(kind))
         .map(|(handle, _)| handle.word())

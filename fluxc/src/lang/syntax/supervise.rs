@@ -80,7 +80,8 @@ fn strategy(value: Ident<'_>, sink: &mut Sink) -> Option<Spanned<Strategy>> {
     if let Some(found) = Strategy::from_name(value.text) {
         return Some(Spanned { value: found, span: value.span });
     }
-    let example = meant(value.text, Strategy::NAMES).unwrap_or(Strategy::OneForOne.name());
+    let example =
+        meant(value.text, Strategy::ALL.iter().map(|kind| kind.name())).unwrap_or(Strategy::OneForOne.name());
     bad(value, "one-for-one, one-for-all or rest-for-one", Some(example), sink);
     None
 }
@@ -88,17 +89,18 @@ fn strategy(value: Ident<'_>, sink: &mut Sink) -> Option<Spanned<Strategy>> {
 fn restart(value: Ident<'_>, sink: &mut Sink) -> Option<Restart> {
     let found = Restart::from_name(value.text);
     if found.is_none() {
-        let example = meant(value.text, Restart::NAMES).unwrap_or(Restart::Always.name());
+        let example =
+            meant(value.text, Restart::ALL.iter().map(|kind| kind.name())).unwrap_or(Restart::Always.name());
         bad(value, "on-failure, always or never", Some(example), sink);
     }
     found
 }
 
 /// The name that is meant by one with spaces, capitals or a slip.
-fn meant(text: &str, names: &[&'static str]) -> Option<&'static str> {
+fn meant(text: &str, names: impl Iterator<Item = &'static str> + Clone) -> Option<&'static str> {
     let joined = text.split_whitespace().collect::<alloc::vec::Vec<_>>().join("-").to_lowercase();
-    let near = nearest(&joined, names.iter().copied())?;
-    names.iter().copied().find(|name| *name == near)
+    let near = nearest(&joined, names.clone())?;
+    names.into_iter().find(|name| *name == near)
 }
 
 /// `at most 3 in 60s`.
