@@ -369,3 +369,32 @@ fn a_loaded_byte_decides_a_branch_wherever_it_lies() {
         }
     }
 }
+
+/// The end of a loop compares what it has just counted, or something else: pairs of an addition and a
+/// branch, taken and not, up to the trap of an addition that does not fit.
+#[test]
+fn a_loop_that_counts_ends_where_the_model_says() {
+    let additions =
+        ["TADDI R20, R20, 3", "TADD R20, R20, R21, i64", "ISUB R20, R20, R22", "FADD R20, R20, R23"];
+    for addition in additions {
+        for branch in ["BR_LT", "BR_LE", "BR_LTU", "BR_NE", "BR_EQ"] {
+            for compared in ["R20", "R24"] {
+                let text = format!(
+                    ".function f arguments 2 results 1\nMOV R20, R16\nMOVI R21, 3\nMOVI R22, -3\n\
+                     MOVI64 R23, 0x4008000000000000\nMOV R24, R17\nMOVI R25, 40\nMOVI R26, 0\n\
+                     again:\nTADDI R26, R26, 1\nBR_CMPI R26, gt, 30, out\n{addition}\n\
+                     {branch} {compared}, R25, again\nout:\nIMUL R26, R26, R21\nIADD R16, R20, R26\nRET\n"
+                );
+                for start in
+                    [0u64, 1, 37, 40, (-50i64).cast_unsigned(), i64::MAX as u64 - 4, u64::MAX, 0x7FF0 << 48]
+                {
+                    for other in [0, 39, 40, 41] {
+                        for slice in [1, 7, 1000] {
+                            both(&text, &[start, other], &settings(), || slice, &mut Coverage::default());
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -6,7 +6,7 @@ use flux_abi::trap::TrapKind;
 
 use super::pairs::{
     ALU_BR, ALU_IMM, ALU_LOAD, ALU_STORE, CHECK_LOAD_X, CHECK_STORE_X, FEW, IMM_ALU, LOAD_ALU, LOAD_X_ALU,
-    POP_FEW, PUSH_FEW, load_load, two_function,
+    POP_FEW, PUSH_FEW, count_br_le, count_br_lt, count_br_ltu, count_br_ne, load_load, two_function,
 };
 use super::{Cell, Context, FINISHED, Function, GAS, HOOK, Machine, SLOW, Then, flags_say, forget};
 use crate::number::{self, Checked};
@@ -96,7 +96,7 @@ macro_rules! add_then {
         match $m.signed($a).checked_add(i64::from($imm)) {
             Some(value) => {
                 $m.set($d, value as u64);
-                $m.branch($condition, $ways, 2, $cx)
+                $m.branch($condition(value), $ways, 2, $cx)
             }
             None => $m.trap(TrapKind::Overflow, 0, $cx),
         }
@@ -121,7 +121,12 @@ operations! {
         Op::PopRange(first, last) if last.at() - first.at() < FEW => POP_FEW[last.at() - first.at()];
         Op::LoadLoad(..) => load_load;
         Op::LoadXAlu(width, then, ..) => LOAD_X_ALU[width as usize][then as usize];
-        Op::AluBr(first, compare, ..) => ALU_BR[compare as usize][first as usize];
+        Op::AluBr(first, compare, [d, _, _, x, _], _) =>
+            ALU_BR[usize::from(d == x)][compare as usize][first as usize];
+        Op::TaddIBrLt(d, _, _, x, ..) if d == x => count_br_lt;
+        Op::TaddIBrLe(d, _, _, x, ..) if d == x => count_br_le;
+        Op::TaddIBrLtu(d, _, _, x, ..) if d == x => count_br_ltu;
+        Op::TaddIBrNe(d, _, _, x, ..) if d == x => count_br_ne;
         Op::CheckLoadX(width, ..) => CHECK_LOAD_X[width as usize];
         Op::CheckStoreX(width, ..) => CHECK_STORE_X[width as usize];
     ]
@@ -378,19 +383,19 @@ operations! {
         None => m.trap(TrapKind::Overflow, 0, cx),
     };
     tadd_i_br_lt: Op::TaddIBrLt(d, a, imm, x, y, ways) =>
-        add_then!(m, cx, d, a, imm, m.signed(x) < m.signed(y), ways);
+        add_then!(m, cx, d, a, imm, |_| m.signed(x) < m.signed(y), ways);
     tadd_i_br_le: Op::TaddIBrLe(d, a, imm, x, y, ways) =>
-        add_then!(m, cx, d, a, imm, m.signed(x) <= m.signed(y), ways);
+        add_then!(m, cx, d, a, imm, |_| m.signed(x) <= m.signed(y), ways);
     tadd_i_br_ltu: Op::TaddIBrLtu(d, a, imm, x, y, ways) =>
-        add_then!(m, cx, d, a, imm, m.get(x) < m.get(y), ways);
+        add_then!(m, cx, d, a, imm, |_| m.get(x) < m.get(y), ways);
     tadd_i_br_ne: Op::TaddIBrNe(d, a, imm, x, y, ways) =>
-        add_then!(m, cx, d, a, imm, m.get(x) != m.get(y), ways);
+        add_then!(m, cx, d, a, imm, |_| m.get(x) != m.get(y), ways);
     tadd_i_br_lt_i: Op::TaddIBrLtI(d, imm, limit, ways) =>
-        add_then!(m, cx, d, d, imm, m.signed(d) < i64::from(limit), ways);
+        add_then!(m, cx, d, d, imm, |value| value < i64::from(limit), ways);
     tadd_i_br_ge_i: Op::TaddIBrGeI(d, imm, limit, ways) =>
-        add_then!(m, cx, d, d, imm, m.signed(d) >= i64::from(limit), ways);
+        add_then!(m, cx, d, d, imm, |value| value >= i64::from(limit), ways);
     tadd_i_br_ne_i: Op::TaddIBrNeI(d, imm, limit, ways) =>
-        add_then!(m, cx, d, d, imm, m.signed(d) != i64::from(limit), ways);
+        add_then!(m, cx, d, d, imm, |value| value != i64::from(limit), ways);
 }
 
 /// Makes room for more frames and tries the call again.

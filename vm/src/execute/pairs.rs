@@ -185,8 +185,11 @@ pub(super) fn two_function(first: Alu, second: Alu, chain: Chain) -> Function {
 
 pub(super) static LOAD_X_ALU: [[Function; ALUS]; 3] =
     [by_alu!(load_x_alu, 0), by_alu!(load_x_alu, 1), by_alu!(load_x_alu, 2)];
-pub(super) static ALU_BR: [[Function; ALUS]; 4] =
-    [by_alu!(alu_br, 0), by_alu!(alu_br, 1), by_alu!(alu_br, 2), by_alu!(alu_br, 3)];
+/// Those that compare another register than the result, then those that compare the result.
+pub(super) static ALU_BR: [[[Function; ALUS]; 4]; 2] = [
+    [by_alu!(alu_br, 0, 0), by_alu!(alu_br, 0, 1), by_alu!(alu_br, 0, 2), by_alu!(alu_br, 0, 3)],
+    [by_alu!(alu_br, 1, 0), by_alu!(alu_br, 1, 1), by_alu!(alu_br, 1, 2), by_alu!(alu_br, 1, 3)],
+];
 
 /// The bits of a float result that is a number.
 #[inline(always)]
@@ -444,21 +447,43 @@ fused! { load_x_alu<const W, const S>(m, cx) Op::LoadXAlu(_, _, [d, a, b, d2, a2
     if m.alu::<S>(*d2, *a2, *b2) { m.skip(2, cx) } else { m.second(cx) }
 } }
 
-fused! { alu_br<const C, const F>(m, cx) Op::AluBr(_, _, [d, a, b, x, y], ways) => {
-    if !m.alu::<F>(*d, *a, *b) {
-        return m.odd::<F>(cx);
-    }
+fused! { alu_br<const CHAIN, const C, const F>(m, cx) Op::AluBr(_, _, [d, a, b, x, y], ways) => {
+    let Some(result) = alu::<F>(m.get(*a), m.get(*b)) else { return m.odd::<F>(cx) };
+    m.set(*d, result);
+    let x = operand::<CHAIN>(m, Chain::First, *x, result);
     const EQ: u8 = Compare::Eq as u8;
     const NE: u8 = Compare::Ne as u8;
     const LT: u8 = Compare::Lt as u8;
     let taken = match C {
-        EQ => m.get(*x) == m.get(*y),
-        NE => m.get(*x) != m.get(*y),
-        LT => m.signed(*x) < m.signed(*y),
-        _ => m.signed(*x) <= m.signed(*y),
+        EQ => x == m.get(*y),
+        NE => x != m.get(*y),
+        LT => x.cast_signed() < m.signed(*y),
+        _ => x.cast_signed() <= m.signed(*y),
     };
     m.branch(taken, *ways, 2, cx)
 } }
+
+/// TADDI and a branch that compares its result: the end of most loops. The result is not read back, which
+/// would wait for it to be written.
+macro_rules! count_then {
+    ($($name:ident: $kind:ident($value:ident, $limit:ident) $condition:expr;)*) => {$(
+        fused! { $name<>(m, cx) Op::$kind(_, a, imm, x, y, ways) => {
+            let Some($value) = m.signed(*a).checked_add(i64::from(*imm)) else {
+                return m.trap(TrapKind::Overflow, 0, cx);
+            };
+            m.set(*x, $value.cast_unsigned());
+            let $limit = m.signed(*y);
+            m.branch($condition, *ways, 2, cx)
+        } }
+    )*};
+}
+
+count_then! {
+    count_br_lt: TaddIBrLt(value, limit) value < limit;
+    count_br_le: TaddIBrLe(value, limit) value <= limit;
+    count_br_ltu: TaddIBrLtu(value, limit) value.cast_unsigned() < limit.cast_unsigned();
+    count_br_ne: TaddIBrNe(value, limit) value != limit;
+}
 
 fused! { check_load_x<const W>(m, cx) Op::CheckLoadX(_, [x, y, d, a, b], shift, k) => {
     if m.get(*x) >= m.get(*y) {
