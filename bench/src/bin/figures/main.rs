@@ -42,7 +42,7 @@ fn main() -> Result<(), Failure> {
     }
     report.print();
     if report.missed() > 0 {
-        return Err(format!("{} figures miss what they must reach", report.missed()).into());
+        return Err(format!("{} of the figures miss what they must reach", report.missed()).into());
     }
     Ok(())
 }
