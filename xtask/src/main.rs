@@ -11,6 +11,7 @@ mod fuzz;
 mod install;
 mod layers;
 mod metal;
+mod mutants;
 mod toolchain;
 
 use std::process::ExitCode;
@@ -52,6 +53,8 @@ enum Job {
         #[arg(long, default_value_t = 20)]
         seconds: u32,
     },
+    /// Change the code in every way that `cargo mutants` knows, and print what no test notices.
+    Mutants(mutants::Arguments),
     /// Compare random typed programs in every form that they take, by hand for hours or minutes.
     Programs {
         /// How many.
@@ -112,6 +115,7 @@ fn dispatch(job: Job) -> Result<(), Error> {
         Job::AppTest => ci::app_test(),
         Job::Bench => ci::bench(),
         Job::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
+        Job::Mutants(arguments) => mutants::mutants(&arguments),
         Job::Programs { count, seed } => ci::programs(count, seed),
         Job::Docs { check } => docs::docs(if check { docs::Mode::Check } else { docs::Mode::Write }),
         Job::Install { yes } => install::install(if yes { Consent::Given } else { Consent::Ask }),
