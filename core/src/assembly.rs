@@ -28,29 +28,32 @@ pub fn assemble(source: &Source, completion: Completion) -> Result<Result<Module
         name: source.name.clone(),
         why: format!("byte {} is not UTF-8; assembly is text", error.valid_up_to()),
     })?;
-    Ok(asm::assemble_with(text, AssembleOptions { completion }).map_err(|errors| {
-        errors
-            .into_iter()
-            .map(|error| {
-                let index = (error.line as usize).saturating_sub(1);
-                let line: String = text.lines().nth(index).unwrap_or("").chars().take(120).collect();
-                let mark = " ".repeat((error.column as usize).saturating_sub(1).min(119));
-                let hint = error.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
-                Fault {
-                    line: error.line,
-                    column: error.column,
-                    text: format!(
-                        "{}\n  --> {}:{}:{}\n  | {}\n  | {mark}^{hint}",
-                        error.problem,
-                        source.name,
-                        error.line,
-                        error.column,
-                        line.replace(|c: char| c.is_control(), " ")
-                    ),
-                }
-            })
-            .collect()
-    }))
+    Ok(asm::assemble_with(text, AssembleOptions { completion, ..AssembleOptions::default() }).map_err(
+        |errors| {
+            errors
+                .into_iter()
+                .map(|error| {
+                    let index = (error.line as usize).saturating_sub(1);
+                    let line: String = text.lines().nth(index).unwrap_or("").chars().take(120).collect();
+                    let mark = " ".repeat((error.column as usize).saturating_sub(1).min(119));
+                    let hint =
+                        error.hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
+                    Fault {
+                        line: error.line,
+                        column: error.column,
+                        text: format!(
+                            "{}\n  --> {}:{}:{}\n  | {}\n  | {mark}^{hint}",
+                            error.problem,
+                            source.name,
+                            error.line,
+                            error.column,
+                            line.replace(|c: char| c.is_control(), " ")
+                        ),
+                    }
+                })
+                .collect()
+        },
+    ))
 }
 
 /// The text of a module; it assembles to the same bytes.

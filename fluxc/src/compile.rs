@@ -424,6 +424,10 @@ fn generate_module(
         else {
             continue;
         };
+        if header.given.is_some() {
+            generator.add(id, header, None)?;
+            continue;
+        }
         function.take_header(header);
         core::mem::take(body).unpack(&mut function, work.spare(), addresses.of(id.index()));
         stats.instructions += function.instruction_count() as u64;

@@ -456,6 +456,8 @@ pub mod codes {
         STATEMENT_EXPECTED = Error 412, "declaration among statements", "Struct, enum and fn are declared in fences that stand outside steps.";
         DECLARATION_EXPECTED = Error 413, "statement among declarations", "A `flux` fence outside step sections holds const, struct, enum and fn declarations.";
         OUTSIDE_SUBSET = Error 414, "not in the subset of the language", "`c` and `python` blocks hold a part of their language that has one meaning everywhere: functions, numbers, arrays, structs and control flow, without pointers, objects and the outside.";
+        BAD_FIR = Error 415, "wrong FIR", "A `fir` fence holds functions in the text form of FIR that compute: they are verified as the compiler's own, and reach neither devices nor messages nor the agent's memory.";
+        BAD_ASSEMBLY = Error 416, "wrong assembly", "A `fluxasm` fence holds functions in assembly that compute: each begins with `.fn name(a: int) -> int`, is verified as every module is, and reaches neither devices nor messages.";
         NOT_SUPPORTED = Error 499, "not supported yet", "The language defines this form, but this version of the compiler does not build it.";
         // E05: names and types
         UNDEFINED_NAME = Error 501, "name not defined", "In code every name is defined before it is used; only in steps may a name be a parameter.";

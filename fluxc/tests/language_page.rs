@@ -53,7 +53,7 @@ fn examples(page: &str) -> usize {
     for (tag, line, text) in &all {
         let document = match *tag {
             "markdown" => text.clone(),
-            "flux" | "c" | "python" => format!("```{tag}\n{text}\n```\n"),
+            "flux" | "c" | "python" | "fir" | "fluxasm" => format!("```{tag}\n{text}\n```\n"),
             tag if file(tag).is_some() => text.clone(),
             _ => continue,
         };

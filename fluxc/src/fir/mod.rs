@@ -32,6 +32,7 @@ mod builder;
 mod cfg;
 mod compact;
 pub mod eval;
+mod given;
 mod inst;
 mod op;
 pub(crate) mod pack;
@@ -46,12 +47,14 @@ pub mod verify;
 pub(crate) use builder::BuilderMemory;
 pub use builder::{BuildError, FunctionBuilder, Truth, Variable};
 pub use cfg::{Cfg, Dominators};
+pub use given::Given;
 pub use inst::{BlockCall, Case, Effect, Inst, Terminator};
 pub use op::{FloatCompare, FloatOp, FloatUnaryOp, IntCompare, IntOp, IntUnaryOp};
-pub use parse::{ParseError, ParseProblem, TEXT_BYTES, parse};
+pub use parse::{Fence, ParseError, ParseProblem, TEXT_BYTES, parse, parse_fence};
 pub use runtime::{HostShape, Intrinsic, host_shape, leave_takes_word, text_operands, text_result};
 pub use types::{Access, AccessFacts, FloatKind, IntKind, Type, TypeFacts};
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -198,7 +201,8 @@ pub struct Function {
     pub source: u32,
     /// The line where it begins.
     pub line: u32,
-    /// Blocks; the first is the entry. A declared but undefined function has none.
+    /// Blocks; the first is the entry. A declared but undefined function has none, nor has one whose
+    /// code is given.
     pub blocks: Vec<Block>,
     /// Instructions.
     pub insts: Vec<InstData>,
@@ -206,6 +210,8 @@ pub struct Function {
     pub values: Vec<Value>,
     /// Storage of the value lists.
     pub pool: Vec<ValueId>,
+    /// Machine code in place of blocks.
+    pub given: Option<Box<Given>>,
 }
 
 impl Function {
@@ -229,6 +235,7 @@ impl Function {
             + self.insts.capacity() * size_of::<InstData>()
             + self.values.capacity() * size_of::<Value>()
             + (insts + self.pool.capacity()) * size_of::<ValueId>()
+            + self.given.as_ref().map_or(0, |given| given.bytes())
     }
 }
 

@@ -35,6 +35,11 @@ pub(crate) struct Body {
 }
 
 impl Body {
+    /// No body: that of a function whose code is given, which calls these.
+    pub(crate) fn given(calls: impl Iterator<Item = FuncId>) -> Self {
+        Self { calls: calls.collect(), ..Self::default() }
+    }
+
     /// Packs a function; takes its terminators.
     pub(crate) fn pack(function: &mut Function) -> Self {
         let calls = function.insts.iter().filter_map(|data| match data.inst {

@@ -15,6 +15,7 @@ use super::{
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::Range;
 
 mod inst;
 
@@ -43,14 +44,19 @@ pub enum ParseProblem {
     Limit(&'static str, usize),
 }
 
+impl fmt::Display for ParseProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Expected(what) => write!(f, "expected {what}"),
+            Self::Number(what, next) => write!(f, "expected {what}{next}: numbers follow the order"),
+            Self::Limit(what, limit) => write!(f, "more than {limit} {what}"),
+        }
+    }
+}
+
 impl fmt::Display for ParseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: ", self.line, self.column)?;
-        match self.problem {
-            ParseProblem::Expected(what) => write!(f, "expected {what}"),
-            ParseProblem::Number(what, next) => write!(f, "expected {what}{next}: numbers follow the order"),
-            ParseProblem::Limit(what, limit) => write!(f, "more than {limit} {what}"),
-        }
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.problem)
     }
 }
 
@@ -61,11 +67,38 @@ impl core::error::Error for ParseError {}
 /// # Errors
 /// The first place where the text is not FIR.
 pub fn parse(text: &str) -> Result<Module, ParseError> {
-    let mut parser = Parser { text: text.as_bytes(), at: 0, line: 1, line_start: 0 };
-    if text.len() > TEXT_BYTES {
-        return Err(parser.error(ParseProblem::Limit("bytes of text", TEXT_BYTES)));
-    }
-    parser.module()
+    Parser::new(text, Form::File)?.module()
+}
+
+/// What a `fir` fence holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Fence {
+    /// Its functions; those without blocks stand for functions of the document. Lines are those
+    /// of the fence, counted from 1.
+    pub module: Module,
+    /// Where in the text the name of each function stands, its quotes left out.
+    pub names: Vec<Range<usize>>,
+}
+
+/// Reads the inside of a fence: functions as in a module, whose lines are where they stand. The
+/// header of the module and the marks of lines may be left out; a function without `{ … }`
+/// stands for one of the document.
+///
+/// # Errors
+/// The first place where the text is not FIR.
+pub fn parse_fence(text: &str) -> Result<Fence, ParseError> {
+    let mut parser = Parser::new(text, Form::Fence)?;
+    let module = parser.module()?;
+    Ok(Fence { module, names: parser.names })
+}
+
+/// Where the text stands.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Form {
+    /// In a file, as it is printed.
+    File,
+    /// In a document.
+    Fence,
 }
 
 type Parsed<T> = Result<T, ParseError>;
@@ -75,9 +108,18 @@ struct Parser<'a> {
     at: usize,
     line: u32,
     line_start: usize,
+    form: Form,
+    /// Where the names of functions stand.
+    names: Vec<Range<usize>>,
 }
 
 impl<'a> Parser<'a> {
+    fn new(text: &'a str, form: Form) -> Parsed<Self> {
+        let parser = Self { text: text.as_bytes(), at: 0, line: 1, line_start: 0, form, names: Vec::new() };
+        parser.within("bytes of text", text.len(), TEXT_BYTES + 1)?;
+        Ok(parser)
+    }
+
     fn error(&self, problem: ParseProblem) -> ParseError {
         let column = self.at.saturating_sub(self.line_start).saturating_add(1);
         ParseError { line: self.line, column: u32::try_from(column).unwrap_or(u32::MAX), problem }
@@ -280,15 +322,32 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn line_mark(&mut self) -> Parsed<u32> {
-        if self.accept(b'@') { self.number32() } else { Ok(0) }
+    /// The line behind `@`; in a fence it is that of the text, `start`.
+    fn line_mark(&mut self, start: u32) -> Parsed<u32> {
+        let mark = if self.accept(b'@') { self.number32()? } else { 0 };
+        Ok(match self.form {
+            Form::File => mark,
+            Form::Fence => start,
+        })
+    }
+
+    /// The line of what comes next.
+    fn next_line(&mut self) -> u32 {
+        self.skip_space();
+        self.line
     }
 
     fn module(&mut self) -> Parsed<Module> {
-        self.keyword("fir")?;
-        let mut module = Module { name: self.string()?, ..Module::default() };
+        let mut module = Module::default();
+        if self.form == Form::File || self.peek_word() == "fir" {
+            self.keyword("fir")?;
+            module.name = self.string()?;
+        }
         loop {
             match self.peek_word() {
+                "data" if self.form == Form::Fence => {
+                    return self.expected("func: data of a document are constants of `flux` code");
+                }
                 "data" => {
                     self.keyword("data")?;
                     self.data(&mut module.data)?;
@@ -325,7 +384,10 @@ impl<'a> Parser<'a> {
         if self.func()?.index() != number {
             return Err(self.error(ParseProblem::Number("f", number)));
         }
+        let start = self.next_line();
+        let quote = self.at;
         let name = self.string()?;
+        self.names.push(quote + 1..self.at - 1);
         let mut params = Vec::new();
         self.expect(b'(', "(")?;
         while !self.accept(b')') {
@@ -338,12 +400,21 @@ impl<'a> Parser<'a> {
         self.expect(b'-', "->")?;
         self.expect(b'>', "->")?;
         let result = self.ty()?;
-        self.keyword("source")?;
-        let source = self.number32()?;
-        let line = self.line_mark()?;
+        let mut source = 0;
+        if self.form == Form::File || self.peek_word() == "source" {
+            self.keyword("source")?;
+            source = self.number32()?;
+        }
+        let line = self.line_mark(start)?;
         let mut function =
             Function { name, signature: Signature { params, result }, source, line, ..Function::default() };
+        if self.form == Form::Fence && self.peek() != Some(b'{') {
+            return Ok(function);
+        }
         self.expect(b'{', "{")?;
+        if self.form == Form::Fence && self.peek() == Some(b'}') {
+            return self.expected("a block such as b0:");
+        }
         while !self.accept(b'}') {
             self.block_body(&mut function)?;
         }
@@ -380,9 +451,10 @@ impl<'a> Parser<'a> {
         }
         self.expect(b':', ": and a line end")?;
         loop {
+            let start = self.next_line();
             if let Some(terminator) = self.terminator(function)? {
                 block.terminator = terminator;
-                block.line = self.line_mark()?;
+                block.line = self.line_mark(start)?;
                 function.blocks.push(block);
                 return Ok(());
             }
@@ -400,7 +472,7 @@ impl<'a> Parser<'a> {
             };
             let ty = result.map_or(Type::Void, |value| function.value_type(value));
             let inst = self.inst(function, ty)?;
-            let line = self.line_mark()?;
+            let line = self.line_mark(start)?;
             function.insts.push(InstData { inst, result, line });
             block.insts.push(id);
         }

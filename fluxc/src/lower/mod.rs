@@ -13,6 +13,7 @@ mod data;
 mod expr;
 mod flow;
 mod function;
+mod given;
 mod glue;
 mod graph;
 mod list;
@@ -305,7 +306,11 @@ pub(crate) fn lower<'s>(
     let mut bodies = Vec::with_capacity(units.len());
     for unit in &mut units {
         let before = shared.module.data.len();
-        let (body, frame) = Lowering::new(&mut shared, unit)?.run()?;
+        let function = unit.callee.and_then(|id| program.functions.get(id.index()));
+        let (body, frame) = match function.and_then(|function| function.given.as_ref()) {
+            Some(given) => (shared.given(unit, given), 0),
+            None => Lowering::new(&mut shared, unit)?.run()?,
+        };
         unit.frame = frame;
         // A text is there a second time, to be found.
         let data = 2 * (shared.module.data.len() - before);

@@ -8,7 +8,7 @@ use flux_abi::opcode::{Flow, Opcode, Operand};
 
 use super::parse::{Argument, Draft, Item, Reference};
 use super::token::clip;
-use super::{AsmError, AsmProblem, AssembleOptions, Completion, Errors, Position};
+use super::{AsmError, AsmProblem, AssembleOptions, Completion, DebugLines, Errors, Position};
 use crate::blocks;
 use crate::builder::{self, CodeBuilder, Label};
 use crate::flow::Context;
@@ -52,8 +52,14 @@ pub(super) fn build(draft: Draft, options: AssembleOptions, errors: &mut Errors)
             }
             _ => None,
         };
-        let mut emitter =
-            Emitter { code: &mut code, names: &names, labels: BTreeMap::new(), lines: &mut lines, errors };
+        let mut emitter = Emitter {
+            code: &mut code,
+            names: &names,
+            labels: BTreeMap::new(),
+            lines: &mut lines,
+            debug: options.lines,
+            errors,
+        };
         let start = emitter.code.offset();
         let mut segment = emitter.segment(part, complete && function.is_some());
         let end = code.offset();
@@ -133,6 +139,7 @@ struct Emitter<'a> {
     names: &'a BTreeMap<String, Option<u32>>,
     labels: BTreeMap<String, Label>,
     lines: &'a mut Vec<Line>,
+    debug: DebugLines,
     errors: &'a mut Errors,
 }
 
@@ -153,6 +160,7 @@ impl Emitter<'_> {
         for (index, (item, position)) in items.iter().enumerate() {
             if let Some(gas) = charges.get(&index) {
                 places.push((self.code.offset(), *position));
+                self.text_line(*position);
                 self.code.emit(Opcode::GasCheck, &[builder::Argument::Value(i64::from(*gas))]);
             }
             match item {
@@ -164,6 +172,7 @@ impl Emitter<'_> {
                         self.code.bind(*label);
                     }
                 }
+                Item::Line(..) if self.debug == DebugLines::Text => {}
                 Item::Line(line, at) => {
                     let offset = at.unwrap_or(self.code.offset());
                     self.lines.push(Line { offset, line: *line });
@@ -173,10 +182,12 @@ impl Emitter<'_> {
                 }
                 Item::Word(word) => {
                     places.push((self.code.offset(), *position));
+                    self.text_line(*position);
                     self.code.emit_word(*word);
                 }
                 Item::Instruction(opcode, arguments) => {
                     places.push((self.code.offset(), *position));
+                    self.text_line(*position);
                     if let Err(error) = self.instruction(*opcode, arguments, *position, complete) {
                         self.errors.push(error);
                     }
@@ -186,6 +197,14 @@ impl Emitter<'_> {
         let entries =
             if complete { Entries::Missing { function: 0, start: 0, end: 0 } } else { Entries::Given(given) };
         Segment { entries, places }
+    }
+
+    /// What is emitted next comes from this line of the text.
+    fn text_line(&mut self, position: Position) {
+        let line = position.line;
+        if self.debug == DebugLines::Text && self.lines.last().is_none_or(|last| last.line != line) {
+            self.lines.push(Line { offset: self.code.offset(), line });
+        }
     }
 
     fn instruction(

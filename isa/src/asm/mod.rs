@@ -108,11 +108,23 @@ pub enum Completion {
     Nothing,
 }
 
+/// What the debug lines of the module number.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DebugLines {
+    /// The lines of a document, as `.line` says.
+    #[default]
+    Document,
+    /// The lines of the text itself.
+    Text,
+}
+
 /// How a text is assembled.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct AssembleOptions {
     /// What is added.
     pub completion: Completion,
+    /// What debug lines number.
+    pub lines: DebugLines,
 }
 
 /// What is wrong with a line.

@@ -30,7 +30,7 @@ fn a_written_charge_is_kept() {
 
 #[test]
 fn nothing_is_added_when_told_so() {
-    let options = AssembleOptions { completion: Completion::Nothing };
+    let options = AssembleOptions { completion: Completion::Nothing, ..AssembleOptions::default() };
     let module = assemble_with(".function f\nHALT\n", options).unwrap();
     assert_eq!((module.code.as_slice(), module.entries.len()), ([1u32].as_slice(), 0));
     assert_eq!(assemble(".exact\n.function f\nHALT\n").unwrap(), module);
@@ -182,4 +182,15 @@ fn every_directive_is_understood() {
         let shows_form = |error: &AsmError| error.hint.as_ref().is_some_and(|hint| hint.contains(form));
         assert!(errors.iter().any(shows_form), "{name}: {errors:?}");
     }
+}
+
+#[test]
+fn debug_lines_may_number_the_lines_of_the_text() {
+    let text =
+        ".line 7\n.function f arguments 1 results 1\n\n MOV R20, R16\n ; a remark\nend: MOV R16, R20\n RET\n";
+    let options = AssembleOptions { lines: DebugLines::Text, ..AssembleOptions::default() };
+    let module = assemble_with(text, options).unwrap();
+    let lines: Vec<(u32, u32)> = module.lines.iter().map(|line| (line.offset, line.line)).collect();
+    // The charge of the block stands before its first instruction and counts as its line.
+    assert_eq!(lines, [(0, 4), (3, 6), (4, 7)]);
 }

@@ -113,6 +113,20 @@ pub(super) const PAGES: &[Page] = &[
         mended: "```c\nint first(int values[4]) { return values[0]; }\n```\n",
     },
     Page {
+        code: codes::BAD_FIR,
+        mend: "docs/LANGUAGE.md shows the form. What a function needs of the agent, time or devices it takes as an argument; a function of the document that it calls is declared without blocks.",
+        example: Example::Text(
+            "```fir\nfunc f0 \"twice\"(i64) -> i64 {\nb0(v0: i64):\n  v1: i64 = add.i64 v0\n  return v1\n}\n```\n",
+        ),
+        mended: "```fir\nfunc f0 \"twice\"(i64) -> i64 {\nb0(v0: i64):\n  v1: i64 = add.i64 v0, v0\n  return v1\n}\n```\n",
+    },
+    Page {
+        code: codes::BAD_ASSEMBLY,
+        mend: "docs/ISA.md lists the instructions and what the verifier asks of code. Arguments come in R16 to R19, the result goes into R16, R8 to R15 keep their values for the caller.",
+        example: Example::Text("```fluxasm\n.fn twice(n: int) -> int\n  IADD R16, R16, R20\n  RET\n```\n"),
+        mended: "```fluxasm\n.fn twice(n: int) -> int\n  IADD R16, R16, R16\n  RET\n```\n",
+    },
+    Page {
         code: codes::NOT_SUPPORTED,
         mend: "docs/LANGUAGE.md lists these forms under Not supported yet, each with what to write instead for now.",
         example: Example::Text(

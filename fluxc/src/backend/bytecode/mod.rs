@@ -17,7 +17,7 @@ mod select;
 
 use crate::fir::pack::LARGE;
 use crate::fir::passes::lower_switches;
-use crate::fir::{Cfg, FuncId, Module, Type};
+use crate::fir::{Cfg, FuncId, Given, Module, Type};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -167,6 +167,9 @@ impl Generator {
         function: &mut crate::fir::Function,
         graph: Option<&mut Cfg>,
     ) -> Result<(), BackendError> {
+        if let Some(given) = function.given.take() {
+            return self.add_given(id, &given);
+        }
         let graph = if lower_switches(function) { None } else { graph };
         self.plan.refresh(function, graph).ok_or(BackendError::Malformed(id))?;
         self.allocation.refresh(function, &self.plan, id)?;
@@ -196,6 +199,25 @@ impl Generator {
             self.allocation = allocate::Allocation::default();
             self.lists = select::Lists::default();
         }
+        Ok(())
+    }
+
+    /// Takes the code of a function as it was given.
+    fn add_given(&mut self, id: FuncId, given: &Given) -> Result<(), BackendError> {
+        let part = self.parts.get_mut(id.index()).ok_or(BackendError::Malformed(id))?;
+        let before = [self.code.len(), self.targets.len(), self.entries.len(), self.lines.len()];
+        given.append_to(&mut self.code);
+        self.targets.extend_from_slice(&given.targets);
+        self.entries.extend_from_slice(&given.entries);
+        self.lines.extend_from_slice(&given.lines);
+        let [code, targets, entries, lines] = before;
+        *part = Part {
+            code: code..self.code.len(),
+            targets: targets..self.targets.len(),
+            entries: entries..self.entries.len(),
+            lines: lines..self.lines.len(),
+            signature: part.signature,
+        };
         Ok(())
     }
 

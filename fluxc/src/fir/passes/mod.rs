@@ -54,11 +54,16 @@ pub fn optimize_within(module: &mut Module, level: Level, room: usize) {
                 visit(func);
             }
         }
+        if let Some(given) = &function.given {
+            given.calls().for_each(visit);
+        }
     });
     let mut optimizer = Optimizer::new(&order, level, room);
     let work = &mut Workspace::default();
     for &id in order.ids() {
-        if let Some(function) = module.functions.get_mut(id.index()) {
+        if let Some(function) = module.functions.get_mut(id.index())
+            && function.given.is_none()
+        {
             optimizer.run(id, function, work);
         }
     }

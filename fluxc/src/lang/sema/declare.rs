@@ -15,6 +15,9 @@ use crate::span::Span;
 use flux_abi::limits;
 use hashbrown::HashSet;
 
+/// Values that a function takes.
+pub(super) const MOST_VALUES: usize = 249;
+
 /// Fields of a struct, variants of an enum.
 const MOST_MEMBERS: usize = 256;
 
@@ -29,11 +32,6 @@ impl<'s> Checker<'_, 's> {
         }
         for region in &document.regions {
             self.unsupported(region.heading, "a memory region");
-        }
-        for fence in &document.fences {
-            if matches!(fence.kind, ast::ForeignKind::Fir | ast::ForeignKind::Assembly) {
-                self.unsupported(fence.span, "a block of this language");
-            }
         }
     }
 
@@ -368,7 +366,7 @@ impl<'s> Checker<'_, 's> {
             let local = Local { name: param.name.text, ty, span: param.name.span };
             self.sink.keep(&mut locals, local, param.name.span);
         }
-        if locals.len() >= 250 {
+        if locals.len() > MOST_VALUES {
             self.report(
                 Diagnostic::new(
                     codes::LIMIT_PASSED,
@@ -395,6 +393,7 @@ impl<'s> Checker<'_, 's> {
             dialect: function.dialect,
             changes: Vec::new(),
             body: Body { params: number(locals.len()), locals, ..Body::default() },
+            given: None,
             captures: None,
             grows: None,
         };
@@ -411,8 +410,10 @@ impl<'s> Checker<'_, 's> {
             if self.names.function(symbol) != Some(FnId(next)) {
                 continue;
             }
-            self.function_body(FnId(next), function);
-            self.done_with(&mut function.body);
+            if !function.dialect.is_given() {
+                self.function_body(FnId(next), function);
+                self.done_with(&mut function.body);
+            }
             next = next.saturating_add(1);
         }
     }

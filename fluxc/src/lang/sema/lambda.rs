@@ -121,6 +121,7 @@ impl<'s> Checker<'_, 's> {
             span,
             ret,
             dialect: Dialect::Flux,
+            given: None,
             changes: Vec::new(),
             body,
             captures: Some(number(captures.len())),

@@ -27,6 +27,7 @@ mod dialect;
 mod evaluate;
 mod expr;
 mod foreign;
+mod given;
 mod hint;
 mod lambda;
 mod library;
@@ -147,6 +148,7 @@ pub(crate) fn analyse<'s>(
         let places: Vec<Span> = unit.imports.iter().map(|import| import.span).collect();
         checker.check_library_names(&places);
         checker.function_bodies(document, first);
+        checker.given_bodies(document);
         if *number == 0 {
             checker.agents(document, stem);
         }
@@ -184,7 +186,7 @@ enum Mode {
 impl Mode {
     const fn of(dialect: Dialect) -> Self {
         match dialect {
-            Dialect::Flux => Self::Code,
+            Dialect::Flux | Dialect::Fir | Dialect::Assembly => Self::Code,
             Dialect::C => Self::C,
             Dialect::Python => Self::Python,
         }

@@ -15,6 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::types::{EnumId, StructId, TypeId, Types};
+use crate::fir;
 use crate::fir::{FloatOp, FloatUnaryOp, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, Bound, Dialect, Ident, LogLevel, LoopTest, TextShape, UnaryOp};
 use crate::span::Span;
@@ -714,6 +715,26 @@ impl Body<'_> {
     };
 }
 
+/// The code of a function that is no tree.
+#[derive(Clone, Debug)]
+pub struct GivenBody {
+    /// Where the inside of the fence begins; lines of the code count from there.
+    pub start: u32,
+    /// The functions that the code numbers.
+    pub functions: Vec<FnId>,
+    /// The code.
+    pub code: GivenCode,
+}
+
+/// What a fence says of a function.
+#[derive(Clone, Debug)]
+pub enum GivenCode {
+    /// Verified FIR.
+    Fir(fir::Function),
+    /// Verified machine code.
+    Machine(fir::Given),
+}
+
 /// A function.
 #[derive(Clone, Debug)]
 pub struct Function<'s> {
@@ -731,6 +752,8 @@ pub struct Function<'s> {
     pub changes: Vec<bool>,
     /// Its code.
     pub body: Body<'s>,
+    /// The code of a `fir` or `fluxasm` fence, in place of the body's block.
+    pub given: Option<Box<GivenBody>>,
     /// Of a lambda: how many of the locals after the parameters are values that it captured.
     pub captures: Option<u32>,
     /// The first thing in it that needs memory that grows.

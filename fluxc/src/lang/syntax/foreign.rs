@@ -21,7 +21,7 @@ use super::ast::{
     MethodCall, Stmt, StmtKind, Type, TypeKind, UnaryOp,
 };
 use super::parser::{Failed, Parsed};
-use super::{c, python};
+use super::{c, given, python};
 use crate::diag::{Code, Diagnostic, Sink, codes};
 use crate::span::Span;
 
@@ -41,7 +41,11 @@ pub(super) fn read<'s>(document: &mut Document<'s>, sink: &mut Sink) {
             ForeignKind::Python => {
                 python::read(document.source, fence.content.span, &mut document.items, sink);
             }
-            _ => {}
+            ForeignKind::Fir => given::read_fir(fence.content, &mut document.items, sink),
+            ForeignKind::Assembly => {
+                given::read_assembly(document.source, fence.content, &mut document.items, sink);
+            }
+            ForeignKind::Json | ForeignKind::Yaml | ForeignKind::Toml => {}
         }
     }
     if document.items.len() > before {

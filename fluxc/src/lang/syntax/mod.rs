@@ -24,6 +24,7 @@ mod expr;
 mod fence;
 mod foreign;
 mod forms;
+pub(crate) mod given;
 pub(crate) mod habits;
 mod heading;
 mod hint;

@@ -112,6 +112,17 @@ pub enum Dialect {
     C,
     /// A `python` fence.
     Python,
+    /// A `fir` fence: the text form of the compiler's intermediate form.
+    Fir,
+    /// A `fluxasm` fence.
+    Assembly,
+}
+
+impl Dialect {
+    /// Tells whether the body is no syntax tree: it is read where types are known.
+    pub const fn is_given(self) -> bool {
+        matches!(self, Self::Fir | Self::Assembly)
+    }
 }
 
 /// A parameter whose array or struct the body changes, or hands on to a function that may.
