@@ -5,7 +5,7 @@ use flux_fluxc::fir;
 use flux_fluxc::lang::syntax::ast::Optimize;
 pub use flux_fluxc::lang::syntax::ast::Target;
 use flux_fluxc::span::SourceId;
-use flux_fluxc::{Level, Options, Outline};
+use flux_fluxc::{Compiled, Level, Options, Outline};
 use flux_isa::Module;
 
 use crate::error::Error;
@@ -31,6 +31,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// Names of the agents of the document in its order; none of a library.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        self.outline.agents()
+    }
+
     /// Number of diagnostics of one severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {
@@ -89,8 +94,17 @@ pub fn build_keys(source: &Source) -> BuildKeys {
 /// Compiles a document to modules.
 #[must_use]
 pub fn document(source: &Source, level: Level) -> Outcome {
-    let compiled =
-        flux_fluxc::compile(source.compiled(), &source.name, &Options { level, ..Options::default() });
+    let options = Options { level, ..Options::default() };
+    outcome(flux_fluxc::compile(source.compiled(), &source.name, &options))
+}
+
+/// Looks a document over; there are no modules then.
+#[must_use]
+pub fn check(source: &Source) -> Outcome {
+    outcome(flux_fluxc::check(source.compiled(), &source.name, &Options::default()))
+}
+
+fn outcome(compiled: Compiled) -> Outcome {
     Outcome {
         modules: compiled.modules,
         diagnostics: compiled.diagnostics,

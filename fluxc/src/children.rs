@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use flux_abi::limits::MODULE_BYTES;
 use flux_isa::{Child, LinkKind, Module};
 
-use crate::compile::{Compiled, Options, Tests, compile_file};
+use crate::compile::{Compiled, Options, Output, Tests, compile_file};
 use crate::dependencies::find;
 use crate::diag::{Diagnostic, Severity, Sink, codes};
 use crate::lang::syntax::ast::{AgentDoc, Block, Document, Ident, StepKind, Topic};
@@ -153,7 +153,7 @@ impl Family {
             return None;
         }
         if !self.done.contains_key(&file) {
-            let options = Options { tests: Tests::Leave, ..*options };
+            let options = Options { tests: Tests::Leave, output: Output::Modules, ..*options };
             let compiled = compile_file(sources, file, &options, Sink::new(options.source), self);
             let child = self.keep(path(file), compiled);
             self.done.insert(file, child);

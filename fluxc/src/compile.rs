@@ -46,6 +46,18 @@ pub struct Options {
     pub source: SourceId,
     /// Whether the modules hold what its tests need.
     pub tests: Tests,
+    /// What is made of it.
+    pub output: Output,
+}
+
+/// What is made of a document.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Output {
+    /// Its modules.
+    #[default]
+    Modules,
+    /// What there is to say about it. Modules are made only where making them could find something.
+    Findings,
 }
 
 /// Whether modules hold the probes of tests.
@@ -368,7 +380,8 @@ pub(crate) fn compile_file(
             sink.release(analysis.bytes);
             let children = core::mem::take(&mut analysis.children);
             drop(analysis);
-            if !sink.has_errors() {
+            let silent = children.is_empty() && lowered.iter().all(is_surely_made);
+            if !sink.has_errors() && (options.output == Output::Modules || !silent) {
                 generate(lowered, options, &mut sink, &mut compiled);
                 compiled.modules.iter_mut().for_each(|module| attach(module, &children, &mut sink));
             }
@@ -380,9 +393,22 @@ pub(crate) fn compile_file(
 /// Looks a document over without making modules.
 #[must_use]
 pub fn check(source: &[u8], name: &str, options: &Options) -> Compiled {
-    let mut compiled = compile(source, name, options);
+    // Optimising finds nothing to say.
+    let options = Options { level: Level::None, output: Output::Findings, ..*options };
+    let mut compiled = compile(source, name, &options);
     compiled.modules = Vec::new();
     compiled
+}
+
+/// Tells whether no limit of the instruction set can stand in the way of a module: its functions have
+/// together fewer instructions than a frame has slots, which is the tightest of them, and few parameters.
+fn is_surely_made(lowered: &Packed) -> bool {
+    /// Bytes that hold fewer instructions, each of at least 32, than a frame has slots.
+    const FEW_BYTES: usize = 32 * bytecode::SLOTS;
+    /// Fewer than a signature can say.
+    const FEW_PARAMETERS: usize = 64;
+    let narrow = |function: &Function| function.signature.params.len() <= FEW_PARAMETERS;
+    lowered.bytes() <= FEW_BYTES && lowered.fir.functions.iter().all(narrow)
 }
 
 fn generate(lowered: Vec<Packed>, options: &Options, sink: &mut Sink, compiled: &mut Compiled) {

@@ -101,8 +101,7 @@ pub fn gather(
 fn named_by(document: &[u8], path: &str) -> Vec<String> {
     // Most documents name no other: they are not read a second time.
     let mention = [b"dependencies".as_slice(), b"import:"];
-    let mentioned = |word: &[u8]| document.windows(word.len()).any(|part| part.eq_ignore_ascii_case(word));
-    if !mention.into_iter().any(mentioned) && !may_spawn(document) {
+    if !mention.into_iter().any(|word| places_of(document, word).next().is_some()) && !may_spawn(document) {
         return Vec::new();
     }
     let mut sink = Sink::new(SourceId(0));
@@ -114,9 +113,19 @@ fn named_by(document: &[u8], path: &str) -> Vec<String> {
 
 /// Whether the word `from` stands before a text in quotes anywhere, as in `Spawn a from "a.flux.md"`.
 fn may_spawn(document: &[u8]) -> bool {
-    document.windows(4).enumerate().any(|(at, word)| {
+    places_of(document, b"from").any(|at| {
         let rest = document.get(at.saturating_add(4)..).unwrap_or_default();
-        word.eq_ignore_ascii_case(b"from") && rest.trim_ascii_start().starts_with(b"\"")
+        rest.trim_ascii_start().starts_with(b"\"")
+    })
+}
+
+/// Where `word`, which is of small letters, stands in a document, its case aside.
+fn places_of<'d>(document: &'d [u8], word: &'static [u8]) -> impl Iterator<Item = usize> + 'd {
+    let first = word.first().copied().unwrap_or_default();
+    let starts = document.iter().enumerate().filter(move |(_, byte)| byte.to_ascii_lowercase() == first);
+    starts.map(|(at, _)| at).filter(move |at| {
+        let part = document.get(*at..at.saturating_add(word.len()));
+        part.is_some_and(|part| part.eq_ignore_ascii_case(word))
     })
 }
 

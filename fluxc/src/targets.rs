@@ -21,6 +21,8 @@ use flux_isa::{ExportKind, Module};
 pub struct Outline {
     /// By agent the number of values that each of its requests takes.
     agents: BTreeMap<String, BTreeMap<String, usize>>,
+    /// Its agents in the order of the document.
+    names: Vec<String>,
     sends: Vec<Send>,
 }
 
@@ -38,6 +40,7 @@ impl Outline {
     pub(crate) fn of(program: &Program<'_>) -> Self {
         let mut outline = Self::default();
         for agent in &program.agents {
+            outline.names.push(agent.name.clone());
             let requests = outline.agents.entry(agent.name.clone()).or_default();
             for section in agent.sections.iter().filter(|section| section.kind == ExportKind::Handler) {
                 requests.insert(section.name.into(), section.body.params as usize);
@@ -57,8 +60,14 @@ impl Outline {
         outline
     }
 
+    /// Names of its agents in the order of the document; none of a library.
+    pub fn agents(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
     /// Adds the agent of a compiled module: what it offers. What it sends was looked at when it was made.
     pub fn add_module(&mut self, module: &Module) {
+        self.names.push(module.meta.name.clone());
         let requests = self.agents.entry(module.meta.name.clone()).or_default();
         for export in module.exports.iter().filter(|export| export.kind == ExportKind::Handler) {
             let count = Desc::parse_list(&export.arguments).map_or(0, |list| list.len());

@@ -22,7 +22,7 @@ pub(super) const SAVED: u64 = 0xff << 8;
 /// All registers that hold values: R8 to R53.
 const USABLE: u64 = (1 << 54) - (1 << 8);
 /// Most slots of a frame.
-const SLOTS: usize = 32_000;
+pub(crate) const SLOTS: usize = 32_000;
 
 /// What holds a register at the moment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -15,6 +15,8 @@ mod moves;
 mod plan;
 mod select;
 
+pub(crate) use allocate::SLOTS;
+
 use crate::fir::pack::LARGE;
 use crate::fir::passes::lower_switches;
 use crate::fir::{Cfg, FuncId, Given, Module, Type};
