@@ -449,3 +449,128 @@ fn a_long_ordinary_document_is_no_attack() {
         PEAK.get() / source.len()
     );
 }
+
+/// A document with one fence of data that code uses.
+fn data(format: &str, text: &str) -> String {
+    format!("# T\n```{format} name=d\n{text}```\n## Agent\nname: t\n## Loop\n- Log \"{{d.len()}}\"\n- Stop\n")
+}
+
+/// The tokens of 4 MiB of TOML took 320 MB, those of YAML in brackets 1.3 GB.
+#[test]
+fn data_of_many_small_values() {
+    let lines = |head: &str, unit: &str, tail: &str| repeated(head, &(unit.repeat(500) + "\n"), tail);
+    for (name, source, wanted) in [
+        ("json numbers", data("json", &lines("[", "1,", "1]\n")), End::Compiled),
+        ("json floats", data("json", &lines("[0.5", ",1", "]\n")), End::Compiled),
+        ("json nulls", data("json", &lines("[", "null,", "1]\n")), End::Compiled),
+        ("json texts", data("json", &lines("[", "\"\",", "\"\"]\n")), End::Compiled),
+        ("json escapes", data("json", &lines("[", "\"\\n\",", "\"\"]\n")), End::Compiled),
+        ("json arrays", data("json", &lines("[", "[1],", "[1]]\n")), End::Compiled),
+        ("json objects", data("json", &lines("[", "{\"a\":1},", "{\"a\":1}]\n")), End::Compiled),
+        ("json maps", data("json", &lines("[", "{\" \":1},", "{\" \":1}]\n")), End::Compiled),
+        ("yaml numbers", data("yaml", &repeated("", "- 1\n", "")), End::Compiled),
+        ("yaml arrays", data("yaml", &repeated("", "- - 1\n", "")), End::Compiled),
+        ("yaml lines of brackets", data("yaml", &repeated("", "- [1, 2, 3]\n", "")), End::Compiled),
+        ("yaml blocks", data("yaml", &repeated("", "- |\n  a\n", "")), End::Compiled),
+        ("yaml brackets", data("yaml", &lines("[", "1,", "1]\n")), End::Refused),
+        ("yaml open brackets", data("yaml", &lines("", "[", "")), End::Refused),
+        ("yaml pairs", data("yaml", &lines("[", "a: 1,", "a: 1]\n")), End::Refused),
+        ("yaml questions", data("yaml", &lines("[", "? a,", "a: 1]\n")), End::Refused),
+        ("yaml texts", data("yaml", &lines("[", "\"a\",", "1]\n")), End::Refused),
+        ("yaml short brackets", data("yaml", &format!("[{}1]\n", "1,".repeat(20_000))), End::Compiled),
+        ("toml numbers", data("toml", &lines("\"a b\" = [", "1,", "1]\n")), End::Compiled),
+        ("toml spaces", data("toml", &lines("\"a b\" = [", "1 ,", "1]\n")), End::Compiled),
+        ("toml texts", data("toml", &lines("\"a b\" = [", "'',", "'']\n")), End::Compiled),
+        ("toml tables", data("toml", &repeated("", "[['a b']]\nx=1\n", "")), End::Compiled),
+        ("toml inline tables", data("toml", &lines("\"a b\" = [", "{x=1},", "{x=1}]\n")), End::Compiled),
+    ] {
+        assert_eq!(end(name, &source), wanted, "{name}");
+    }
+}
+
+#[test]
+fn data_with_many_and_long_keys() {
+    let long = "k".repeat(60_000);
+    for (name, source, wanted) in [
+        ("json", data("json", &numbered("{\"a b\":0", |n| format!("\n,\"k{n}\":1"), "}\n")), End::Compiled),
+        ("yaml", data("yaml", &numbered("a b: 0\n", |n| format!("k{n}: 1\n"), "")), End::Compiled),
+        ("toml", data("toml", &numbered("'a b' = 0\n", |n| format!("k{n} = 1\n"), "")), End::Compiled),
+        ("names", data("json", &numbered("{\"a\":0", |n| format!("\n,\"k{n}\":1"), "}\n")), End::Refused),
+        ("dotted", data("toml", &numbered("'a b'.c = 0\n", |n| format!("k{n}.c = 1\n"), "")), End::Compiled),
+        (
+            "long",
+            data("json", &format!("{{\"a b\":0{}}}\n", many(8, |n| format!(",\n\"{long}{n}\":1")))),
+            End::Compiled,
+        ),
+        (
+            "long and nearly equal",
+            data(
+                "json",
+                &format!("[{}\n{{\"{long}\":1}}]\n", many(7, |n| format!("{{\"{long}{n}\":1}},\n"))),
+            ),
+            End::Refused,
+        ),
+        // One is there twice, behind all others.
+        (
+            "json twice",
+            data("json", &numbered("{\"a b\":0", |n| format!("\n,\"k{n}\":1"), ",\"k0\":1}\n")),
+            End::Refused,
+        ),
+        (
+            "yaml twice",
+            data("yaml", &numbered("a b: 0\n", |n| format!("k{n}: 1\n"), "k0: 1\n")),
+            End::Refused,
+        ),
+        (
+            "toml twice",
+            data("toml", &numbered("'a b' = 0\n", |n| format!("k{n} = 1\n"), "k0 = 1\n")),
+            End::Refused,
+        ),
+        ("always twice", data("json", &repeated("{\"a\":0", "\n,\"a\":1", "}\n")), End::Refused),
+    ] {
+        assert_eq!(end(name, &source), wanted, "{name}");
+    }
+    // The keys of each object in another order.
+    let object =
+        |n: usize| format!("{{{}}},\n", many(255, |k| format!("\"k{}\":1,", (k * 7 + n) % 255)) + "\"z\":1");
+    assert_eq!(
+        end(
+            "orders",
+            &data("json", &format!("[{}{}]\n", many(200, object), object(0).trim_end_matches(",\n")))
+        ),
+        End::Compiled
+    );
+}
+
+#[test]
+fn deep_data_and_huge_numbers() {
+    for format in ["json", "yaml"] {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let deep = |levels: usize| format!("{}1{}\n", open.repeat(levels), close.repeat(levels));
+            assert_eq!(end("deep", &data(format, &deep(10_000))), End::Refused, "{format} {open}");
+        }
+        assert_eq!(end("number", &data(format, &format!("[{}]\n", "9".repeat(60_000)))), End::Refused);
+        assert_eq!(end("digits", &data(format, &format!("[1.{}]\n", "9".repeat(60_000)))), End::Compiled);
+        assert_eq!(end("exponent", &data(format, &format!("[1e{}]\n", "9".repeat(60_000)))), End::Refused);
+        assert_eq!(end("zeros", &data(format, &repeated("[", "1e999999999,\n", "1]\n"))), End::Refused);
+    }
+    assert_eq!(end("yaml block", &data("yaml", &format!("{}1\n", "- ".repeat(10_000)))), End::Refused);
+    let steps = many(2_000, |n| format!("{}- a:\n", " ".repeat(2 * n)));
+    assert_eq!(end("yaml steps", &data("yaml", &steps)), End::Refused);
+    assert_eq!(
+        end("toml", &data("toml", &format!("a = {}1{}\n", "[".repeat(10_000), "]".repeat(10_000)))),
+        End::Refused
+    );
+    assert_eq!(end("toml dots", &data("toml", &format!("a{} = 1\n", ".a".repeat(10_000)))), End::Refused);
+    assert_eq!(end("toml number", &data("toml", &format!("'a b' = {}\n", "9".repeat(60_000)))), End::Refused);
+    assert_eq!(end("toml header", &data("toml", &format!("[a{}]\n", ".a".repeat(10_000)))), End::Refused);
+}
+
+/// Many fences, each of which begins names and types of its own.
+#[test]
+fn data_fences_by_the_ten_thousand() {
+    end("fences", &numbered("# T\n", |n| format!("```json name=d{n}\n[{{\"a\":1}}]\n```\n"), ""));
+    end("one name", &repeated("# T\n", "```json name=d\n[1]\n```\n", ""));
+    let wide = format!("{{{}\"z\":{{\"a\":1}}}}", many(200, |n| format!("\"k{n}\":{{\"a\":1}},\n")));
+    end("structs", &repeated("# T\n", &format!("```json name=d\n{wide}\n```\n"), ""));
+}

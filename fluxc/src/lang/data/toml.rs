@@ -21,9 +21,11 @@ pub(super) fn read<'s>(context: &mut Context<'s, '_>) -> Read<Node<'s>> {
     let whole = context.span(0, context.text.len());
     let source = Source::new(context.text);
     // The parser wants all tokens at once: they are counted before they are made.
-    let bytes = source.lex().count().saturating_mul(size_of::<Token>());
+    let count = source.lex().count();
+    let bytes = count.saturating_mul(size_of::<Token>());
     context.charge(bytes, whole)?;
-    let tokens: Vec<Token> = source.lex().collect();
+    let mut tokens: Vec<Token> = Vec::with_capacity(count);
+    tokens.extend(source.lex());
     let mut error = None;
     let root = Table::new(How::Header, whole);
     let mut reader = Toml {

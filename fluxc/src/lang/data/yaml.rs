@@ -6,7 +6,11 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
 
-use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle, Span as Range};
+use saphyr_parser::{Event, Input, Marker, Parser, ScalarStyle, ScanError, Span as Range};
+
+mod input;
+
+use input::{Ahead, Bounded};
 
 use super::{Context, Entry, Failed, Key, Kind, Node, Read, Sign};
 use crate::diag::{Diagnostic, codes};
@@ -21,10 +25,12 @@ pub(super) fn read<'s>(context: &mut Context<'s, '_>) -> Read<Node<'s>> {
     context.charge(places.bytes(), whole)?;
     let text = context.text;
     let bytes = places.bytes();
-    let mut reader = Yaml { context, places, frames: Vec::new(), root: None };
-    let result = reader.run(Parser::new_from_str(text));
+    let ahead = Ahead::default();
+    let mut reader = Yaml { context, places, frames: Vec::new(), root: None, queue: 0 };
+    let result = reader.run(Parser::new(Bounded::new(text, &ahead)), &ahead);
     let root = reader.root.take();
-    context.sink.release(bytes);
+    let queue = reader.queue;
+    context.sink.release(bytes.saturating_add(queue));
     result?;
     match root {
         Some(node) => Ok(node),
@@ -81,12 +87,17 @@ struct Yaml<'c, 's, 'k> {
     places: Places,
     frames: Vec<Frame<'s>>,
     root: Option<Node<'s>>,
+    /// Bytes that the queue of the parser has taken.
+    queue: usize,
 }
 
 impl<'s> Yaml<'_, 's, '_> {
-    fn run<T: Input>(&mut self, mut parser: Parser<'s, T>) -> Read<()> {
+    fn run<T: Input>(&mut self, mut parser: Parser<'s, T>, ahead: &Ahead) -> Read<()> {
         let mut documents = 0_u32;
-        while let Some(next) = parser.next_event() {
+        loop {
+            ahead.begin(self.context.sink.memory_left().saturating_add(self.queue));
+            let Some(next) = parser.next_event() else { return Ok(()) };
+            self.count_queue(ahead, &next)?;
             let (event, range) = match next {
                 Ok(row) => row,
                 Err(error) => {
@@ -129,6 +140,29 @@ impl<'s> Yaml<'_, 's, '_> {
                 Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => {}
             }
         }
+    }
+
+    /// Counts the room that the queue of the parser grew to, and ends if it would not be enough.
+    fn count_queue(&mut self, ahead: &Ahead, next: &Result<(Event<'s>, Range), ScanError>) -> Read<()> {
+        let mark = match next {
+            Ok((_, range)) => range.end,
+            Err(error) => *error.marker(),
+        };
+        if ahead.is_too_far() {
+            let at = self.places.offset(self.context.text, mark);
+            let span = self.context.span(at.saturating_sub(1), at);
+            return Err(self.context.fail(
+                Diagnostic::new(codes::LIMIT_PASSED, span, "YAML in brackets that is too long to be read")
+                    .label("read up to here")
+                    .hint("write one element on each line behind `- `, or use a json fence"),
+            ));
+        }
+        let more = ahead.bytes().saturating_sub(self.queue);
+        if more > 0 {
+            let at = self.places.offset(self.context.text, mark);
+            self.context.charge(more, self.context.span(at, at))?;
+            self.queue = self.queue.saturating_add(more);
+        }
         Ok(())
     }
 
@@ -163,13 +197,15 @@ impl<'s> Yaml<'_, 's, '_> {
     }
 
     fn open(&mut self, range: Range, tagged: bool, frame: Frame<'s>) -> Read<()> {
-        let span = self.mark(range);
-        self.no_tag(span, tagged)?;
+        let start = self.places.offset(self.context.text, range.start);
+        if tagged {
+            self.no_tag(self.mark(range), tagged)?;
+        }
         if matches!(self.frames.last(), Some(Frame::Object(_, _, None))) {
+            let span = self.mark(range);
             return Err(self.refuse(span, "a key that is an array or object", "use a text as the key"));
         }
-        self.context.check_depth(self.frames.len(), span)?;
-        let start = self.places.offset(self.context.text, range.start);
+        self.context.check_depth(self.frames.len(), self.context.span(start, start.saturating_add(1)))?;
         self.frames.push(match frame {
             Frame::Array(_, items) => Frame::Array(start, items),
             Frame::Object(_, entries, key) => Frame::Object(start, entries, key),
