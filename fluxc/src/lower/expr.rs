@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::function::{Lowering, Slot};
 use super::glue::Glue;
 use super::memory::Address;
+use super::own::Origin;
 use super::{data, fir_type};
 use crate::fir::{BlockId, FloatKind, Truth, Type as FirType, ValueId};
 use crate::lang::sema::tree::{
@@ -122,8 +123,13 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 let from = self.address_of_value(operand);
                 let to = self.frame_address(offset);
                 self.copy(expr.ty, from, to);
+                self.adopt(expr.ty, to, self.origin(operand).max(Origin::Shared));
                 let to = self.frame_address(offset);
                 self.pointer(to)
+            }
+            ExprKind::Convert(operand) if matches!(ty, Type::List(_) | Type::Map(..) | Type::Bytes) => {
+                let value = self.expr(operand);
+                self.owned_word(expr.ty, value, self.origin(operand).max(Origin::Shared))
             }
             ExprKind::Convert(operand) => {
                 let from = self.settled_of(operand);

@@ -257,3 +257,24 @@ proptest::proptest! {
         }
     }
 }
+
+/// The parser keeps what may be a key until it knows: its tokens are counted.
+#[test]
+fn brackets_of_yaml_may_hold_tens_of_thousands_of_values() {
+    let brackets = |count: usize| format!("[{}1]", "1,\n   ".repeat(count));
+    let bounded = |text: &str| {
+        let mut sink = Sink::new(SourceId(0));
+        sink.allow_for(text.len());
+        let read = read(Yaml, text, Span::from_usize(0, text.len()), &mut sink).is_some();
+        (read, sink)
+    };
+    assert!(bounded(&brackets(30_000)).0);
+    for head in ["", "a: 1\nb:\n- c: 2\n- "] {
+        let text = format!("{head}{}", brackets(400_000));
+        let (read, sink) = bounded(&text);
+        assert!(!read && sink.diagnostics().len() == 1);
+        let row = &sink.diagnostics()[0];
+        assert_eq!(row.message, "YAML in brackets that is too long to be read");
+        assert_eq!((row.span, row.hint.is_some()), (Span::from_usize(head.len(), head.len() + 1), true));
+    }
+}

@@ -153,7 +153,7 @@ impl<'s> Yaml<'_, 's, '_> {
             let span = self.context.span(at.saturating_sub(1), at);
             return Err(self.context.fail(
                 Diagnostic::new(codes::LIMIT_PASSED, span, "YAML in brackets that is too long to be read")
-                    .label("read up to here")
+                    .label("these brackets")
                     .hint("write one element on each line behind `- `, or use a json fence"),
             ));
         }

@@ -47,6 +47,8 @@ impl<'s> Checker<'_, 's> {
         let id = match self.get(ty) {
             Ok(Type::Struct(id)) => id,
             Ok(Type::Error) => return self.invalid(span),
+            // What it was made of was not understood.
+            Err(Open::Any) if self.sink.has_errors() => return self.invalid(span),
             kind => {
                 let found = self.type_name(ty);
                 let mut diagnostic =
@@ -239,6 +241,9 @@ impl<'s> Checker<'_, 's> {
             let ty = self.program.types.intern(Type::Optional(value));
             return self.new_expr(ExprKind::Collection(super::tree::CollectionOp::Get, list), ty, span);
         }
+        if let (ast::ExprKind::Str(_), Ok(Type::Struct(_))) = (&written.kind, self.get(self.ty(base))) {
+            return self.field_in_brackets(base, written, span);
+        }
         let index = self.value(written, TypeId::ERROR);
         let ty = self.ty(index);
         if self.get(ty) == Err(Open::Any) || self.get(ty) == Err(Open::Integer) {
@@ -290,6 +295,24 @@ impl<'s> Checker<'_, 's> {
                 self.invalid(span)
             }
         }
+    }
+
+    /// `data["field"]`, as other languages have it.
+    fn field_in_brackets(&mut self, base: ExprId, written: &ast::Expr<'s>, span: Span) -> ExprId {
+        let (object, name) = (self.source_text(self.span(base)), self.source_text(written.span));
+        let field = name.trim_matches(['"', '\'']);
+        let found = self.type_name(self.ty(base));
+        self.report(
+            Diagnostic::new(
+                codes::TYPE_MISMATCH,
+                span,
+                format!("{found} is a struct: its parts have names, not keys"),
+            )
+            .label("a key in brackets")
+            .expected("a field")
+            .replace("name the field", span, format!("{object}.{field}")),
+        );
+        self.invalid(span)
     }
 
     pub(super) fn array(&mut self, elements: &[ast::Expr<'s>], want: TypeId, span: Span) -> ExprId {

@@ -233,8 +233,12 @@ impl<'s> Checker<'_, 's> {
         // `x = x + 1` reads x first: the value comes before the place.
         let hint = self.place_hint(place);
         let value = self.value(value, hint);
-        let value = self.own_object(value);
+        let named = self.names_data(value);
+        let value = if named { value } else { self.own_object(value) };
         let place = self.place_to_set(place);
+        if named {
+            self.name_data(value, place);
+        }
         if let Some(set) = self.set_entry(place, value, span) {
             return set;
         }
@@ -400,6 +404,9 @@ impl<'s> Checker<'_, 's> {
                 ExprKind::State(_) | ExprKind::Invalid => return,
                 ExprKind::Local(local) => {
                     let how = self.local_use(local);
+                    if whole == Whole::Part && self.mode == Mode::Python {
+                        self.changed_in_part(local, id);
+                    }
                     // A `let` without a value takes its first one later.
                     if how == Use::Variable || (whole == Whole::Whole && !self.flow.is_assigned(local)) {
                         return;
@@ -559,6 +566,9 @@ impl<'s> Checker<'_, 's> {
             }
         };
         let local = self.declare_local(name, element, Use::Constant);
+        if self.mode == Mode::Python && self.is_of_data(array) {
+            self.ctx.data_names.push(local);
+        }
         Some(LoopHead { local, kind: HeadKind::Each(array) })
     }
 

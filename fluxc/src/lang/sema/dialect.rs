@@ -11,7 +11,7 @@
 use alloc::format;
 
 use super::operator::{Class, Same, class};
-use super::tree::{Builtin, ExprId, ExprKind, Sign, StmtKind};
+use super::tree::{Builtin, ExprId, ExprKind, LocalId, Sign, StmtKind};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Mode};
 use crate::diag::{Diagnostic, codes};
@@ -214,8 +214,17 @@ impl<'s> Checker<'_, 's> {
             (Ok(Type::Int(_) | Type::Float(_)), Ok(Type::Str)) => {
                 diagnostic.replace("convert it", span, call("str"))
             }
+            (Ok(Type::Optional(_)), _) => self.optional_hint(diagnostic, id),
             _ => diagnostic,
         }
+    }
+
+    /// C and Python have no operator for a value that may be missing.
+    pub(super) fn optional_hint(&self, diagnostic: Diagnostic, id: ExprId) -> Diagnostic {
+        let text = self.source_text(self.span(id));
+        diagnostic.hint(format!(
+            "let a function of a `flux` fence say what to take when there is none: `return {text} ?? …`"
+        ))
     }
 
     // ------------------------------------------------------------ operators
@@ -390,7 +399,7 @@ impl<'s> Checker<'_, 's> {
             return id;
         }
         let copy = match self.get(self.ty(id)) {
-            Ok(Type::Array(..)) => format!("{text}[:]"),
+            Ok(Type::Array(..) | Type::List(_)) => format!("{text}[:]"),
             _ => format!("copy.copy({text})"),
         };
         self.report(
@@ -405,15 +414,72 @@ impl<'s> Checker<'_, 's> {
         id
     }
 
+    /// Tells whether a value of Python is an object of data: it cannot change, so a second name for it
+    /// is as good as the first.
+    pub(super) fn names_data(&self, id: ExprId) -> bool {
+        self.mode == Mode::Python && self.is_named_object(id) && self.is_of_data(id)
+    }
+
+    /// Tells whether a value is a constant or a part of one, or has a name that was given to such.
+    pub(super) fn is_of_data(&self, id: ExprId) -> bool {
+        match self.program.expr(self.root(id)).kind {
+            ExprKind::Const(_) => true,
+            ExprKind::Local(local) => self.ctx.data_names.contains(&local),
+            _ => false,
+        }
+    }
+
+    /// An object of data gets a name, or its place in another object.
+    pub(super) fn name_data(&mut self, value: ExprId, place: ExprId) {
+        let ExprKind::Local(local) = self.program.expr(place).kind else {
+            self.own_object(value);
+            return;
+        };
+        self.ctx.data_names.push(local);
+        let changed = self.ctx.changed.iter().find(|row| row.0 == local);
+        if let Some((_, at)) = changed.copied() {
+            self.changes_data(at);
+        }
+    }
+
+    /// A part of a local of Python is changed.
+    pub(super) fn changed_in_part(&mut self, local: LocalId, at: ExprId) {
+        if self.ctx.data_names.contains(&local) {
+            self.changes_data(at);
+        } else {
+            self.ctx.changed.push((local, at));
+        }
+    }
+
+    fn changes_data(&mut self, at: ExprId) {
+        let span = self.span(at);
+        let name = self.source_text(self.span(self.root(at)));
+        self.report(
+            Diagnostic::new(
+                codes::NOT_ASSIGNABLE,
+                span,
+                format!("`{name}` is a name of data, which cannot be changed"),
+            )
+            .label("would change the data")
+            .hint("copy what shall change: `name = copy.deepcopy(data)`, or `data[:]` of a list"),
+        );
+    }
+
+    /// What a field or element is a part of.
+    fn root(&self, id: ExprId) -> ExprId {
+        let mut root = id;
+        while let ExprKind::Field(base, ..) | ExprKind::Index(base, _) = self.program.expr(root).kind {
+            root = base;
+        }
+        root
+    }
+
     /// The result of a Python function must not be an object that the caller has already.
     pub(super) fn own_result(&mut self, id: ExprId) {
         if self.mode != Mode::Python {
             return;
         }
-        let mut root = id;
-        while let ExprKind::Field(base, ..) | ExprKind::Index(base, _) = self.program.expr(root).kind {
-            root = base;
-        }
+        let root = self.root(id);
         let callers = match self.program.expr(root).kind {
             ExprKind::Local(local) => local.0 < self.ctx.params || root != id,
             _ => true,
@@ -425,7 +491,7 @@ impl<'s> Checker<'_, 's> {
 
     fn is_named_object(&self, id: ExprId) -> bool {
         let expr = self.program.expr(id);
-        self.program.types.is_aggregate(expr.ty)
+        matches!(self.get(expr.ty), Ok(Type::Array(..) | Type::List(_) | Type::Map(..) | Type::Struct(_)))
             && matches!(
                 expr.kind,
                 ExprKind::Local(_) | ExprKind::Const(_) | ExprKind::Field(..) | ExprKind::Index(..)

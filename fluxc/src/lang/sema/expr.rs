@@ -240,6 +240,8 @@ impl<'s> Checker<'_, 's> {
                 .found(found);
         if self.mode == Mode::Python {
             diagnostic = self.python_hint(diagnostic, id, want);
+        } else if self.mode == Mode::C && matches!(self.get(self.ty(id)), Ok(Type::Optional(_))) {
+            diagnostic = self.optional_hint(diagnostic, id);
         } else if let Some(hint) = self.fitting(id, want) {
             diagnostic.hint = Some(hint);
         } else if self.converts(self.ty(id), want) {

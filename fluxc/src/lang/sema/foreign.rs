@@ -215,6 +215,21 @@ impl<'s> Checker<'_, 's> {
             );
             return self.invalid(span);
         }
+        if let Ok(Type::List(_) | Type::Map(..) | Type::Str) = self.get(ty) {
+            let found = self.type_name(ty);
+            self.report(
+                Diagnostic::new(
+                    codes::OUTSIDE_SUBSET,
+                    span,
+                    format!("`sizeof` of {found} says nothing of its length"),
+                )
+                .label("not the size of what it holds")
+                .hint(
+                    "let a function of a `flux` fence give it: `fn count() -> int { return values.len() }`",
+                ),
+            );
+            return self.invalid(span);
+        }
         self.size_of_type(ty, span)
     }
 
@@ -286,7 +301,10 @@ impl<'s> Checker<'_, 's> {
         match operation {
             Provided::Truth => self.truth(first),
             Provided::Copy => {
-                if matches!(self.get(self.ty(first)), Ok(Type::Array(..) | Type::Struct(_) | Type::Error)) {
+                if matches!(
+                    self.get(self.ty(first)),
+                    Ok(Type::Array(..) | Type::List(_) | Type::Map(..) | Type::Struct(_) | Type::Error)
+                ) {
                     // A conversion to the same type is a value without a name.
                     let ty = self.ty(first);
                     return self.new_expr(ExprKind::Convert(first), ty, span);

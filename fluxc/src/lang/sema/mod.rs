@@ -289,6 +289,10 @@ struct Context<'s> {
     last_reads: Vec<Option<ExprId>>,
     /// The first thing that needs memory that grows.
     grows: Option<(Span, &'static str)>,
+    /// Names that Python code gave to objects of data.
+    data_names: Vec<LocalId>,
+    /// Objects of Python code that are changed in part, and where.
+    changed: Vec<(LocalId, ExprId)>,
     calls: Vec<FnId>,
     /// Types of the function values that are called.
     indirect: Vec<TypeId>,
