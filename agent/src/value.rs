@@ -14,6 +14,49 @@ pub(crate) fn text(memory: &Memory, desc: &Desc, at: u64) -> String {
     shown(memory, desc, at).unwrap_or_else(|_| String::from("outside memory"))
 }
 
+/// The value of a type whose word is `word`: itself, or the address where it lies.
+pub(crate) fn text_of_word(memory: &Memory, desc: &Desc, word: u64) -> String {
+    let [a, b, c, d, ..] = word.to_le_bytes();
+    let half = u32::from_le_bytes([a, b, c, d]);
+    match desc {
+        Desc::Bool => (word != 0).to_string(),
+        Desc::I8 | Desc::I16 | Desc::I32 | Desc::I64 => word.cast_signed().to_string(),
+        Desc::U8 | Desc::U16 | Desc::U32 | Desc::U64 => word.to_string(),
+        Desc::F32 => f32::from_bits(half).to_string(),
+        Desc::F64 => f64::from_bits(word).to_string(),
+        Desc::Duration => duration(word.cast_signed()),
+        Desc::Agent | Desc::Capability => alloc::format!("handle {word:#x}"),
+        Desc::Enum(variants) if variants.iter().all(Vec::is_empty) => tag(half, variants.len()),
+        Desc::Str | Desc::Bytes | Desc::Array(_) | Desc::Map(..) => {
+            block(memory, desc, word).unwrap_or_else(|_| String::from("outside memory"))
+        }
+        Desc::Fixed(..) | Desc::Struct(_) | Desc::Optional(_) | Desc::Enum(_) | Desc::Outer(_) => {
+            text(memory, desc, word)
+        }
+    }
+}
+
+fn tag(tag: u32, variants: usize) -> String {
+    match usize::try_from(tag) {
+        Ok(at) if at < variants => alloc::format!("variant {tag}"),
+        _ => alloc::format!("no variant {tag}"),
+    }
+}
+
+/// A text, growing array or map whose block is at `start`; 0 is the empty one.
+fn block(memory: &Memory, desc: &Desc, start: u64) -> Result<String, MemoryError> {
+    Ok(match desc {
+        Desc::Str => alloc::format!("{:?}", String::from_utf8_lossy(memory.str(start)?)),
+        Desc::Bytes => alloc::format!("{} bytes", memory.str(start)?.len()),
+        Desc::Array(element) => {
+            let count = if start == 0 { 0 } else { memory.read_u32(start)? };
+            elements(memory, element, count, start.saturating_add(8))?
+        }
+        Desc::Map(key, value) => entries(memory, key, value, start)?,
+        _ => String::new(),
+    })
+}
+
 fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
     Ok(match desc {
         Desc::Bool => (memory.read_u8(at)? != 0).to_string(),
@@ -29,14 +72,8 @@ fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
         Desc::F64 => f64::from_bits(memory.read_u64(at)?).to_string(),
         Desc::Duration => duration(memory.read_u64(at)?.cast_signed()),
         Desc::Agent | Desc::Capability => alloc::format!("handle {:#x}", memory.read_u64(at)?),
-        Desc::Str => {
-            alloc::format!("{:?}", String::from_utf8_lossy(memory.str(u64::from(memory.read_u32(at)?))?))
-        }
-        Desc::Bytes => alloc::format!("{} bytes", memory.str(u64::from(memory.read_u32(at)?))?.len()),
-        Desc::Array(element) => {
-            let start = u64::from(memory.read_u32(at)?);
-            let count = if start == 0 { 0 } else { memory.read_u32(start)? };
-            elements(memory, element, count, start.saturating_add(8))?
+        Desc::Str | Desc::Bytes | Desc::Array(_) | Desc::Map(..) => {
+            block(memory, desc, u64::from(memory.read_u32(at)?))?
         }
         Desc::Fixed(count, element) => elements(memory, element, *count, at)?,
         Desc::Struct(fields) => alloc::format!("{{{}}}", sequence(memory, fields, at)?),
@@ -45,17 +82,16 @@ fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
             _ => shown(memory, value, at.saturating_add(payload(core::iter::once(value.as_ref()))))?,
         },
         Desc::Enum(variants) => {
-            let tag = memory.read_u32(at)?;
-            match usize::try_from(tag).ok().and_then(|tag| variants.get(tag)) {
-                Some(fields) if fields.is_empty() => alloc::format!("variant {tag}"),
-                Some(fields) => {
+            let number = memory.read_u32(at)?;
+            let name = tag(number, variants.len());
+            match usize::try_from(number).ok().and_then(|number| variants.get(number)) {
+                Some(fields) if !fields.is_empty() => {
                     let at = at.saturating_add(payload(variants.iter().flatten()));
-                    alloc::format!("variant {tag} ({})", sequence(memory, fields, at)?)
+                    alloc::format!("{name} ({})", sequence(memory, fields, at)?)
                 }
-                None => alloc::format!("no variant {tag}"),
+                _ => name,
             }
         }
-        Desc::Map(key, value) => entries(memory, key, value, u64::from(memory.read_u32(at)?))?,
         Desc::Outer(_) => String::from("a value that holds values of its own type"),
     })
 }

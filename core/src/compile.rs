@@ -11,7 +11,7 @@ use flux_isa::Module;
 use crate::error::Error;
 use crate::source::Source;
 
-pub use flux_fluxc::Stats;
+pub use flux_fluxc::{Stats, Symbols};
 
 /// What came of one document.
 #[derive(Clone, Debug)]
@@ -94,7 +94,13 @@ pub fn build_keys(source: &Source) -> BuildKeys {
 /// Compiles a document to modules.
 #[must_use]
 pub fn document(source: &Source, level: Level) -> Outcome {
-    let options = Options { level, ..Options::default() };
+    document_with(source, level, Symbols::Leave)
+}
+
+/// As [`document`]; the modules may name the locals of the document.
+#[must_use]
+pub fn document_with(source: &Source, level: Level, symbols: Symbols) -> Outcome {
+    let options = Options { level, symbols, ..Options::default() };
     outcome(flux_fluxc::compile(source.compiled(), &source.name, &options))
 }
 

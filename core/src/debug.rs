@@ -1,7 +1,7 @@
 //! A debugger for agents in simulated time: it steps over the lines of documents.
 //!
 //! It knows no terminal: a shell gives it command lines and shows what it answers. Documents are
-//! compiled without optimisation, so that each line keeps its code.
+//! compiled without optimisation, so that each line keeps its code and each local its value.
 //!
 //! # Invariants
 //! 1. A debugged run writes the log of an undebugged one, however often it stops.
@@ -13,7 +13,7 @@ mod show;
 use std::collections::BTreeMap;
 
 use flux_agent::debug::{AgentView, NamedValue, Stopped};
-use flux_fluxc::Level;
+use flux_fluxc::{Level, Options, Symbols};
 use flux_kcore::id::AgentId;
 use flux_system::{ClockMode, LogSink, Next, Summary, System, Time};
 use flux_vm::LineSteps;
@@ -41,8 +41,7 @@ pub struct Session {
     /// Breakpoints by number.
     breakpoints: Vec<(u32, Break)>,
     next_number: u32,
-    /// State variables that are watched, with the agent and the last value.
-    watched: Vec<(AgentId, String, String)>,
+    watched: Vec<Watched>,
     /// The agent that commands are about.
     current: Option<AgentId>,
     /// Line that it stands before, while it is stopped.
@@ -60,6 +59,30 @@ enum Break {
     },
     /// Each run of the agent, before its first line.
     Agent(AgentId),
+}
+
+/// A variable whose change stops the run.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Watched {
+    agent: AgentId,
+    name: String,
+    /// The function whose local it is; none for a state variable.
+    function: Option<String>,
+    /// The value that was seen last.
+    seen: Option<String>,
+}
+
+impl Watched {
+    /// Its value, unless it has none where the agent stands.
+    fn value(&self, view: &AgentView) -> Option<String> {
+        match &self.function {
+            None => value_of(view.state.iter(), &self.name),
+            Some(function) => {
+                let run = view.runs.iter().rev().find(|run| run.function == *function)?;
+                value_of(run.locals.iter().rev(), &self.name)
+            }
+        }
+    }
 }
 
 /// How far to go.
@@ -86,8 +109,9 @@ impl Session {
     /// # Errors
     /// [`RunError`], as for a run.
     pub fn start(request: &Request, config: &Config, sink: &mut dyn LogSink) -> Result<Self, RunError> {
+        let options = Options { level: Level::None, symbols: Symbols::Include, ..Options::default() };
         let request = Request { clock: ClockMode::Simulated, trace: true, ..request.clone() };
-        let system = run::boot(&request, config, Level::None, sink)?;
+        let system = run::boot(&request, config, options, sink)?;
         let documents = request
             .documents
             .iter()
@@ -139,7 +163,9 @@ impl Session {
             Command::Breakpoints => self.list_breaks(),
             Command::Watch(name) => self.watch(&name),
             Command::Back => self.go_back(),
-            Command::Print(name) => self.with_view(|view| show::values(view, name.as_deref())),
+            Command::Print(Some(name)) => self.with_view(|view| show::value(view, &name)),
+            Command::Print(None) => self.with_view(show::values),
+            Command::Locals => self.with_view(show::locals),
             Command::Registers => self.with_view(show::registers),
             Command::Regions => self.with_view(show::regions),
             Command::Messages => self.messages(),
@@ -242,21 +268,16 @@ impl Session {
 
     /// The first watched variable that has another value than before.
     fn change(&mut self) -> Option<(String, String, String)> {
-        let watched = std::mem::take(&mut self.watched);
+        let mut watched = std::mem::take(&mut self.watched);
         let mut found = None;
-        self.watched = watched
-            .into_iter()
-            .map(|(id, name, before)| {
-                let now = self.view(id).and_then(|view| value_of(&view.state, &name));
-                match now {
-                    Some(now) if now != before => {
-                        found.get_or_insert_with(|| (name.clone(), before, now.clone()));
-                        (id, name, now)
-                    }
-                    _ => (id, name, before),
-                }
-            })
-            .collect();
+        for one in &mut watched {
+            let Some(now) = self.view(one.agent).and_then(|view| one.value(&view)) else { continue };
+            if one.seen.as_ref() != Some(&now) {
+                let before = one.seen.replace(now.clone()).unwrap_or_else(|| "nothing".to_owned());
+                found.get_or_insert_with(|| (one.name.clone(), before, now));
+            }
+        }
+        self.watched = watched;
         found
     }
 
@@ -397,8 +418,9 @@ impl Session {
                 Break::Agent(agent) => format!("{number}: each run of {}\n", name(*agent)),
             });
         }
-        for (agent, name_of, _) in &self.watched {
-            out.push_str(&format!("watched: {} of {}\n", name_of, name(*agent)));
+        for one in &self.watched {
+            let place = one.function.as_ref().map_or_else(String::new, |name| format!("{name} of "));
+            out.push_str(&format!("watched: {} of {place}{}\n", one.name, name(one.agent)));
         }
         if out.is_empty() { "none; `break LINE` sets one\n".to_owned() } else { out }
     }
@@ -407,14 +429,25 @@ impl Session {
         let Some((id, view)) = self.current.and_then(|id| Some((id, self.view(id)?))) else {
             return "the agent has ended\n".to_owned();
         };
-        match value_of(&view.state, name) {
-            Some(value) => {
-                self.watched.retain(|(agent, other, _)| (*agent, other.as_str()) != (id, name));
-                self.watched.push((id, name.to_owned(), value.clone()));
-                format!("watching {name} of {}, now {value}\n", view.name)
-            }
-            None => show::no_such_name(name, &view.state, "state variable"),
-        }
+        let here = view.runs.iter().rev().find(|run| run.locals.iter().any(|local| local.name == name));
+        let function = match here {
+            Some(run) => Some(run.function.clone()),
+            None if view.state.iter().any(|field| field.name == name) => None,
+            // It has no value yet: that of the first function that names it.
+            None => match view.local_names.iter().find(|(_, local)| local == name) {
+                Some((function, _)) => Some(function.clone()),
+                None => return show::no_such_name(name, &view),
+            },
+        };
+        let mut watched = Watched { agent: id, name: name.to_owned(), function, seen: None };
+        watched.seen = watched.value(&view);
+        let now = watched.seen.clone().unwrap_or_else(|| "nothing".to_owned());
+        let place = watched.function.as_ref().map_or_else(String::new, |name| format!("{name} of "));
+        self.watched.retain(|other| {
+            (other.agent, &other.name, &other.function) != (id, &watched.name, &watched.function)
+        });
+        self.watched.push(watched);
+        format!("watching {name} of {place}{}, now {now}\n", view.name)
     }
 
     // ------------------------------------------------------------ looking
@@ -466,6 +499,6 @@ impl Session {
     }
 }
 
-fn value_of(values: &[NamedValue], name: &str) -> Option<String> {
-    values.iter().find(|value| value.name == name).map(|value| value.text.clone())
+fn value_of<'v>(mut values: impl Iterator<Item = &'v NamedValue>, name: &str) -> Option<String> {
+    values.find(|value| value.name == name).map(|value| value.text.clone())
 }

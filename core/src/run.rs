@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use flux_abi::select::LogLevel;
+use flux_fluxc::Options;
 use flux_fluxc::diag::Diagnostic;
-use flux_fluxc::{Level, Options};
 use flux_hal::arch::native::{DeviceConfig, Directory, LinuxBus};
 use flux_hal::{DeviceBus, FileSystem, Hardware, SimBus};
 use flux_proto::archive::{Archive, Document, RunClock};
@@ -131,7 +131,7 @@ pub fn run(
     reached: &mut dyn FnMut(Time),
 ) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let mut system = boot(request, config, Level::default(), sink)?;
+    let mut system = boot(request, config, Options::default(), sink)?;
     loop {
         let elapsed = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let wait = match system.advance(Time::from_ns(elapsed), sink) {
@@ -162,7 +162,7 @@ pub fn run(
 pub fn boot(
     request: &Request,
     config: &Config,
-    level: Level,
+    options: Options,
     sink: &mut dyn LogSink,
 ) -> Result<System, RunError> {
     let simulated = simulated(request)?;
@@ -180,7 +180,7 @@ pub fn boot(
             None => None,
         },
         hardware: host.hardware().ok(),
-        compiler: Box::new(KernelCompiler { options: Options { level, ..Options::default() } }),
+        compiler: Box::new(KernelCompiler { options }),
     };
     let system_config = flux_system::Config {
         documents: request

@@ -30,7 +30,7 @@ use crate::lang::sema;
 use crate::lang::sema::Bodies;
 use crate::lang::sema::tree::{Agent, Program};
 use crate::lang::syntax::ast::Document;
-use crate::lower::{Lowered, Packed, Part, Scarce, lower};
+use crate::lower::{Locals, Lowered, Packed, Part, Scarce, lower};
 use crate::plan::Test;
 use crate::sources::Sources;
 use crate::span::{LineTable, SourceId, SourceLines, Span};
@@ -46,6 +46,8 @@ pub struct Options {
     pub source: SourceId,
     /// Whether the modules hold what its tests need.
     pub tests: Tests,
+    /// Whether the modules name the locals of the document.
+    pub symbols: Symbols,
     /// What is made of it.
     pub output: Output,
 }
@@ -58,6 +60,29 @@ pub enum Output {
     Modules,
     /// What there is to say about it. Modules are made only where making them could find something.
     Findings,
+}
+
+/// Whether modules name the locals of their document for debuggers.
+///
+/// A module with names has another identity. Without optimisation it also says where the locals are,
+/// and keeps their values to the ends of their blocks; with it, that they were optimised away.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Symbols {
+    /// They do not.
+    #[default]
+    Leave,
+    /// They do.
+    Include,
+}
+
+impl Options {
+    const fn locals(&self) -> Locals {
+        match (self.symbols, self.level) {
+            (Symbols::Leave, _) => Locals::Leave,
+            (Symbols::Include, Level::None) => Locals::Places,
+            (Symbols::Include, _) => Locals::Names,
+        }
+    }
 }
 
 /// Whether modules hold the probes of tests.
@@ -144,6 +169,8 @@ pub struct Analysis<'s> {
     pub stem: String,
     /// Whether probes are lowered.
     tests: Tests,
+    /// What is said of locals.
+    locals: Locals,
     /// Bytes that the syntax tree takes.
     syntax_bytes: usize,
     /// Bytes that both trees take.
@@ -183,6 +210,7 @@ fn analyse_with<'s>(
     let (source, _) = sources.up_to(root);
     let bytes = sink.memory_used();
     let tests = Tests::Leave;
+    let locals = options.locals();
     Some(Analysis {
         source,
         document,
@@ -191,6 +219,7 @@ fn analyse_with<'s>(
         program,
         stem,
         tests,
+        locals,
         syntax_bytes,
         bytes,
         children,
@@ -259,7 +288,7 @@ impl Analysis<'_> {
             if !sink.charge(MODULE_BYTES + maps, span) {
                 break;
             }
-            match lower(&self.program, part, &lines, &self.stem, sink.memory_left()) {
+            match lower(&self.program, part, &lines, &self.stem, self.locals, sink.memory_left()) {
                 Ok(lowered) => {
                     if !sink.charge(lowered.bytes(), span) {
                         break;
@@ -327,6 +356,12 @@ fn assemble(mut module: Module, constants: Vec<u8>, code: bytecode::Code) -> Mod
     module.code = code.code;
     module.entries = code.entries;
     module.lines = code.lines;
+    for (row, range) in code.locals {
+        if let Some(local) = usize::try_from(row).ok().and_then(|row| module.locals.get_mut(row)) {
+            local.ranges.push(range);
+        }
+    }
+    module.locals.sort_by_key(|local| local.function);
     module
 }
 
@@ -476,6 +511,11 @@ fn module_bytes(module: &Module) -> usize {
         + module.entries.len() * size_of::<flux_isa::Entry>()
         + module.lines.len() * size_of::<flux_isa::Line>()
         + module.functions.len() * size_of::<flux_isa::Function>()
+        + module.locals.iter().map(local_bytes).sum::<usize>()
+}
+
+fn local_bytes(local: &flux_isa::Local) -> usize {
+    size_of_val(local) + local.name.len() + local.desc.len() + size_of_val(local.ranges.as_slice())
 }
 
 fn finish(sink: Sink, mut compiled: Compiled) -> Compiled {

@@ -23,7 +23,9 @@ mod targets;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use compile::{Analysis, Compiled, Options, Output, Stats, Tests, analyse, check, compile, emit};
+pub use compile::{
+    Analysis, Compiled, Options, Output, Stats, Symbols, Tests, analyse, check, compile, emit,
+};
 pub use dependencies::{Found, Reader, gather};
 pub use fir::passes::Level;
 pub use sources::{File, FileState, Sources, diagnostics};

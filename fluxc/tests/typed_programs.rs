@@ -67,7 +67,11 @@ fn as_fir(source: &str, args: &[u64]) -> Ended {
 }
 
 fn as_bytecode(source: &str, level: Level, args: &[u64]) -> Ended {
-    match Functions::new(source, level).call("main", args) {
+    ended(&Functions::new(source, level), source, args)
+}
+
+fn ended(functions: &Functions, source: &str, args: &[u64]) -> Ended {
+    match functions.call("main", args) {
         End::Word(word) => Ok(word),
         End::Trap(kind, _) => Err(kind),
         other => panic!("{other:?}\n{source}"),
@@ -111,6 +115,7 @@ fn typed_programs_mean_the_same_in_every_form() {
         let found = [
             ("FIR", as_fir(&source, &words)),
             ("-O0", as_bytecode(&source, Level::None, &words)),
+            ("-O0 with locals", ended(&Functions::with_locals(&source), &source, &words)),
             ("-O2", as_bytecode(&source, Level::Full, &words)),
         ];
         for (form, ended) in found {

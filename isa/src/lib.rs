@@ -23,6 +23,7 @@ pub mod module;
 pub use file::{ModuleError, ModuleProblem};
 pub use instruction::{DecodeError, Instruction, OperandError};
 pub use module::{
-    Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay, Module,
-    NativeSection, Parameter, Signature, SourceLine, StateField, StateLayout, Supervise, Supervised, Timer,
+    Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Local, LocalPlace, LocalRange, Meta,
+    Migration, MigrationWay, Module, NativeSection, Parameter, Signature, SourceLine, StateField,
+    StateLayout, Supervise, Supervised, Timer,
 };

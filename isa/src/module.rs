@@ -52,6 +52,8 @@ pub struct Module {
     pub children: Vec<Child>,
     /// What the agent does when one that it started ends; nothing if there is no such table.
     pub supervise: Option<Supervise>,
+    /// Named locals of the document, for debuggers, sorted by function; none unless they were asked for.
+    pub locals: Vec<Local>,
 }
 
 /// Name, limits and defaults of an agent.
@@ -259,6 +261,46 @@ pub struct Line {
     pub line: u32,
 }
 
+/// A local of the document in one function.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Local {
+    /// Number of the function.
+    pub function: u32,
+    /// Its name in the document.
+    pub name: String,
+    /// Type descriptor; empty for a function value.
+    pub desc: String,
+    /// Bytes to add to the word that is there.
+    pub offset: u32,
+    /// Where it is, sorted and apart. Elsewhere the name stands for nothing; without any range the
+    /// local was optimised away.
+    pub ranges: Vec<LocalRange>,
+}
+
+numbered! {
+    /// Where a local is.
+    LocalPlace {
+        0 Gone "gone" = "Nowhere: what it had is not kept so far.";
+        1 Register "register" = "In a register.";
+        2 Slot "slot" = "In a slot of the function's frame, from where the frame starts; below 0 for arguments.";
+        3 Constant "constant" = "It is a constant.";
+    }
+}
+
+/// Code in which a local is in one place. The word there is the value, or its address in region 0 if
+/// the type is a fixed array, a struct, an optional or an enum with payloads.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct LocalRange {
+    /// First word of the code.
+    pub start: u32,
+    /// The word behind the last.
+    pub end: u32,
+    /// Where it is.
+    pub place: LocalPlace,
+    /// Register, slot or constant; 0 if it is gone.
+    pub number: i64,
+}
+
 /// A line of one of the documents that a module was made from.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct SourceLine {
@@ -352,6 +394,16 @@ pub fn schema(fields: &[StateField]) -> [u8; 32] {
 }
 
 impl Module {
+    /// The locals of the function that code offset `pc` belongs to.
+    pub fn locals_at(&self, pc: u32) -> &[Local] {
+        let Some(function) = self.function_at(pc).and_then(|number| u32::try_from(number).ok()) else {
+            return &[];
+        };
+        let start = self.locals.partition_point(|local| local.function < function);
+        let end = self.locals.partition_point(|local| local.function <= function);
+        self.locals.get(start..end).unwrap_or(&[])
+    }
+
     /// Offset of the state in region 0.
     pub fn state_base(&self) -> u64 {
         u64::try_from(self.constants.len()).unwrap_or(u64::MAX).next_multiple_of(AREA_ALIGNMENT)

@@ -7,7 +7,8 @@ use flux_abi::supervise::{Restart, Strategy};
 use flux_isa::asm::{assemble, disassemble};
 use flux_isa::file::{DIGEST_BYTES, seal};
 use flux_isa::{
-    Child, Migration, MigrationWay, Module, ModuleError, ModuleProblem, StateField, Supervise, Supervised,
+    Child, Local, LocalPlace, LocalRange, Migration, MigrationWay, Module, ModuleError, ModuleProblem,
+    StateField, Supervise, Supervised,
 };
 use proptest::prelude::*;
 
@@ -283,6 +284,7 @@ fn documents_and_migrations_are_kept_by_file_and_text() {
     let mut plain = common::module(7);
     plain.children.clear();
     plain.supervise = None;
+    plain.locals.clear();
     let mut empty = body(&plain);
     empty.extend([17, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
@@ -303,8 +305,27 @@ fn modules_that_an_agent_starts_are_part_of_what_it_is() {
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
     module.children.clear();
     module.supervise = None;
+    module.locals.clear();
     let mut empty = body(&module);
     empty.extend([18, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
+    assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
+}
+
+#[test]
+fn names_of_locals_are_part_of_what_a_module_is() {
+    let mut module = common::module(7);
+    module.native.clear();
+    module.locals.clear();
+    let before = module.identity();
+    let range = |start, place, number| LocalRange { start, end: start + 1, place, number };
+    let ranges = vec![range(0, LocalPlace::Slot, -2), range(1, LocalPlace::Constant, i64::MIN)];
+    module.locals = vec![Local { function: 0, name: "a".into(), desc: "{ls}".into(), offset: 16, ranges }];
+    assert_ne!(module.identity(), before);
+    assert_eq!(Module::decode(&module.encode()).unwrap(), module);
+    assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
+    module.locals.clear();
+    let mut empty = body(&module);
+    empty.extend([20, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
 }
 
@@ -312,6 +333,7 @@ fn modules_that_an_agent_starts_are_part_of_what_it_is() {
 fn what_a_supervisor_does_is_part_of_what_it_is() {
     let mut module = common::module(7);
     module.native.clear();
+    module.locals.clear();
     module.supervise = None;
     let before = module.identity();
     module.supervise = Some(Supervise {

@@ -219,6 +219,14 @@ pub enum Problem {
         /// Documents that the module names.
         documents: usize,
     },
+    /// A place that no local can be in.
+    #[error("no local is in {place} {number}")]
+    NoPlace {
+        /// The kind of place.
+        place: &'static str,
+        /// Its number.
+        number: i64,
+    },
     /// Native code of another module.
     #[error("the native code was made from another module")]
     NativeIdentity,

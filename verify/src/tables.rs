@@ -1,10 +1,14 @@
 //! The tables of a module: what they point at exists and fits.
 
 use flux_abi::limits;
+use flux_abi::register;
 use flux_abi::supervise::MOST_RESTARTS;
 use flux_isa::desc::{Desc, Layout};
-use flux_isa::flow::Context;
-use flux_isa::{Export, ExportKind, LinkKind, Module, Signature, SourceLine, StateField, Supervise};
+use flux_isa::flow::{Context, FlowError};
+use flux_isa::{
+    Export, ExportKind, LinkKind, LocalPlace, LocalRange, Module, Signature, SourceLine, StateField,
+    Supervise,
+};
 
 use crate::error::{Place, Problem, VerifyError};
 
@@ -61,6 +65,7 @@ pub(crate) fn check(module: &Module) -> Result<u64, VerifyError> {
         positive(timer.interval_ns).map_err(at("timer", row))?;
     }
     entries_and_lines(module)?;
+    locals(module)?;
     native(module)?;
     Ok([
         module.parameters.len(),
@@ -71,6 +76,8 @@ pub(crate) fn check(module: &Module) -> Result<u64, VerifyError> {
         module.timers.len(),
         module.entries.len(),
         module.lines.len(),
+        module.locals.iter().fold(0usize, |sum, local| sum.saturating_add(local.ranges.len())),
+        module.locals.len(),
     ]
     .into_iter()
     .fold(0u64, |sum, rows| sum.saturating_add(wide(rows))))
@@ -307,6 +314,48 @@ fn entries_and_lines(module: &Module) -> Result<(), VerifyError> {
         before = Some(line.offset);
     }
     Ok(())
+}
+
+/// Locals are sorted by function, and their ranges stand in order inside it.
+fn locals(module: &Module) -> Result<(), VerifyError> {
+    let mut before = 0;
+    for (row, local) in module.locals.iter().enumerate() {
+        let at_local = || at("local", row);
+        name(&local.name, limits::STRING_BYTES).map_err(at_local())?;
+        if !local.desc.is_empty() {
+            Desc::parse(&local.desc).map_err(|error| at_local()(error.into()))?;
+        }
+        if local.function < before {
+            return Err(at_local()(Problem::Order));
+        }
+        before = local.function;
+        let function = usize::try_from(local.function).ok().and_then(|number| module.functions.get(number));
+        let Some(function) = function else {
+            return Err(at_local()(FlowError::NoFunction(local.function).into()));
+        };
+        let (mut least, end) = (function.offset, function.offset.saturating_add(function.length));
+        for range in &local.ranges {
+            if range.start < least || range.end <= range.start || range.end > end {
+                return Err(at_local()(Problem::Order));
+            }
+            least = range.end;
+            place_of_local(range).map_err(at_local())?;
+        }
+    }
+    Ok(())
+}
+
+fn place_of_local(range: &LocalRange) -> Result<(), Problem> {
+    let (place, number) = (range.place, range.number);
+    let fits = match place {
+        LocalPlace::Gone => number == 0,
+        LocalPlace::Register => {
+            (i64::from(register::FIRST_GENERAL)..=i64::from(register::LAST_GENERAL)).contains(&number)
+        }
+        LocalPlace::Slot => i16::try_from(number).is_ok(),
+        LocalPlace::Constant => true,
+    };
+    if fits { Ok(()) } else { Err(Problem::NoPlace { place: place.name(), number }) }
 }
 
 fn native(module: &Module) -> Result<(), VerifyError> {

@@ -262,6 +262,12 @@ impl Run {
         }
     }
 
+    /// Word of a slot, counted from where the frame of the innermost call starts; 0 if there is none.
+    pub fn slot(&self, number: i16) -> u64 {
+        let at = i64::from(self.core.fp).saturating_add(i64::from(number));
+        usize::try_from(at).ok().and_then(|at| self.core.stack.get(at)).copied().unwrap_or(0)
+    }
+
     /// Slots on the stack.
     pub fn stack_depth(&self) -> usize {
         self.core.sp as usize

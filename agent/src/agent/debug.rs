@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use flux_abi::register::{FIRST_GENERAL, LAST_GENERAL};
 use flux_isa::desc::Desc;
-use flux_isa::{Line, SourceLine};
+use flux_isa::{Line, Local, LocalPlace, LocalRange, Module, SourceLine};
 use flux_vm::{LineSteps, Pc, VmError};
 
 use super::{Agent, Body};
@@ -66,6 +66,7 @@ impl Agent {
         let constants = u64::try_from(module.constants.len()).unwrap_or(u64::MAX);
         AgentView {
             name: self.context.name.clone(),
+            local_names: local_names(module),
             document: self.context.document.clone(),
             runs: tasks.map(|task| self.run_view(task)).collect(),
             state: module
@@ -112,12 +113,47 @@ impl Agent {
             name: String::from(task.about.kind.name(&self.context.tables)),
             function: function.map_or_else(String::new, |function| function.name.clone()),
             line: place.line.and_then(own_line),
+            locals: self.locals(task, place.pc),
             calls: task.run.call_depth(),
             slots: task.run.stack_depth(),
             registers: (FIRST_GENERAL..=LAST_GENERAL)
                 .map(|number| (number, task.run.register(number)))
                 .filter(|(_, word)| *word != 0)
                 .collect(),
+        }
+    }
+
+    /// The locals that have a value where a run stands, and those that were optimised away.
+    fn locals(&self, task: &Task, pc: Pc) -> Vec<NamedValue> {
+        let module = self.instance.program().module();
+        let locals = module.locals_at(pc.0).iter();
+        let at_pc = |local: &&Local| local.ranges.is_empty() || range_at(local, pc).is_some();
+        locals
+            .filter(at_pc)
+            .map(|local| NamedValue {
+                name: local.name.clone(),
+                desc: local.desc.clone(),
+                text: self.local_text(local, task, pc),
+            })
+            .collect()
+    }
+
+    fn local_text(&self, local: &Local, task: &Task, pc: Pc) -> String {
+        let place = range_at(local, pc).map_or(LocalPlace::Gone, |range| range.place);
+        let number = range_at(local, pc).map_or(0, |range| range.number);
+        let word = match place {
+            LocalPlace::Gone => return String::from(OPTIMISED_AWAY),
+            LocalPlace::Register => task.run.register(u8::try_from(number).unwrap_or(0)),
+            LocalPlace::Slot => task.run.slot(i16::try_from(number).unwrap_or(i16::MAX)),
+            LocalPlace::Constant => number.cast_unsigned(),
+        };
+        if local.desc.is_empty() {
+            return String::from("a function");
+        }
+        let word = word.wrapping_add(u64::from(local.offset));
+        match Desc::parse(&local.desc) {
+            Ok(desc) => value::text_of_word(self.instance.memory_ref(), &desc, word),
+            Err(error) => error.to_string(),
         }
     }
 
@@ -133,10 +169,27 @@ impl Agent {
     }
 }
 
+/// What a local is that no place holds.
+const OPTIMISED_AWAY: &str = "optimised away";
+
+fn range_at(local: &Local, pc: Pc) -> Option<&LocalRange> {
+    let after = local.ranges.partition_point(|range| range.start <= pc.0);
+    local.ranges.get(after.checked_sub(1)?).filter(|range| pc.0 < range.end)
+}
+
 /// A line of the agent's own document; code of libraries has none that the debugger could show.
 pub(super) fn own_line(word: u32) -> Option<u32> {
     let place = SourceLine::from_word(word);
     (place.document == 0).then_some(place.line)
+}
+
+/// Names of all locals of the module with their functions.
+fn local_names(module: &Module) -> Vec<(String, String)> {
+    let row = |local: &Local| {
+        let function = usize::try_from(local.function).ok().and_then(|at| module.functions.get(at))?;
+        Some((function.name.clone(), local.name.clone()))
+    };
+    module.locals.iter().filter_map(row).collect()
 }
 
 fn parameter_text(value: &ParameterValue) -> String {

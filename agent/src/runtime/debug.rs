@@ -44,6 +44,8 @@ pub struct RunView {
     pub function: String,
     /// Line of the document, if its instruction has one.
     pub line: Option<u32>,
+    /// Locals of that function that have a value there, in the order in which they are introduced.
+    pub locals: Vec<NamedValue>,
     /// Nested calls, its own function included.
     pub calls: usize,
     /// Slots on its stack.
@@ -89,6 +91,8 @@ pub struct AgentView {
     pub name: Arc<str>,
     /// Name of its document.
     pub document: Arc<str>,
+    /// Functions and the locals that they name, if its module tells.
+    pub local_names: Vec<(String, String)>,
     /// Its runs, the paused Loop first.
     pub runs: Vec<RunView>,
     /// State variables.

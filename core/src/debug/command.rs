@@ -15,6 +15,7 @@ pub(super) enum Command {
     Breakpoints,
     Watch(String),
     Print(Option<String>),
+    Locals,
     Registers,
     Regions,
     Messages,
@@ -42,6 +43,7 @@ pub const NAMES: &[&str] = &[
     "delete",
     "help",
     "list",
+    "locals",
     "messages",
     "next",
     "print",
@@ -78,8 +80,9 @@ back                   look one line back in the trace; values stay those of now
 break LINE (b)         stop before a line of this document; AGENT:LINE or FILE:LINE elsewhere
 break AGENT            stop before each run of an agent
 delete N (d)           remove a breakpoint; `breakpoints` lists them
-watch STATE            stop when a state variable has changed
-print [NAME] (p)       state variables and parameters
+watch NAME             stop when a state variable or a local has changed
+print [NAME] (p)       locals, state variables and parameters
+locals                 the names that have a value in the function at hand
 registers (regs)       where the runs stand, and their registers
 regions                memory of the agent
 messages               messages sent, taken and waiting
@@ -114,8 +117,9 @@ pub(super) fn parse(line: &str) -> Result<Command, String> {
         "break" => return Ok(Command::Break(target(&needed("a line or an agent")?)?)),
         "delete" => return Ok(Command::Delete(number(&needed("the number of a breakpoint")?)?)),
         "breakpoints" => Command::Breakpoints,
-        "watch" => return Ok(Command::Watch(needed("a state variable")?)),
+        "watch" => return Ok(Command::Watch(needed("a variable")?)),
         "print" => return Ok(Command::Print(first.map(str::to_owned))),
+        "locals" => Command::Locals,
         "registers" => Command::Registers,
         "regions" => Command::Regions,
         "messages" => Command::Messages,

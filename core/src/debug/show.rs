@@ -26,28 +26,53 @@ pub(super) fn time(nanoseconds: i64) -> String {
     format!("{}.{:06}s", nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000 / 1_000)
 }
 
-/// State and parameters, or the one with a name.
-pub(super) fn values(view: &AgentView, name: Option<&str>) -> String {
-    let all = || view.state.iter().chain(&view.parameters);
-    let mut out = String::new();
-    for value in all().filter(|value| name.is_none_or(|name| value.name == name)) {
-        let _ = writeln!(out, "{}: {} = {}", value.name, describe_all(&value.desc).join(", "), value.text);
-    }
-    match name {
-        Some(name) if out.is_empty() => {
-            let all: Vec<NamedValue> = all().cloned().collect();
-            no_such_name(name, &all, "state variable or parameter")
-        }
-        None if out.is_empty() => format!("{} has neither state nor parameters\n", view.name),
-        _ => out,
-    }
+fn line_of(value: &NamedValue) -> String {
+    let ty = match value.desc.as_str() {
+        "" => "fn".to_owned(),
+        desc => describe_all(desc).join(", "),
+    };
+    format!("{}: {ty} = {}\n", value.name, value.text)
 }
 
-pub(super) fn no_such_name(name: &str, values: &[NamedValue], what: &str) -> String {
-    let names: Vec<&str> = values.iter().map(|value| value.name.as_str()).collect();
+/// Locals, state and parameters.
+pub(super) fn values(view: &AgentView) -> String {
+    let locals = view.runs.last().map_or(&[][..], |run| &run.locals);
+    let all = locals.iter().chain(&view.state).chain(&view.parameters);
+    let out: String = all.map(line_of).collect();
+    if out.is_empty() { format!("{} has neither locals nor state nor parameters\n", view.name) } else { out }
+}
+
+/// The value of a name as code at hand means it: the latest local, state, a parameter.
+pub(super) fn value(view: &AgentView, name: &str) -> String {
+    let locals = view.runs.iter().rev().flat_map(|run| run.locals.iter().rev());
+    let mut all = locals.chain(&view.state).chain(&view.parameters);
+    all.find(|value| value.name == name).map_or_else(|| no_such_name(name, view), line_of)
+}
+
+/// The locals of each run.
+pub(super) fn locals(view: &AgentView) -> String {
+    let mut out = String::new();
+    for run in &view.runs {
+        let _ = writeln!(out, "{} in function {}", run.name, run.function);
+        if run.locals.is_empty() {
+            out.push_str("  no local has a value here\n");
+        }
+        run.locals.iter().for_each(|local| out.push_str(&format!("  {}", line_of(local))));
+    }
+    if out.is_empty() { format!("{} is between runs\n", view.name) } else { out }
+}
+
+/// Says what a name could have been.
+pub(super) fn no_such_name(name: &str, view: &AgentView) -> String {
+    if let Some((function, _)) = view.local_names.iter().find(|(_, local)| local == name) {
+        return format!("`{name}` has no value here; it is a local of {function}\n");
+    }
+    let locals = view.runs.iter().flat_map(|run| &run.locals);
+    let all = locals.chain(&view.state).chain(&view.parameters);
+    let names: Vec<&str> = all.map(|value| value.name.as_str()).collect();
     let there =
         if names.is_empty() { "there is none".to_owned() } else { format!("there are {}", names.join(", ")) };
-    format!("`{name}` is no {what}: {there}; a local of a run is in `registers`, without its name\n")
+    format!("`{name}` is no local, state variable or parameter: {there}\n")
 }
 
 /// What an agent is doing.

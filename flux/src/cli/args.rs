@@ -267,7 +267,8 @@ pub(crate) struct BuildArguments {
     /// Where to write [default: the document's name with .fluxbc]
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Keep names and lines of the document in the module (always on for bytecode)
+    /// Name the document's locals in the module, for `flux debug` (lines are always in it); with -O0
+    /// also where they are, with other levels they are optimised away
     #[arg(long)]
     pub(crate) debug_symbols: bool,
     /// Do everything but write

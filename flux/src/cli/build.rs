@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use flux_core::compile::{self, Target as Wanted};
+use flux_core::compile::{self, Symbols, Target as Wanted};
 use flux_core::error::Error;
 use flux_core::module;
 use flux_core::source::Source;
@@ -56,7 +56,8 @@ fn one(file: &Path, arguments: &BuildArguments, terminal: &Terminal) -> Result<(
         Some(text) => compile::level("-O", text)?,
         None => keys.level.unwrap_or_default(),
     };
-    let compiled = compile::document(&source, level);
+    let symbols = if arguments.debug_symbols { Symbols::Include } else { Symbols::Leave };
+    let compiled = compile::document_with(&source, level, symbols);
     check::show(&source, &compiled.diagnostics, terminal);
     if compiled.errors > 0 {
         return Err(Error::Document { name: source.name, errors: compiled.errors });

@@ -9,7 +9,7 @@
 //!    reaches, so that code after `return` needs no special case.
 //! 3. Over a limit the builder stops growing and [`FunctionBuilder::finish`] fails.
 
-use super::inst::{BlockCall, Case, Inst, Terminator};
+use super::inst::{BlockCall, Case, Inst, Mark, Terminator};
 use super::types::Type;
 use super::{Block, BlockId, Function, InstData, InstId, Value, ValueDef, ValueId, limits};
 use alloc::vec::Vec;
@@ -214,10 +214,25 @@ impl FunctionBuilder {
         variable
     }
 
+    /// Says that the latest variable is the local in this row: what it has is marked from here on.
+    pub fn name_latest(&mut self, row: u32) {
+        if let Some(latest) = self.memory.variables.len().checked_sub(1) {
+            self.memory.rows.push((Variable(u32::try_from(latest).unwrap_or(u32::MAX)), row));
+        }
+    }
+
     /// Gives `variable` a value from here on.
     pub fn assign(&mut self, variable: Variable, value: ValueId) {
         let block = self.current_open();
         self.write_variable(variable, block, value);
+        if let Some(row) = self.row_of(variable) {
+            self.mark(Mark::Begins, row, value);
+        }
+    }
+
+    /// Marks the local in a row.
+    pub fn mark(&mut self, mark: Mark, row: u32, value: ValueId) {
+        self.push(Inst::Mark(mark, row, value), Type::Void);
     }
 
     /// The value that `variable` has here; zero if no path defines it.
@@ -327,7 +342,7 @@ impl FunctionBuilder {
         }
         let result = match self.error {
             Some(error) => Err(error),
-            None => self.give_variables(),
+            None => self.give_variables().and_then(|()| self.mark_joins()),
         };
         *memory = self.memory;
         result.map(|()| self.function)

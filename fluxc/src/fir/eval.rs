@@ -203,7 +203,7 @@ impl<'m> Evaluator<'m> {
             Inst::IndexCheck { index, length } if frame.get(index) >= frame.get(length) => {
                 trap(TrapKind::Index)
             }
-            Inst::Expect(_) | Inst::IndexCheck { .. } => Ok(Step::Nothing),
+            Inst::Expect(_) | Inst::IndexCheck { .. } | Inst::Mark(..) => Ok(Step::Nothing),
             Inst::Call { func, args } => Ok(Step::Call(func, frame.words(args))),
             Inst::CallIndirect { callee, args, result } => {
                 let word = frame.get(callee);

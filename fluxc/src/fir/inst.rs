@@ -191,6 +191,44 @@ pub enum Inst {
         /// Result type, may be `void`.
         result: Type,
     },
+    /// Says something of the local in row `n` of [`Module::locals`](flux_isa::Module::locals). It does
+    /// nothing, charges no gas and gives no code.
+    Mark(Mark, u32, ValueId),
+}
+
+/// What a mark says of a local of the document and a value.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Mark {
+    /// From here on the local has the value.
+    Begins,
+    /// From here on it has the value if it has one on every way here.
+    Joins,
+    /// It still has its value, which is kept to this place.
+    Keeps,
+    /// As `Keeps`; behind it the name stands for nothing.
+    Ends,
+}
+
+impl Mark {
+    /// All, in the order of their meaning.
+    pub const ALL: [Self; 4] = [Self::Begins, Self::Joins, Self::Keeps, Self::Ends];
+
+    /// Its name in the text form.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Begins => "begins",
+            Self::Joins => "joins",
+            Self::Keeps => "keeps",
+            Self::Ends => "ends",
+        }
+    }
+
+    /// Tells whether the value lives to this place at least.
+    #[must_use]
+    pub const fn is_use(self) -> bool {
+        matches!(self, Self::Keeps | Self::Ends)
+    }
 }
 
 /// What an instruction does to the world, in growing order.
@@ -296,7 +334,9 @@ impl Inst {
                 | TextOp::TableFind => Effect::Read,
                 _ => Effect::Write,
             },
-            Self::Store { .. }
+            // No pass may take away, join or move what a mark says.
+            Self::Mark(..)
+            | Self::Store { .. }
             | Self::StoreIndexed { .. }
             | Self::Call { .. }
             | Self::CallIndirect { .. }
@@ -336,9 +376,11 @@ impl Inst {
             Self::Select([_, then, _]) => value_type(then),
             Self::PtrAdd { .. } => Type::Ptr,
             Self::Text(op, ..) => text_result(op),
-            Self::Store { .. } | Self::StoreIndexed { .. } | Self::IndexCheck { .. } | Self::Expect(_) => {
-                Type::Void
-            }
+            Self::Store { .. }
+            | Self::StoreIndexed { .. }
+            | Self::IndexCheck { .. }
+            | Self::Expect(_)
+            | Self::Mark(..) => Type::Void,
             Self::Call { func, .. } => call_result(func),
         }
     }
@@ -412,6 +454,7 @@ macro_rules! scalar_operands {
             | Self::FloatUnary(_, _, arg)
             | Self::BoolNot(arg)
             | Self::Expect(arg)
+            | Self::Mark(_, _, arg)
             | Self::Convert { arg, .. }
             | Self::IntToFloat { arg, .. }
             | Self::FloatToInt { arg, .. }

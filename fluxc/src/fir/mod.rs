@@ -48,7 +48,7 @@ pub(crate) use builder::BuilderMemory;
 pub use builder::{BuildError, FunctionBuilder, Truth, Variable};
 pub use cfg::{Cfg, Dominators};
 pub use given::Given;
-pub use inst::{BlockCall, Case, Effect, Inst, Terminator};
+pub use inst::{BlockCall, Case, Effect, Inst, Mark, Terminator};
 pub use op::{FloatCompare, FloatOp, FloatUnaryOp, IntCompare, IntOp, IntUnaryOp};
 pub use parse::{Fence, ParseError, ParseProblem, TEXT_BYTES, parse, parse_fence};
 pub use runtime::{HostShape, Intrinsic, host_shape, leave_takes_word, text_operands, text_result};
@@ -334,14 +334,15 @@ impl Function {
     /// What a block charges each time it is entered: one for each instruction, and one
     /// for each four values of a list that it passes (arguments of a call or of the jump at
     /// its end, the function's parameters); at least 1. So what a back end makes of a block
-    /// is bounded by its gas.
+    /// is bounded by its gas. Marks give no code and charge nothing.
     #[must_use]
     pub fn gas(&self, id: BlockId) -> u32 {
         let Some(block) = self.blocks.get(id.index()) else { return 1 };
         let mut gas = block.insts.len();
         for &inst in &block.insts {
-            let list = self.insts.get(inst.index()).and_then(|data| data.inst.operand_list());
-            gas += list.map_or(0, |list| list.len() / 4);
+            let Some(data) = self.insts.get(inst.index()) else { continue };
+            gas -= usize::from(matches!(data.inst, Inst::Mark(..)));
+            gas += data.inst.operand_list().map_or(0, |list| list.len() / 4);
         }
         if let Terminator::Jump(call) = block.terminator {
             gas += call.args.len() / 4;

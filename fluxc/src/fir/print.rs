@@ -148,6 +148,7 @@ impl Function {
                 self.values(f, self.list(args))?;
                 f.write_char(')')
             }
+            Inst::Mark(mark, row, value) => write!(f, "{}[{row}] {value}", mark.name()),
         }?;
         line(f, data.line)
     }

@@ -285,6 +285,7 @@ impl Checker<'_> {
                 Ok(())
             }
             Inst::BoolNot(arg) | Inst::Expect(arg) => self.is(arg, Type::Bool),
+            Inst::Mark(_, _, arg) => self.ty(arg).map(|_| ()),
             Inst::Select([condition, then, otherwise]) => {
                 self.is(condition, Type::Bool)?;
                 self.is(otherwise, self.ty(then)?)

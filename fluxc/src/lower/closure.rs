@@ -135,10 +135,11 @@ impl<'p> Lowering<'_, 'p, '_> {
             let value = self.load_element(&super::memory::Element { ty, at, index: None });
             let fir = self.b.value_type(value);
             let variable = self.b.declare(fir);
-            self.b.assign(variable, value);
             if let Some(slot) = self.slots.get_mut(index) {
                 *slot = Slot::Variable(variable);
             }
+            self.introduce(crate::lang::sema::tree::LocalId(number(index)));
+            self.b.assign(variable, value);
             // The function value keeps what it captured.
             if let Some(slot) = self.borrows.get_mut(index) {
                 *slot = Some(Origin::Shared);

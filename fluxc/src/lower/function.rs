@@ -10,7 +10,7 @@ use super::{FRAME_MARK, LowerError, Recursion, Role, SIZE_MARK, Shared, Unit};
 use crate::fir::BuildError;
 use crate::fir::pack::Body;
 use crate::fir::{
-    BlockId, Function, FunctionBuilder, Inst, Intrinsic, Type as FirType, ValueDef, ValueId, Variable,
+    BlockId, FuncId, Function, FunctionBuilder, Inst, Intrinsic, Type as FirType, ValueDef, ValueId, Variable,
 };
 use crate::lang::sema::tree::{Answers, Block, ExprId, ExprKind, LocalId, Stmt, StmtKind};
 use crate::lang::sema::types::{Type, TypeId};
@@ -48,7 +48,10 @@ pub(super) struct Lowering<'x, 'p, 's> {
     pub(super) borrows: Vec<Option<Origin>>,
     pub(super) frame: u32,
     /// Address of the frame of a recursive function.
-    base: Option<ValueId>,
+    pub(super) base: Option<ValueId>,
+    pub(super) func: FuncId,
+    /// Locals that are marked, with their rows, in the order in which they were introduced.
+    pub(super) scope: Vec<(LocalId, u32)>,
     /// Address that takes an aggregate result.
     result_address: Option<ValueId>,
     pub(super) loops: Vec<Loop>,
@@ -84,6 +87,8 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             borrows,
             frame: 0,
             base: None,
+            func: unit.func,
+            scope: Vec::new(),
             result_address: None,
             loops: Vec::new(),
             known: None,
@@ -115,10 +120,11 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             let value = self.b.param(first + index);
             let ty = self.b.value_type(value);
             let variable = self.b.declare(ty);
-            self.b.assign(variable, value);
             if let Some(slot) = self.slots.get_mut(index) {
                 *slot = Slot::Variable(variable);
             }
+            self.introduce(LocalId(super::number(index)));
+            self.b.assign(variable, value);
         }
         if let (Some(object), Some(count)) = (object, self.captures) {
             let start = self.body.params as usize;
@@ -214,6 +220,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
         if let Some(place) = self.slots.get_mut(local.index()) {
             *place = slot;
         }
+        self.introduce(local);
         slot
     }
 
@@ -262,6 +269,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             let to = self.frame_address(offset);
             let ty = self.local_ty(local);
             self.copy(ty, Address { base: value, offset: 0 }, to);
+            self.begin_in_frame(local);
         } else {
             self.set_local(local, value);
         }
@@ -270,12 +278,14 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     // ------------------------------------------------------------ statements
 
     pub(super) fn block(&mut self, block: &'p Block) {
+        let before = self.scope.len();
         for stmt in &block.stmts {
             if self.error.is_some() || self.b.has_failed() {
                 return;
             }
             self.stmt(stmt);
         }
+        self.leave_scope(before);
     }
 
     pub(super) fn stmt(&mut self, stmt: &'p Stmt) {
@@ -284,12 +294,16 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             StmtKind::Let(local, value) => {
                 let Some(value) = *value else {
                     self.slot(*local);
+                    if self.dialect != Dialect::Flux {
+                        self.begin_in_frame(*local);
+                    }
                     return;
                 };
                 match self.slot(*local) {
                     Slot::Frame(offset) => {
                         let to = self.frame_address(offset);
                         self.store_into(value, to);
+                        self.begin_in_frame(*local);
                     }
                     _ => {
                         let value = self.owned(value);
@@ -313,11 +327,13 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             }
             StmtKind::ForEach(local, array, body) => self.for_each(*local, *array, body),
             StmtKind::Break => {
+                self.keep_scope();
                 if let Some(around) = self.loops.last().copied() {
                     self.b.jump(around.end, &[]);
                 }
             }
             StmtKind::Continue => {
+                self.keep_scope();
                 if let Some(around) = self.loops.last().copied() {
                     self.b.jump(around.next, &[]);
                 }
@@ -329,6 +345,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
     }
 
     pub(super) fn return_stmt(&mut self, value: Option<ExprId>) {
+        self.keep_scope();
         match (self.role, value) {
             (Role::Function(ret, _), Some(value)) => {
                 if let Some(address) = self.result_address {
@@ -381,6 +398,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             return;
         }
         self.store(place, value);
+        if let ExprKind::Local(local) = self.shared.program.expr(place).kind {
+            self.begin_in_frame(local);
+        }
     }
 
     /// Only C and Python have such values, whose arrays stay where they are.

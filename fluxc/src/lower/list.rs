@@ -60,6 +60,7 @@ impl Lowering<'_, '_, '_> {
             if let Some(slot) = self.slots.get_mut(local.index()) {
                 *slot = Slot::Variable(address);
             }
+            self.introduce(local);
         }
         if let Some(slot) = self.borrows.get_mut(local.index()) {
             *slot = Some(origin);

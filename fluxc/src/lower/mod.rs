@@ -17,6 +17,7 @@ mod given;
 mod glue;
 mod graph;
 mod list;
+mod locals;
 mod map;
 mod memory;
 mod message;
@@ -47,6 +48,7 @@ use data::Data;
 use flux_isa::{ExportKind, StateField, StateLayout};
 use function::{Lowering, Slot};
 use hashbrown::{HashMap, HashSet};
+pub(crate) use locals::Locals;
 
 /// Why a correct document cannot be lowered.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -197,6 +199,10 @@ struct Shared<'p, 's> {
     /// For the next function.
     builder: BuilderMemory,
     slots: Vec<Slot>,
+    /// What is said of locals.
+    wanted: Locals,
+    /// Rows of the locals so far.
+    locals: Vec<flux_isa::Local>,
 }
 
 /// One function of the module.
@@ -253,6 +259,7 @@ pub(crate) fn lower<'s>(
     part: Part,
     lines: &SourceLines,
     name: &str,
+    wanted: Locals,
     room: usize,
 ) -> Result<Packed, LowerError> {
     let (place, tests) = match part {
@@ -300,6 +307,8 @@ pub(crate) fn lower<'s>(
         room,
         builder: BuilderMemory::default(),
         slots: Vec::new(),
+        wanted,
+        locals: Vec::new(),
     };
     let state = shared.state_layout()?;
     let mut units = shared.declare(&graph.order, &probes)?;
@@ -555,7 +564,9 @@ impl<'p, 's> Shared<'p, 's> {
         // Units are in the order of the functions that they became.
         let frames = frames.into_iter().zip(units).map(|(frame, unit)| (frame, unit.frame)).collect();
         let addresses = Addresses { state: state_base, send: send_base, frames };
-        let shell = self.shell(units, state);
+        let locals = core::mem::take(&mut self.locals);
+        let mut shell = self.shell(units, state);
+        shell.locals = locals;
         Ok(Packed { fir: self.module, bodies, addresses, shell })
     }
 

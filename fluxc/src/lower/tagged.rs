@@ -257,6 +257,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             let to = self.frame_address(offset);
             self.copy(subject.ty, at, to);
             self.adopt(subject.ty, to, subject.origin);
+            self.begin_in_frame(local);
             return;
         }
         let value = self.subject_word(subject);

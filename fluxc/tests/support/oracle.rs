@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use flux_abi::trap::TrapKind;
-use flux_fluxc::Level;
+use flux_fluxc::{Level, Options, Symbols, compile};
 use flux_isa::{ExportKind, Module};
 use flux_vm::testing::TestHost;
 use flux_vm::{Config, Exit, FunctionIndex, Gas, Instance, Program};
@@ -42,7 +42,16 @@ pub struct Functions {
 
 impl Functions {
     pub fn new(source: &str, level: Level) -> Self {
-        let module = compiled(source, level).modules.remove(0);
+        Self::of(compiled(source, level).modules.remove(0))
+    }
+
+    /// Without optimisation, with the names and places of all locals.
+    pub fn with_locals(source: &str) -> Self {
+        let options = Options { level: Level::None, symbols: Symbols::Include, ..Options::default() };
+        Self::of(compile(source.as_bytes(), "test.flux.md", &options).modules.remove(0))
+    }
+
+    fn of(module: Module) -> Self {
         let program = Arc::new(Program::load(flux_verify::verify(module.clone()).unwrap()).unwrap());
         Self { module, program }
     }

@@ -93,6 +93,12 @@ pub const DIRECTIVES: &[(&str, &str, &str)] = &[
         "what the agent does when a child ends",
     ),
     ("supervised", "\"document\" \"agent\" on-failure|always|never", "a child that it looks after"),
+    (
+        "local",
+        "number \"name\" \"desc\" [offset bytes]",
+        "a local of the document in the function with this number",
+    ),
+    ("lives", "start end gone|register|slot|constant number", "where the local before is"),
     ("native", "\"architecture\" hex", "native code: the identity of the module it was made from"),
     ("code", "hex ...", "bytes appended to the native code before"),
     ("signed", "[hex ...]", "bytes appended to the module's signature"),

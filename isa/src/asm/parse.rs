@@ -15,8 +15,8 @@ use super::{AsmError, AsmProblem, DIRECTIVES, Errors, Position, nearest};
 use crate::flow::registers;
 use crate::instruction::operand_range;
 use crate::module::{
-    Child, Entry, Export, ExportKind, Function, Link, LinkKind, Migration, MigrationWay, Module,
-    NativeSection, Parameter, Signature, StateField, Supervise, Supervised, Timer,
+    Child, Entry, Export, ExportKind, Function, Link, LinkKind, Local, LocalPlace, LocalRange, Migration,
+    MigrationWay, Module, NativeSection, Parameter, Signature, StateField, Supervise, Supervised, Timer,
 };
 
 /// One operand as the text has it.
@@ -182,6 +182,17 @@ impl Draft {
                 let restart = choice(cursor, "kind of restart", Restart::from_name)?;
                 let table = module.supervise.as_mut().ok_or_else(|| cursor.wanted("a .supervise before"))?;
                 table.children.push(Supervised { document, agent, restart });
+            }
+            "local" => {
+                let function = cursor.number("the number of a function")?;
+                let (name, desc) = (cursor.text("a name")?, cursor.text("a type descriptor")?);
+                let offset = if cursor.keyword("offset") { cursor.number("a number of bytes")? } else { 0 };
+                module.locals.push(Local { function, name, desc, offset, ranges: Vec::new() });
+            }
+            "lives" => {
+                let range = local_range(cursor)?;
+                let local = module.locals.last_mut();
+                local.ok_or_else(|| cursor.wanted("a .local before"))?.ranges.push(range);
             }
             "capability" => {
                 while !cursor.is_empty() {
@@ -362,6 +373,16 @@ fn supervise(cursor: &mut Cursor<'_>) -> Result<Supervise, AsmError> {
     let wait_ns = time("wait", 0)?;
     let longest_ns = time("longest", wait_ns)?;
     Ok(Supervise { strategy, restarts, window_ns, wait_ns, longest_ns, children: Vec::new() })
+}
+
+/// `start end place number`.
+fn local_range(cursor: &mut Cursor<'_>) -> Result<LocalRange, AsmError> {
+    Ok(LocalRange {
+        start: cursor.number("a code offset")?,
+        end: cursor.number("a code offset")?,
+        place: choice(cursor, "place of a local", LocalPlace::from_name)?,
+        number: cursor.number("a number")?,
+    })
 }
 
 fn parameter(cursor: &mut Cursor<'_>) -> Result<Parameter, AsmError> {

@@ -8,7 +8,7 @@ use core::fmt::{self, Display, Write};
 use flux_abi::opcode::{Opcode, Operand};
 
 use crate::instruction::Instruction;
-use crate::module::{Entry, Module, Supervise};
+use crate::module::{Entry, LocalRange, Module, Supervise};
 
 /// The whole module as text; assembled, it gives the same module.
 pub fn disassemble(module: &Module) -> String {
@@ -165,6 +165,14 @@ impl<'a> Printer<'a> {
         self.tables(out)?;
         self.exports(out)?;
         self.code(out)?;
+        for local in &self.module.locals {
+            let (name, desc) = (Quoted(local.name.as_bytes()), Quoted(local.desc.as_bytes()));
+            writeln!(out, ".local {} {name} {desc} offset {}", local.function, local.offset)?;
+            for range in &local.ranges {
+                let LocalRange { start, end, place, number } = range;
+                writeln!(out, ".lives {start} {end} {} {number}", place.name())?;
+            }
+        }
         for native in &self.module.native {
             write!(out, ".native {} ", Quoted(native.architecture.as_bytes()))?;
             native.identity.iter().try_for_each(|byte| write!(out, "{byte:02x}"))?;

@@ -44,7 +44,7 @@ pub const ENDIAN_MARK: u16 = 0x1FE0;
 /// First number of sections that readers skip.
 pub const FIRST_FOREIGN: u16 = 0x8000;
 /// Names of the sections; the number of a section is its position here, from 1.
-pub const SECTIONS: [&str; 19] = [
+pub const SECTIONS: [&str; 20] = [
     "meta",
     "capabilities",
     "constants",
@@ -64,6 +64,7 @@ pub const SECTIONS: [&str; 19] = [
     "migrations",
     "children",
     "supervise",
+    "locals",
 ];
 /// The first optional section. The identity leaves out `native` and `signature`, no other.
 const FIRST_OPTIONAL: u16 = 14;
@@ -75,6 +76,8 @@ const MIGRATIONS: u16 = 17;
 const CHILDREN: u16 = 18;
 /// The section of what a supervisor does.
 const SUPERVISE: u16 = 19;
+/// The section of named locals.
+const LOCALS: u16 = 20;
 const HEADER_BYTES: usize = 8;
 /// Bytes of the digest at the end of a file.
 pub const DIGEST_BYTES: usize = 32;
@@ -184,6 +187,7 @@ fn write_section(module: &Module, number: u16, out: &mut Vec<u8>) {
         MIGRATIONS => module.migrations.write(out),
         CHILDREN => module.children.write(out),
         SUPERVISE => module.supervise.iter().for_each(|table| table.write(out)),
+        LOCALS => module.locals.write(out),
         _ => out.extend(module.signature.iter().flatten()),
     }
 }
@@ -236,6 +240,12 @@ fn read_section(module: &mut Module, number: u16, reader: &mut Reader<'_>) -> Re
             }
         }
         SUPERVISE => module.supervise = Some(Record::read(reader)?),
+        LOCALS => {
+            module.locals = Record::read(reader)?;
+            if module.locals.is_empty() {
+                return Err(reader.error(ModuleProblem::SectionEmpty));
+            }
+        }
         _ => module.signature = Some(core::mem::take(&mut reader.rest).to_vec()),
     }
     Ok(())
@@ -272,6 +282,9 @@ impl Module {
         }
         if self.supervise.is_some() {
             self.append_section(SUPERVISE, out);
+        }
+        if !self.locals.is_empty() {
+            self.append_section(LOCALS, out);
         }
     }
 

@@ -9,8 +9,9 @@ use flux_abi::supervise::{Restart, Strategy};
 
 use super::{ModuleError, ModuleProblem};
 use crate::module::{
-    Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Migration, MigrationWay,
-    NativeSection, Parameter, Signature, StateField, StateLayout, Supervise, Supervised, Timer,
+    Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Local, LocalPlace, LocalRange, Meta,
+    Migration, MigrationWay, NativeSection, Parameter, Signature, StateField, StateLayout, Supervise,
+    Supervised, Timer,
 };
 
 pub(super) fn wide(count: usize) -> u64 {
@@ -121,6 +122,8 @@ rows! {
         children: Vec<Supervised>
     }
     Supervised { document: String, agent: String, restart: Restart }
+    Local { function: u32, name: String, desc: String, offset: u32, ranges: Vec<LocalRange> }
+    LocalRange { start: u32, end: u32, place: LocalPlace, number: i64 }
     NativeSection { architecture: String, identity: [u8; 32], code: Vec<u8> }
 }
 
@@ -152,6 +155,7 @@ choices! {
     MigrationWay "way of a migration"
     Strategy "strategy"
     Restart "kind of restart"
+    LocalPlace "place of a local"
 }
 
 impl Record for [u8; 32] {

@@ -15,8 +15,8 @@ use flux_isa::builder::{Argument, CodeBuilder, Label};
 use flux_isa::flow::Context;
 use flux_isa::instruction::operand_range;
 use flux_isa::{
-    Child, Export, ExportKind, Function, Line, Link, LinkKind, Meta, Module, NativeSection, Parameter,
-    Signature, StateField, StateLayout, Supervise, Supervised, Timer,
+    Child, Export, ExportKind, Function, Line, Link, LinkKind, Local, LocalPlace, LocalRange, Meta, Module,
+    NativeSection, Parameter, Signature, StateField, StateLayout, Supervise, Supervised, Timer,
 };
 
 /// SplitMix64 (Steele, Lea, Flood: Fast Splittable Pseudorandom Number Generators, 2014).
@@ -290,7 +290,9 @@ pub(crate) fn module(seed: u64) -> Module {
             .map(|_| Child { document: text(random), agent: text(random), module: vec![7; 40] })
             .collect(),
         supervise: None,
+        locals: Vec::new(),
     };
+    module.locals = locals(random, &module.functions);
     module.children.sort_by(|a, b| (&a.document, &a.agent).cmp(&(&b.document, &b.agent)));
     module.children.dedup_by(|a, b| (&a.document, &a.agent) == (&b.document, &b.agent));
     if !module.children.is_empty() && random.below(2) == 0 {
@@ -317,4 +319,25 @@ pub(crate) fn module(seed: u64) -> Module {
         module.native.push(NativeSection { architecture: "x86_64".into(), identity, code: vec![0x90; 70] });
     }
     module
+}
+
+/// Up to two locals of each function, with ranges in its code.
+fn locals(random: &mut Random, functions: &[Function]) -> Vec<Local> {
+    let mut locals = Vec::new();
+    for (number, function) in (0..).zip(functions) {
+        for _ in 0..random.below(3) {
+            let place = *random.pick(LocalPlace::ALL);
+            let number_of_place = match place {
+                LocalPlace::Gone => 0,
+                LocalPlace::Register => random.between(7, 55),
+                LocalPlace::Slot => random.between(i64::from(i16::MIN), i64::from(i16::MAX)),
+                LocalPlace::Constant => random.between(i64::MIN, i64::MAX),
+            };
+            let (start, end) = (function.offset, function.offset + function.length);
+            let range = LocalRange { start, end, place, number: number_of_place };
+            let ranges = if random.below(3) == 0 { Vec::new() } else { vec![range] };
+            locals.push(Local { function: number, name: "x".into(), desc: "[s".into(), offset: 8, ranges });
+        }
+    }
+    locals
 }

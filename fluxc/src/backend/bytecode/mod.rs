@@ -11,6 +11,7 @@
 //! 3. R7, R54 and R55 never hold a value from one FIR instruction to the next.
 
 mod allocate;
+mod locals;
 mod moves;
 mod plan;
 mod select;
@@ -26,7 +27,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::ops::Range;
 use flux_isa::builder::{BuildError, CodeBuilder};
-use flux_isa::{Entry, Function, Line, Signature};
+use flux_isa::{Entry, Function, Line, LocalRange, Signature};
 
 /// The code sections of a module.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -41,6 +42,8 @@ pub struct Code {
     pub entries: Vec<Entry>,
     /// Debug lines, sorted by offset.
     pub lines: Vec<Line>,
+    /// Where marked locals are: row of the local and range, by row and offset within a function.
+    pub locals: Vec<(u32, LocalRange)>,
 }
 
 /// Why FIR cannot become bytecode.
@@ -127,6 +130,7 @@ struct Part {
     targets: Range<usize>,
     entries: Range<usize>,
     lines: Range<usize>,
+    locals: Range<usize>,
     signature: u16,
 }
 
@@ -142,6 +146,8 @@ pub(crate) struct Generator {
     targets: Vec<u32>,
     entries: Vec<Entry>,
     lines: Vec<Line>,
+    locals: Vec<(u32, LocalRange)>,
+    tracker: locals::Tracker,
     builder: CodeBuilder,
     plan: plan::Plan,
     allocation: allocate::Allocation,
@@ -175,7 +181,8 @@ impl Generator {
         let graph = if lower_switches(function) { None } else { graph };
         self.plan.refresh(function, graph).ok_or(BackendError::Malformed(id))?;
         self.allocation.refresh(function, &self.plan, id)?;
-        let before = [self.code.len(), self.targets.len(), self.entries.len(), self.lines.len()];
+        let before =
+            [self.code.len(), self.targets.len(), self.entries.len(), self.lines.len(), self.locals.len()];
         let output = select::Output {
             builder: &mut self.builder,
             signatures: &mut self.signatures,
@@ -183,14 +190,16 @@ impl Generator {
             lines: &mut self.lines,
         };
         select::select(function, id, &self.results, &self.plan, &self.allocation, output, &mut self.lists)?;
+        self.tracker.find(function, &self.plan, &self.allocation, &self.lists.places, &mut self.locals);
         self.builder.drain_into(&mut self.code, &mut self.targets)?;
         let part = self.parts.get_mut(id.index()).ok_or(BackendError::Malformed(id))?;
-        let [code, targets, entries, lines] = before;
+        let [code, targets, entries, lines, locals] = before;
         *part = Part {
             code: code..self.code.len(),
             targets: targets..self.targets.len(),
             entries: entries..self.entries.len(),
             lines: lines..self.lines.len(),
+            locals: locals..self.locals.len(),
             signature: part.signature,
         };
         for &(block, slot) in &self.lists.split {
@@ -234,6 +243,7 @@ impl Generator {
             signatures: self.signatures.list,
             entries: Vec::with_capacity(self.entries.len()),
             lines: Vec::with_capacity(self.lines.len()),
+            locals: Vec::with_capacity(self.locals.len()),
         };
         for (part, name) in self.parts.into_iter().zip(names) {
             let start = output.code.len();
@@ -247,6 +257,10 @@ impl Generator {
             output.entries.extend(entries.map(|entry| Entry { offset: offset + entry.offset, ..*entry }));
             let lines = self.lines[part.lines].iter();
             output.lines.extend(lines.map(|line| Line { offset: offset + line.offset, ..*line }));
+            let locals = self.locals[part.locals].iter();
+            output.locals.extend(locals.map(|&(row, range)| {
+                (row, LocalRange { start: offset + range.start, end: offset + range.end, ..range })
+            }));
             output.functions.push(Function { name, offset, length, signature: part.signature });
         }
         Ok(output)

@@ -198,6 +198,9 @@ impl Plan {
             for &inst in &block.insts {
                 position += 2;
                 let data = &function.insts[inst.index()];
+                if matches!(data.inst, Inst::Mark(mark, ..) if !mark.is_use()) {
+                    continue;
+                }
                 data.inst.for_each_operand(&function.pool, |value| {
                     let root = self.root[value.index()] as usize;
                     self.uses[root] = self.uses[root].saturating_add(1);
@@ -238,6 +241,12 @@ impl Plan {
             for &inst in block.insts.iter().rev() {
                 position -= 2;
                 let data = &function.insts[inst.index()];
+                if let Inst::Mark(mark, _, value) = data.inst {
+                    if mark.is_use() {
+                        self.use_anywhere(function, value, place, position);
+                    }
+                    continue;
+                }
                 if self.is_silent(&data.inst, data.result) {
                     continue;
                 }
@@ -247,9 +256,11 @@ impl Plan {
     }
 
     /// Tells whether an instruction gives no code of its own: a constant, the same word
-    /// under another name, a comparison inside a branch, or a pure one that nobody needs.
+    /// under another name, a comparison inside a branch, a mark, or a pure one that nobody needs.
     pub(super) fn is_silent(&self, inst: &Inst, result: Option<ValueId>) -> bool {
-        if matches!(inst, Inst::Const { .. } | Inst::FuncAddr(_)) || same_word(inst).is_some() {
+        if matches!(inst, Inst::Const { .. } | Inst::FuncAddr(_) | Inst::Mark(..))
+            || same_word(inst).is_some()
+        {
             return true;
         }
         let Some(result) = result else { return false };

@@ -7,6 +7,7 @@
 //!    their way there and what an instruction needs in between.
 
 use super::allocate::{Allocation, SAVED};
+use super::locals::Places;
 use super::moves::{Move, Place, Source, sequence};
 use super::plan::{
     NONE, Plan, absolute, constant_bits, fits_i32, immediate_operand, index32, is_call, refill,
@@ -25,6 +26,7 @@ mod control;
 mod number;
 mod runtime;
 
+pub(super) use control::argument_place;
 use number::narrowing;
 
 const ZERO: u8 = 0;
@@ -73,6 +75,8 @@ pub(super) struct Lists {
     piece_at: Vec<u32>,
     /// Per piece the registers that are written on every way to it.
     masks: Vec<u64>,
+    /// Where each FIR instruction of a function with marks begins.
+    pub(super) places: Places,
 }
 
 struct Selector<'a> {
@@ -118,6 +122,7 @@ pub(super) fn select(
     lists.edges.clear();
     lists.stubs.clear();
     lists.split.clear();
+    lists.places.begin(function);
     let mut selector = Selector {
         function,
         id,
@@ -136,6 +141,8 @@ pub(super) fn select(
     for place in 0..plan.cfg.order.len() {
         selector.block(place);
     }
+    let end = selector.builder.offset();
+    selector.lists.places.finish(end);
     let stubs = core::mem::take(&mut selector.lists.stubs);
     stubs.iter().for_each(|stub| selector.stub(stub));
     selector.lists.stubs = stubs;
@@ -479,6 +486,7 @@ impl Selector<'_> {
             // Silent, or calls.
             Inst::Const { .. }
             | Inst::FuncAddr(_)
+            | Inst::Mark(..)
             | Inst::Cast { .. }
             | Inst::Call { .. }
             | Inst::CallIndirect { .. } => {}

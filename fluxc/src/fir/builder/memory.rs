@@ -68,6 +68,10 @@ pub(crate) struct BuilderMemory {
     pub(super) function: Function,
     pub(super) spare: SpareBlocks,
     pub(super) variables: Vec<Type>,
+    /// Rows of the locals that variables are, sorted by variable.
+    pub(super) rows: Vec<(Variable, u32)>,
+    /// Parameters for such variables, with their rows.
+    pub(super) joins: Vec<(BlockId, u32, ValueId)>,
     /// Per variable its latest definition; older ones of other blocks are in `older`.
     pub(super) latest: Vec<Option<(BlockId, ValueId)>>,
     pub(super) older: HashMap<(Variable, BlockId), ValueId>,
@@ -99,6 +103,8 @@ impl BuilderMemory {
         self.function.values.clear();
         self.function.pool.clear();
         self.variables.clear();
+        self.rows.clear();
+        self.joins.clear();
         self.latest.clear();
         if self.older.capacity() > KEPT {
             // Emptying a map takes as long as it is large.

@@ -5,9 +5,10 @@
 
 use super::memory::{END, Edge, VariableParam};
 use super::{BuildError, FunctionBuilder, Variable};
-use crate::fir::inst::Inst;
+use crate::fir::inst::{Inst, Mark};
 use crate::fir::types::Type;
 use crate::fir::{BlockId, ValueId, ValueList};
+use alloc::vec::Vec;
 
 impl FunctionBuilder {
     pub(super) fn write_variable(&mut self, variable: Variable, block: BlockId, value: ValueId) {
@@ -63,9 +64,40 @@ impl FunctionBuilder {
         value
     }
 
+    /// The row of the local that a variable is, if it is one.
+    pub(super) fn row_of(&self, variable: Variable) -> Option<u32> {
+        let rows = &self.memory.rows;
+        let place = rows.binary_search_by_key(&variable, |row| row.0).ok()?;
+        rows.get(place).map(|row| row.1)
+    }
+
+    /// Marks at the start of each block what comes in there for locals.
+    pub(super) fn mark_joins(&mut self) -> Result<(), BuildError> {
+        let mut joins = core::mem::take(&mut self.memory.joins);
+        joins.sort_unstable_by_key(|(block, row, _)| (*block, *row));
+        let mut marks = Vec::new();
+        for of_block in joins.chunk_by(|a, b| a.0 == b.0) {
+            let Some((block, ..)) = of_block.first() else { continue };
+            self.line = self.function.blocks.get(block.index()).map_or(0, |block| {
+                let first = block.insts.first().and_then(|inst| self.function.insts.get(inst.index()));
+                first.map_or(block.line, |data| data.line)
+            });
+            for (_, row, value) in of_block {
+                marks.extend(self.push_detached(Inst::Mark(Mark::Joins, *row, *value), Type::Void));
+            }
+            let block = self.function.blocks.get_mut(block.index()).ok_or(BuildError::Unknown)?;
+            block.insts.splice(0..0, marks.drain(..));
+        }
+        self.memory.joins = joins;
+        self.error.map_or(Ok(()), Err)
+    }
+
     fn add_variable_param(&mut self, variable: Variable, block: BlockId) -> ValueId {
         let ty = self.memory.variables.get(variable.0 as usize).copied().unwrap_or(Type::I64);
         let value = self.push_param(block, ty);
+        if let Some(row) = self.row_of(variable) {
+            self.memory.joins.push((block, row, value));
+        }
         if let Some(state) = self.memory.states.get_mut(block.index()) {
             let number = u32::try_from(self.memory.params.len()).unwrap_or(END);
             let before = state.params.append(number);
@@ -146,6 +178,15 @@ impl FunctionBuilder {
             }
         }
         if let Some(entry) = self.function.blocks.first_mut() {
+            // A debugger that stops at the line of a use must not stop here.
+            let mut code = entry.insts.iter().filter_map(|inst| self.function.insts.get(inst.index()));
+            let first = code.find(|data| !matches!(data.inst, Inst::Mark(..)));
+            let line = first.map_or(entry.line, |data| data.line);
+            for zero in &memory.zeros {
+                if let Some(data) = self.function.insts.get_mut(zero.index()) {
+                    data.line = line;
+                }
+            }
             entry.insts.splice(0..0, memory.zeros.drain(..));
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! Reads instructions and terminators.
 
-use super::{Parsed, Parser};
-use crate::fir::inst::{BlockCall, Case, Inst, Terminator};
+use super::{Form, Parsed, Parser};
+use crate::fir::inst::{BlockCall, Case, Inst, Mark, Terminator};
 use crate::fir::op::{FloatCompare, FloatOp, FloatUnaryOp, IntCompare, IntOp, IntUnaryOp};
 use crate::fir::runtime::Intrinsic;
 use crate::fir::types::{Access, FloatKind, IntKind, Type};
@@ -65,6 +65,12 @@ impl Parser<'_> {
     pub(super) fn plain(&mut self, function: &mut Function, name: &str, ty: Type) -> Parsed<Option<Inst>> {
         if let Some(op) = IntCompare::from_name(name) {
             return Ok(Some(Inst::IntCompare(op, self.two()?)));
+        }
+        // What a fence says must not name rows of the module that it becomes a part of.
+        let mark = Mark::ALL.into_iter().find(|mark| mark.name() == name && self.form == Form::File);
+        if let Some(mark) = mark {
+            let row = self.immediate()?;
+            return Ok(Some(Inst::Mark(mark, row, self.value()?)));
         }
         Ok(Some(match name {
             "const" => Inst::Const { ty, bits: self.number()? },

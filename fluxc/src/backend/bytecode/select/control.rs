@@ -15,7 +15,10 @@ impl Selector<'_> {
         self.place = place;
         let id = self.plan.block(place);
         let block = &self.function.blocks[id.index()];
-        self.line = block.insts.first().map_or(block.line, |inst| self.function.insts[inst.index()].line);
+        let code = block.insts.iter().map(|inst| &self.function.insts[inst.index()]);
+        let first = code.clone().find(|data| !matches!(data.inst, Inst::Mark(..)));
+        self.line = first.map_or(block.line, |data| data.line);
+        self.lists.places.block(self.builder.offset());
         let has_frame = self.allocation.is_framed(place) && place != self.allocation.frame_home;
         let depth = if has_frame { self.frame_depth() } else { 0 };
         self.begin_piece(self.lists.labels[place], depth, self.function.gas(id));
@@ -27,8 +30,8 @@ impl Selector<'_> {
         } else if self.plan.has_own_moves(id) {
             self.own_moves(id);
         }
-        for &inst in &block.insts {
-            let data = &self.function.insts[inst.index()];
+        for data in code {
+            self.lists.places.instruction(self.builder.offset());
             if self.plan.is_silent(&data.inst, data.result) {
                 continue;
             }
@@ -36,6 +39,7 @@ impl Selector<'_> {
             self.inst(&data.inst, data.result);
         }
         self.line = block.line;
+        self.lists.places.instruction(self.builder.offset());
         self.load_loop_constants();
         self.terminator(&block.terminator);
     }
@@ -79,10 +83,7 @@ impl Selector<'_> {
         moves.clear();
         for (n, &param) in params.iter().enumerate() {
             let Some(to) = self.allocation.place(self.plan, param) else { continue };
-            let from = match u8::try_from(n) {
-                Ok(n @ 0..4) => Place::Register(RESULT + n),
-                _ => Place::Slot(stacked_argument(n, count)),
-            };
+            let from = argument_place(n, count);
             if from != to {
                 moves.push(Move { to, from: Source::Place(from) });
             }
@@ -308,6 +309,14 @@ impl Selector<'_> {
 /// Gas of the block that an edge with code of its own becomes.
 fn edge_gas(call: BlockCall) -> u32 {
     u32::try_from(call.args.len() / 4).unwrap_or(u32::MAX).max(1)
+}
+
+/// Where a caller puts the n-th of `count` arguments.
+pub(in crate::backend::bytecode) fn argument_place(n: usize, count: usize) -> Place {
+    match u8::try_from(n) {
+        Ok(n @ 0..4) => Place::Register(RESULT + n),
+        _ => Place::Slot(stacked_argument(n, count)),
+    }
 }
 
 /// Slot of the n-th of `count` arguments, which is on the stack.
