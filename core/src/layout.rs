@@ -28,8 +28,7 @@ use flux_fluxc::lang::syntax::{self, Known, Outline, Role};
 use flux_fluxc::md::{BlockKind, Blocks, Closing};
 use flux_fluxc::span::{SourceId, Span};
 
-use edit::Edits;
-pub use edit::{Edit, apply};
+use edit::{Edit, Edits, apply};
 use list::{First, Lists, Numbering};
 use step::Parts;
 
@@ -47,16 +46,32 @@ pub enum Refusal {
 /// # Errors
 /// [`Refusal`].
 pub fn format(source: &str, name: &str) -> Result<String, Refusal> {
-    let edits = edits(source)?;
-    let text = apply(source, &edits);
-    if edits.is_empty() || same::meaning(source, &text, name) { Ok(text) } else { Err(Refusal::Meaning) }
+    let text = settled(source)?;
+    if text == source || same::meaning(source, &text, name) { Ok(text) } else { Err(Refusal::Meaning) }
 }
 
-/// The edits that lead to the canonical layout, by place.
-///
-/// # Errors
-/// [`Refusal::Syntax`] with what is wrong.
-pub fn edits(source: &str) -> Result<Vec<Edit>, Refusal> {
+/// Rounds after which a document whose layout still changes is left as it is.
+const ROUNDS: usize = 4;
+
+/// A layout that one more round would not change: of the blocks that move, few make another move
+/// right. A document whose blocks would come to stand inside others stays as it is.
+fn settled(source: &str) -> Result<String, Refusal> {
+    let mut text = apply(source, &edits(source)?);
+    for _ in 0..ROUNDS {
+        if !same::blocks(source, &text) {
+            break;
+        }
+        match edits(&text) {
+            Ok(more) if more.is_empty() => return Ok(text),
+            Ok(more) => text = apply(&text, &more),
+            Err(_) => break,
+        }
+    }
+    Ok(source.to_owned())
+}
+
+/// The edits of one round, by place.
+fn edits(source: &str) -> Result<Vec<Edit>, Refusal> {
     let mut sink = Sink::new(SourceId(0));
     let parsed = syntax::parse(source.as_bytes(), &mut sink);
     let Some(document) = parsed.filter(|_| !sink.has_errors()) else {

@@ -4,6 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use flux_core::layout::{Refusal, format};
+use flux_fluxc::diag::Sink;
+use flux_fluxc::lang::syntax::{self, Role};
+use flux_fluxc::md::BlockKind;
+use flux_fluxc::span::SourceId;
 
 /// Documents of a folder.
 fn documents(folder: &str) -> Vec<PathBuf> {
@@ -18,7 +22,7 @@ fn documents(folder: &str) -> Vec<PathBuf> {
 }
 
 fn all() -> Vec<(PathBuf, String)> {
-    let files = ["apps", "tests/golden/run", "tests/golden/reject", "fuzz/seeds/document"]
+    let files = ["apps", "std", "tests/golden/run", "tests/golden/reject", "fuzz/seeds/document"]
         .into_iter()
         .flat_map(documents)
         .filter_map(|path| Some((path.clone(), std::fs::read_to_string(&path).ok()?)));
@@ -110,6 +114,127 @@ fn a_document_that_is_spread_out_comes_back() {
         if !others.iter().any(|fence| expected.contains(fence)) {
             assert_eq!(other(&got), other(&expected), "{}", path.display());
         }
+    }
+}
+
+/// Paragraphs, quotes and code that are no language part, line by line without margins, and what they
+/// stand in.
+fn prose(text: &str) -> Vec<(String, Vec<String>)> {
+    let mut sink = Sink::new(SourceId(0));
+    let (blocks, sections) = syntax::outline(text, &mut sink);
+    let language = |at: u32| {
+        sections.iter().any(|section| {
+            (section.from..section.to).contains(&at) && !matches!(section.role, Role::Prose | Role::Function)
+        })
+    };
+    let mut out = Vec::new();
+    for (at, block) in (0_u32..).zip(&blocks.table) {
+        let kept = match block.kind {
+            BlockKind::Paragraph => !language(at),
+            BlockKind::Fence { info, .. } => !info.text(text).trim_start().starts_with("flux"),
+            BlockKind::IndentedCode | BlockKind::Html | BlockKind::Quote => true,
+            _ => false,
+        };
+        if kept {
+            let lines = block.span.text(text).lines().map(|line| line.trim().to_owned());
+            out.push((format!("{:?}", std::mem::discriminant(&block.kind)), lines.collect()));
+        }
+    }
+    out
+}
+
+/// Checks one document; gives whether it is laid out.
+fn is_stable(text: &str) -> bool {
+    match format(text, "a") {
+        Ok(once) => {
+            let twice = format(&once, "a").unwrap_or_else(|_| panic!("refused the second time:\n{text}"));
+            assert_eq!(once, twice, "laid out anew:\n{text}");
+            assert_eq!(prose(&once), prose(text), "prose changed:\n{text}\nis\n{once}");
+            once != text
+        }
+        Err(Refusal::Syntax(_)) => false,
+        Err(Refusal::Meaning) => panic!("would change its meaning:\n{text}"),
+    }
+}
+
+#[test]
+fn no_document_is_laid_out_twice_and_prose_stays() {
+    for (_, text) in all() {
+        is_stable(&text);
+        // The same behind a margin, as people paste it.
+        for margin in [" ", "  ", "   "] {
+            let moved: String = text.split_inclusive('\n').map(|line| format!("{margin}{line}")).collect();
+            is_stable(&moved);
+        }
+    }
+}
+
+#[test]
+fn the_examples_of_commonmark_stay_beside_a_program() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fluxc/src/md/testdata/commonmark-0.31.txt");
+    let examples = std::fs::read_to_string(path).unwrap();
+    let mut count = 0;
+    for text in examples.split("\n␞\n").skip(1) {
+        count += 1;
+        is_stable(text);
+        is_stable(&format!("{text}\n## Loop\n1)  YIELD\n"));
+        is_stable(&format!("## Loop\n1)  YIELD\n\n## Notes\n{text}\n"));
+        is_stable(&format!("## Loop\n  1)  YIELD\n\n{text}\n"));
+        is_stable(&format!("## Agent\nname :  a\n\n{text}\n## Loop\n1. YIELD\n"));
+    }
+    assert!(count > 250, "{count} examples");
+}
+
+/// Pieces that stand in lists and between them, in random order and with random margins.
+#[test]
+fn lists_with_anything_between_are_stable() {
+    const PIECES: &[&str] = &[
+        "- Log \"a\"",
+        "* Set  x to 1+2",
+        "1) YIELD",
+        "12. Log \"b\"",
+        "1. If 1 > 0:",
+        "- Every  5s:",
+        "```c",
+        "```",
+        "```flux",
+        "let y=1",
+        "~~~",
+        "> quote",
+        "> - listed",
+        "plain  text",
+        "",
+        "",
+        "<b>html</b>",
+        "---",
+        "# Title",
+        "## Loop",
+    ];
+    let mut state = 1_u64;
+    let mut below = |end: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % end
+    };
+    let mut changed = 0;
+    for _ in 0..20_000 {
+        let mut text = String::from("## Loop\n");
+        for _ in 0..2 + below(7) {
+            text.push_str(&" ".repeat(below(8)));
+            text.push_str(PIECES[below(PIECES.len())]);
+            text.push('\n');
+        }
+        changed += usize::from(is_stable(&text));
+    }
+    assert!(changed > 1_000, "{changed} documents were laid out");
+}
+
+#[test]
+fn a_quote_or_fence_behind_an_indented_list_stays_behind_it() {
+    for block in ["> a quote", "```text\n   x\n   ```", "plain text"] {
+        let text = format!("## Loop\n   - Log \"a\"\n   - YIELD\n\n   {block}\n");
+        let laid_out = format(&text, "a").unwrap();
+        assert_eq!(prose(&laid_out), prose(&text), "{laid_out}");
+        assert_eq!(format(&laid_out, "a").unwrap(), laid_out);
     }
 }
 

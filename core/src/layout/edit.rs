@@ -7,11 +7,11 @@ use flux_fluxc::span::Span;
 
 /// Text in place of a span.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Edit {
+pub(super) struct Edit {
     /// What is replaced.
-    pub span: Span,
+    pub(super) span: Span,
     /// What stands there then.
-    pub text: String,
+    pub(super) text: String,
 }
 
 /// Edits of one document.
@@ -45,8 +45,7 @@ impl Edits {
 }
 
 /// The text with edits that stand by place and do not overlap.
-#[must_use]
-pub fn apply(source: &str, edits: &[Edit]) -> String {
+pub(super) fn apply(source: &str, edits: &[Edit]) -> String {
     let mut out = String::with_capacity(source.len() + 64);
     let mut at = 0;
     for edit in edits {

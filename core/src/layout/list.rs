@@ -56,17 +56,27 @@ impl Lists<'_> {
             if let BlockKind::List { .. } = block.kind {
                 let number = self.first_number(block, before, count);
                 let mut own = Edits::default();
+                let behind = self.blocks.get(block.next).filter(|_| block.next < to);
+                let swallows = behind.is_some_and(|behind| self.is_swallowed(behind, 0));
                 match self.list(at, block, 0, number, &mut own) {
-                    Ok(items) => {
+                    Ok(items) if !swallows => {
                         count = number.saturating_sub(1).saturating_add(items);
                         edits.append(own);
                     }
-                    Err(Left) => count = 0,
+                    _ => count = 0,
                 }
             }
             before = Some(block);
             at = block.next.max(at.saturating_add(1));
         }
+    }
+
+    /// Tells whether a block that stays where it is, behind a list whose markers go to `column`, would
+    /// come to stand in the last item.
+    fn is_swallowed(&self, block: &Block, column: usize) -> bool {
+        let moves = matches!(block.kind, BlockKind::List { .. }) || is_code(block, self.source);
+        let margin = self.margin_at(start_of_line(self.source, block.span.start as usize));
+        !moves && margin.text - margin.start >= column + 2
     }
 
     /// The number that a list begins with: lists of a section go on, unless prose stands between and
@@ -150,7 +160,14 @@ impl Lists<'_> {
                 BlockKind::Fence { .. } if is_code(block, self.source) => {
                     fence(self.source, block, new, fresh, edits);
                 }
-                _ => self.shifted(block, old, new, fresh, edits)?,
+                _ => {
+                    self.shifted(block, old, new, fresh, edits)?;
+                    // Behind a list it must not go into the last item.
+                    let behind_list = matches!(before.map(|block| block.kind), Some(BlockKind::List { .. }));
+                    if behind_list && self.is_swallowed(block, old) {
+                        return Err(Left);
+                    }
+                }
             }
             before = Some(block);
         }

@@ -1,7 +1,10 @@
 //! Whether two texts mean the same: the same modules, or where they do not compile the same tree.
 
+use std::mem::{Discriminant, discriminant};
+
 use flux_fluxc::diag::Sink;
 use flux_fluxc::lang::syntax;
+use flux_fluxc::md::BlockKind;
 use flux_fluxc::span::SourceId;
 use flux_fluxc::{Level, Options};
 use flux_isa::Module;
@@ -13,6 +16,28 @@ pub(super) fn meaning(before: &str, after: &str, name: &str) -> bool {
         (None, None) => tree(before) == tree(after),
         _ => false,
     }
+}
+
+/// Tells whether two texts have the same blocks in each other; neighbouring lists may have become one.
+pub(super) fn blocks(before: &str, after: &str) -> bool {
+    shape(before) == shape(after)
+}
+
+/// What each block but a list is, and how many blocks but lists it stands in.
+fn shape(text: &str) -> Vec<(Discriminant<BlockKind>, usize)> {
+    let (blocks, _) = syntax::outline(text, &mut Sink::new(SourceId(0)));
+    let mut around: Vec<u32> = Vec::new();
+    let mut out = Vec::with_capacity(blocks.table.len());
+    for (at, block) in (0_u32..).zip(&blocks.table) {
+        while around.last().is_some_and(|end| *end <= at) {
+            around.pop();
+        }
+        if !matches!(block.kind, BlockKind::List { .. }) {
+            out.push((discriminant(&block.kind), around.len()));
+            around.push(block.next);
+        }
+    }
+    out
 }
 
 /// The modules without the lines of their instructions; `None` if the document has errors.
