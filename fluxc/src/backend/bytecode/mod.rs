@@ -227,6 +227,7 @@ impl Generator {
             targets: targets..self.targets.len(),
             entries: entries..self.entries.len(),
             lines: lines..self.lines.len(),
+            locals: 0..0,
             signature: part.signature,
         };
         Ok(())
