@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt::Write as _;
 
 use flux_abi::capability::CapabilityKind;
@@ -18,6 +19,7 @@ use flux_kcore::id::{AgentId, RequestId};
 use flux_kcore::message::{Failure, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{BarrierStep, Syscalls};
 use flux_kcore::time::{Span, Time};
+use flux_proto::payload::{Reader, Token};
 use flux_vm::{Host, HostCall, HostOutcome, Memory, Stop};
 
 use crate::context::{Context, OpenRequest, Shared};
@@ -184,6 +186,26 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         }
     }
 
+    /// Ends a message that was refused: over its target, or over an agent among its values.
+    fn refuse_message(&mut self, status: Status, target: u64, what: &str) -> HostOutcome {
+        let id = self.context.id;
+        let claim = Handle::from_word(target);
+        let reaches = self.sys.check(id, claim, CapabilityKind::Communicate, Rights::WRITE).is_ok();
+        let Some(values) = Reader::new(&self.shared.buffer).ok().filter(|_| reaches) else {
+            return self.refuse(status, target, what);
+        };
+        let words = values.filter_map(|token| match token {
+            Token::Agent(word) | Token::Capability(word) if word != NOBODY => Some(word),
+            _ => None,
+        });
+        let words: Vec<u64> = words.collect();
+        let revoked = words.iter().copied().find(|word| self.sys.is_revoked(id, Handle::from_word(*word)));
+        match revoked.or(words.first().copied()) {
+            Some(word) => self.refuse(status, word, &alloc::format!("{what} with an agent among its values")),
+            None => self.refuse(status, target, what),
+        }
+    }
+
     /// What is sent and to whom, for people: `TELL → alert-agent send_notification`.
     fn what(&self, kind: MessageType, target: u64, form: &Form) -> String {
         let mut text = alloc::format!("{} → {}", kind.name(), self.context.target_name(target));
@@ -243,7 +265,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     fn not_taken(&mut self, kind: MessageType, target: u64, form: &Form, status: Status) -> HostOutcome {
         if refused(status).is_some() {
             let what = self.what(kind, target, form);
-            return self.refuse(status, target, &what);
+            return self.refuse_message(status, target, &what);
         }
         let describe = if kind == MessageType::Event { marshal::describe_event } else { marshal::describe };
         let call = describe(&self.shared.buffer, &form.arguments);
@@ -318,7 +340,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             }
             Err(status) if refused(status).is_some() => {
                 let what = self.what(message, target, &form);
-                self.refuse(status, target, &what)
+                self.refuse_message(status, target, &what)
             }
             Err(status) => {
                 // Shown as sent: without a request in the kernel, it ends in its ERROR at once.

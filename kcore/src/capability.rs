@@ -387,6 +387,24 @@ impl Capabilities {
         false
     }
 
+    /// The handle through which `to` has `wanted` from the `caller`'s `handle` already: one that was derived
+    /// from it for exactly that, or one that `handle` was derived from itself. O(handles of `to`).
+    ///
+    /// So what is passed on again and again takes one place, and what goes back to where it came from none.
+    pub fn already_given(
+        &self,
+        (caller, handle): (AgentId, Handle),
+        to: AgentId,
+        wanted: Grant,
+    ) -> Option<Handle> {
+        let mut held = self.held(to).filter(|(_, grant)| grant.object == wanted.object);
+        let found = held.find(|(held, grant)| {
+            (*grant == wanted && self.is_below((to, *held), (caller, handle)))
+                || (grant.covers(wanted) && self.is_below((caller, handle), (to, *held)))
+        });
+        found.map(|(held, _)| held)
+    }
+
     /// Live grants in the whole graph.
     pub const fn len(&self) -> u32 {
         self.nodes.len()

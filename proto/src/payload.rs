@@ -18,7 +18,7 @@
 //! | 7 | struct | u16 count, the fields in order |
 //! | 8 | none | – |
 //! | 9 | some | the value |
-//! | 10 | agent | u64 number, translated by the kernel on the way |
+//! | 10 | agent | u64 endpoint handle, 0 for nobody; translated by the kernel on the way |
 //! | 11 | capability | u64 handle, translated by the kernel on the way |
 //!
 //! An enum whose variants have no payloads is the int of the variant's position; another enum
@@ -58,8 +58,8 @@ pub const NESTING: usize = TYPE_NESTING;
 /// The only NaN in a payload.
 pub const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 
-/// The tag byte of a capability handle: a payload without this byte carries none.
-pub const CAPABILITY_TAG: u8 = Tag::Capability as u8;
+/// The tag bytes of an agent and of a capability handle: a payload without these bytes carries none.
+pub const REFERENCE_TAGS: [u8; 2] = [Tag::Agent as u8, Tag::Capability as u8];
 
 macro_rules! tags {
     ($($num:literal $name:ident;)*) => {
@@ -318,13 +318,13 @@ impl<'a> Iterator for Reader<'a> {
 /// A word in a payload that means something only to one agent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Reference {
-    /// The number of an agent.
+    /// An endpoint handle of an agent, 0 for nobody.
     Agent,
     /// A capability handle.
     Capability,
 }
 
-/// Replaces every agent number and capability handle by what `translate` gives for it.
+/// Replaces every agent and capability handle by what `translate` gives for it.
 ///
 /// # Errors
 /// The first error of `translate`, before any byte is changed by a later one; `payload` must not be

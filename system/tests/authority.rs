@@ -108,3 +108,39 @@ fn a_module_link_starts_further_agents_of_a_document_of_the_run() {
         assert_eq!(lines.has("CAPABILITY"), greetings == 1, "{}", lines.joined());
     }
 }
+
+/// Tells `target` about the agent whose handle is in R23.
+fn introducer(code: &str) -> Doc {
+    let mut doc = Doc::new("introducer");
+    let form = doc.form("meet", "a", "", 0);
+    doc.head(".capability COMMUNICATE").head(".link agent \"target\"").head(".link agent \"other\"");
+    doc.init(&format!(
+        "LINK R20, 0\n LINK R23, 1\n {code}\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n STORE R22, R23, 0\n TELL R20, R21, R22\n RET"
+    ));
+    doc
+}
+
+#[test]
+fn attack_an_agent_in_a_message_is_one_that_the_sender_may_pass_on() {
+    let mut target = Doc::new("target");
+    target.on("meet", "a", "", "RET");
+    let mut other = Doc::new("other");
+    other.on("meet", "a", "", "RET");
+    // Made up; an own place with a generation that it had not; one that it gave up.
+    for (code, trap) in [
+        ("MOVI R23, 77", "CAPABILITY"),
+        ("MOVI64 R23, 281474976710657", "REVOKED"),
+        ("CAP_REVOKE R23", "REVOKED"),
+    ] {
+        let (_, lines) = run(&[&introducer(code), &target, &other], 1, &[]);
+        assert!(lines.has(&format!("trapped: {trap}")), "{code}\n{}", lines.joined());
+        assert!(lines.has("an agent among its values"), "{code}\n{}", lines.joined());
+        assert!(!lines.has("TELL → target meet("), "{code}\n{}", lines.joined());
+    }
+    // Nobody, and its own link.
+    for code in ["MOVI R23, 0", "NOP"] {
+        let (_, lines) = run(&[&introducer(code), &target, &other], 1, &[]);
+        assert!(lines.has("TELL → target meet(agent)"), "{}", lines.joined());
+        assert!(!lines.has("trapped"), "{}", lines.joined());
+    }
+}

@@ -64,7 +64,8 @@ fn real(document: &str, slice: u64, seconds: i64) -> Lines {
     lines
 }
 
-const DOCUMENTS: [(&str, i64); 5] = [
+const DOCUMENTS: [(&str, i64); 6] = [
+    ("introductions.flux.md", 25),
     ("spawn.flux.md", 361),
     ("supervise.flux.md", 70),
     ("supervise_all.flux.md", 50),
@@ -93,6 +94,17 @@ fn a_started_agent_begins_with_all_that_it_is_granted_however_short_a_slice_is()
     for slice in [1, 5, 10_000] {
         let lines = real("spawn.flux.md", slice, 361);
         for name in ["boss", "worker", "worker-2"] {
+            assert_eq!(of(name, &lines), of(name, &expected), "{name}, slices of {slice} gas");
+        }
+    }
+}
+
+#[test]
+fn agents_as_values_are_the_same_in_real_time() {
+    let expected = simulated("introductions.flux.md", 10_000, 25);
+    for slice in [1, 10_000] {
+        let lines = real("introductions.flux.md", slice, 25);
+        for name in ["boss", "clerk", "adder"] {
             assert_eq!(of(name, &lines), of(name, &expected), "{name}, slices of {slice} gas");
         }
     }

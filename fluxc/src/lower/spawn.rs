@@ -3,11 +3,13 @@
 use super::SEND_MARK;
 use super::function::Lowering;
 use super::message::Failure;
-use crate::fir::{Access, Type as FirType, ValueId};
+use crate::fir::{Access, IntCompare, Type as FirType, ValueId};
 use crate::lang::sema::tree::{Entrusting, ExprId, Spawning, Way};
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
 use flux_abi::ioctl::{Operation, SIGNAL_STOP};
 use flux_abi::opcode::Opcode;
+use flux_abi::status::Status;
+use flux_abi::trap::TrapKind;
 
 /// Whether agents hold a handle of the kind itself, beside those of what it reaches.
 const fn is_held_plain(kind: CapabilityKind) -> bool {
@@ -70,6 +72,22 @@ impl<'p> Lowering<'_, 'p, '_> {
         let agent = self.expr(agent);
         let signal = self.b.i64(SIGNAL_STOP);
         self.ioctl(agent, Operation::Signal, signal);
+        // Nobody is stopped already; everybody else is stopped only by whom may.
+        let status = self.b.last_status();
+        let denied = self.b.i64(Status::Denied.code());
+        let denied = self.b.compare(IntCompare::Eq, status, denied);
+        let nobody = self.b.i64(0);
+        let nobody = self.b.compare(IntCompare::Eq, agent, nobody);
+        let (asked, refused, end) = (self.b.create_block(), self.b.create_block(), self.b.create_block());
+        self.b.branch(nobody, end, asked);
+        self.b.seal_block(asked);
+        self.b.switch_to(asked);
+        self.b.branch(denied, refused, end);
+        self.b.seal_block(refused);
+        self.b.seal_block(end);
+        self.b.switch_to(refused);
+        self.b.trap(TrapKind::Capability);
+        self.b.switch_to(end);
     }
 
     /// An agent that has ended in the meantime is no error of whoever names it: the status is not looked at.

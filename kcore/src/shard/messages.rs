@@ -171,8 +171,13 @@ impl Shard {
             return Err(error.into());
         }
         let mut payload = Payload::copy_of(payload)?;
-        if let Some(info) = self.requests.info(request) {
-            translate(&mut self.capabilities, caller, info.asker, &mut payload)?;
+        if let Some(info) = self.requests.info(request)
+            && let Err(status) = translate(&mut self.capabilities, caller, info.asker, &mut payload)
+        {
+            // The asker must not wait for an answer that cannot be given.
+            let failure = Outcome::Error(Failure::Answered(status));
+            self.answer(caller, request, None, failure)?;
+            return Err(status);
         }
         self.answer(caller, request, None, Outcome::Answer(payload)).map_err(Status::from)
     }
@@ -435,7 +440,10 @@ struct Letter<'p> {
     outgoing: Outgoing<'p>,
 }
 
-/// Replaces each capability handle of `sender` in a payload by one derived for `target`.
+/// Replaces each agent and each capability handle of `sender` in a payload by one derived for `target`.
+///
+/// An agent becomes an endpoint through which the receiver may send, and pass the agent on, whatever else
+/// the sender may do with it.
 ///
 /// A payload that is not valid stays as it is; its receiver refuses it.
 fn translate(
@@ -445,7 +453,7 @@ fn translate(
     payload: &mut Payload,
 ) -> Result<(), Status> {
     // Few payloads carry a handle; those without its tag need no closer look.
-    if !payload.bytes().contains(&flux_proto::payload::CAPABILITY_TAG) {
+    if !payload.bytes().iter().any(|byte| flux_proto::payload::REFERENCE_TAGS.contains(byte)) {
         return Ok(());
     }
     if flux_proto::payload::Reader::new(payload.bytes()).is_err() {
@@ -453,12 +461,20 @@ fn translate(
     }
     let mut given: Vec<Handle> = Vec::new();
     let result = flux_proto::payload::translate(payload.bytes_mut(), Status::Invalid, |kind, word| {
-        if kind == Reference::Agent {
+        let handle = Handle::from_word(word);
+        if kind == Reference::Agent && handle == Handle::NONE {
             return Ok(word);
         }
         given.try_reserve(1).map_err(|_| Status::NoMemory)?;
-        let handle = Handle::from_word(word);
-        let grant = capabilities.inspect(sender, handle)?;
+        let mut grant = capabilities.inspect(sender, handle)?;
+        if kind == Reference::Agent {
+            grant = endpoint_of(grant)?;
+            let same = (sender == target).then_some(handle);
+            let known = same.or_else(|| capabilities.already_given((sender, handle), target, grant));
+            if let Some(known) = known {
+                return Ok(known.word());
+            }
+        }
         let derived = capabilities.derive(sender, handle, target, grant)?;
         given.push(derived);
         Ok(derived.word())
@@ -470,6 +486,17 @@ fn translate(
         }
     }
     result
+}
+
+/// What an agent that is a value in a message grants to whoever receives it.
+fn endpoint_of(grant: Grant) -> Result<Grant, Status> {
+    let is_endpoint = matches!(grant.object, Object::Endpoint(_));
+    if !is_endpoint || !grant.kinds.allows(CapabilityKind::Communicate) {
+        return Err(Status::Denied);
+    }
+    let rights = Rights::WRITE.with(Rights::GRANT);
+    let passed = Grant::new(CapabilityKind::Communicate, grant.object, rights);
+    Ok(Grant { badge: grant.badge, ..passed })
 }
 
 const fn dead_reason(refusal: Refusal) -> DeadReason {

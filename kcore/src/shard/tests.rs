@@ -757,3 +757,133 @@ proptest! {
         prop_assert_eq!(world.shard.processes().get(world.process).unwrap().agents(), 0);
     }
 }
+
+/// A message with agents as values.
+fn about(agents: &[u64]) -> Vec<u8> {
+    let mut buffer = [0; 64];
+    let mut writer = Writer::new(&mut buffer, "meet", u8::try_from(agents.len()).unwrap()).unwrap();
+    for word in agents {
+        writer.agent(*word).unwrap();
+    }
+    writer.finish().unwrap().to_vec()
+}
+
+impl World {
+    /// What the agent that a TELL was for finds in it as its first value.
+    fn received_agent(&mut self, agent: AgentId) -> u64 {
+        self.pass(1_000);
+        let message = self.shard.receive(agent).unwrap();
+        match Reader::new(message.payload.bytes()).unwrap().next() {
+            Some(Token::Agent(word)) => word,
+            other => unreachable!("{other:?}"),
+        }
+    }
+
+    fn tell_about(&mut self, from: AgentId, link: Handle, agent: Handle) -> Result<u64, Status> {
+        self.shard.tell(from, link, Outgoing::new(&about(&[agent.word()])))
+    }
+
+    /// A handle of an agent with these rights, as whoever starts it gets it.
+    fn owned(&mut self, owner: AgentId, agent: AgentId, rights: Rights) -> Handle {
+        let grant = Grant::new(CapabilityKind::Communicate, Object::Endpoint(agent), rights);
+        self.shard.capabilities_mut().mint(owner, grant).unwrap()
+    }
+}
+
+const OWNER: Rights = Rights::MANAGE.with(Rights::WRITE).with(Rights::GRANT);
+
+#[test]
+fn an_agent_in_a_message_becomes_an_endpoint_and_nothing_wider() {
+    let (mut world, agents) = World::with_agents(3);
+    let [boss, clerk, worker] = agents[..] else { unreachable!("three agents") };
+    let link = world.link(boss, clerk);
+    let own = world.owned(boss, worker, OWNER);
+    world.tell_about(boss, link, own).unwrap();
+    let word = world.received_agent(clerk);
+    let passed =
+        Grant::new(CapabilityKind::Communicate, Object::Endpoint(worker), Rights::WRITE.with(Rights::GRANT));
+    assert_eq!(world.shard.capabilities().inspect(clerk, Handle::from_word(word)), Ok(passed));
+    world.shard.tell(clerk, Handle::from_word(word), PAYLOAD).unwrap();
+    world.pass(1_000);
+    assert_eq!(world.shard.receive(worker).unwrap().sender, Some(clerk));
+    // Nobody stays nobody.
+    world.shard.tell(boss, link, Outgoing::new(&about(&[0]))).unwrap();
+    assert_eq!(world.received_agent(clerk), 0);
+}
+
+#[test]
+fn attack_an_agent_that_the_sender_does_not_hold_is_not_passed_on() {
+    let (mut world, agents) = World::with_agents(4);
+    let [boss, clerk, worker, thief] = agents[..] else { unreachable!("four agents") };
+    let link = world.link(thief, clerk);
+    let own = world.owned(boss, worker, OWNER);
+    let device = Grant::new(CapabilityKind::IoRead, Object::Device(1), Rights::ALL);
+    let device = world.shard.capabilities_mut().mint(thief, device).unwrap();
+    let silent = Grant {
+        kinds: flux_abi::capability::CapabilitySet::EMPTY,
+        ..Grant::new(CapabilityKind::Communicate, Object::Endpoint(worker), OWNER)
+    };
+    let silent = world.shard.capabilities_mut().mint(thief, silent).unwrap();
+    let kept = world.link(thief, worker);
+    let gone = world.owned(thief, worker, OWNER);
+    world.shard.capabilities_mut().revoke(thief, gone, Extent::Whole).unwrap();
+    let forged = [own.word(), worker.word(), 1, u64::MAX, gone.word() ^ (1 << 16)].map(Handle::from_word);
+    // Somebody else's word, made-up ones, a device, one without COMMUNICATE, one without GRANT, a revoked one.
+    for handle in forged.into_iter().chain([device, silent, kept, gone]) {
+        assert_eq!(world.tell_about(thief, link, handle), Err(Status::Denied), "{handle:?}");
+    }
+    world.pass(SECOND);
+    assert!(world.shard.receive(clerk).is_none());
+    assert_eq!(world.shard.capabilities().held(clerk).count(), 0);
+}
+
+#[test]
+fn revocation_reaches_an_agent_that_still_lies_in_a_mailbox() {
+    let (mut world, agents) = World::with_agents(4);
+    let [boss, clerk, worker, friend] = agents[..] else { unreachable!("four agents") };
+    let (link, onwards) = (world.link(boss, clerk), world.link(clerk, friend));
+    let own = world.owned(boss, worker, OWNER);
+    world.tell_about(boss, link, own).unwrap();
+    let word = Handle::from_word(world.received_agent(clerk));
+    world.tell_about(clerk, onwards, word).unwrap();
+    world.tell_about(boss, link, own).unwrap();
+    world.shard.capabilities_mut().revoke(boss, own, Extent::Whole).unwrap();
+    for agent in [clerk, friend] {
+        let word = Handle::from_word(world.received_agent(agent));
+        assert_eq!(world.shard.tell(agent, word, PAYLOAD), Err(Status::Denied));
+        assert_eq!(world.shard.capabilities().inspect(agent, word), Err(CapabilityError::Stale));
+    }
+}
+
+#[test]
+fn an_agent_that_is_sent_again_and_again_takes_one_place_and_returns_as_itself() {
+    let (mut world, agents) = World::with_agents(3);
+    let [boss, clerk, worker] = agents[..] else { unreachable!("three agents") };
+    let (link, back) = (world.link(boss, clerk), world.link(clerk, boss));
+    let own = world.owned(boss, worker, OWNER);
+    let mut words = Vec::new();
+    for _ in 0..200 {
+        world.tell_about(boss, link, own).unwrap();
+        words.push(world.received_agent(clerk));
+        world.tell_about(clerk, back, Handle::from_word(words[0])).unwrap();
+        assert_eq!(world.received_agent(boss), own.word());
+    }
+    words.dedup();
+    assert_eq!(words.len(), 1);
+    assert_eq!(world.shard.capabilities().held(clerk).count(), 2);
+}
+
+#[test]
+fn an_answer_with_an_agent_that_cannot_be_passed_on_is_an_error_to_the_asker() {
+    let (mut world, agents) = World::with_agents(3);
+    let [asker, clerk, worker] = agents[..] else { unreachable!("three agents") };
+    let link = world.link(asker, clerk);
+    let kept = world.link(clerk, worker);
+    let request = ask(&mut world, asker, link).unwrap();
+    world.pass(1_000);
+    let answered = world.shard.answer_value(clerk, request, &about(&[kept.word()]));
+    assert_eq!(answered, Err(Status::Denied));
+    world.pass(1_000);
+    let failure = Outcome::Error(Failure::Answered(Status::Denied));
+    assert_eq!(world.shard.take_outcome(asker, request), Some(failure));
+}

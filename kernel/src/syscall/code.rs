@@ -83,7 +83,8 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
         }
     };
     let agent = core.execute(caller, execution)?;
-    let rights = Rights::MANAGE.with(Rights::WRITE);
+    // GRANT lets the agent be a value in messages.
+    let rights = Rights::MANAGE.with(Rights::WRITE).with(Rights::GRANT);
     let handle =
         core.mint(caller, Grant::new(CapabilityKind::Communicate, Object::Endpoint(agent), rights))?;
     Ok(handle.word())

@@ -305,10 +305,6 @@ impl<'s> Checker<'_, 's> {
     /// Refuses function values where they would outlive their run, now that all types are known.
     pub(super) fn check_carried(&mut self) {
         for (ty, span, carrier) in core::mem::take(&mut self.carried) {
-            if carrier == Carrier::Message && self.program.types.holds_agent(ty, &mut Vec::new()) {
-                self.unsupported(span, "an agent in a message");
-                continue;
-            }
             if carrier == Carrier::Message && self.program.types.holds_itself(ty) {
                 let name = self.type_name(ty);
                 self.report(

@@ -301,6 +301,7 @@ fn simple_type(desc: &str) -> Option<TypeId> {
         "d" => TypeId::F64,
         "s" => TypeId::STR,
         "t" => TypeId::DURATION,
+        "a" => TypeId::AGENT,
         _ => return None,
     })
 }

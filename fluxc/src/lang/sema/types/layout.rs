@@ -122,7 +122,8 @@ impl Types<'_> {
             Type::Function(_) => out.push('W'),
             Type::Duration => out.push('t'),
             // No message holds one; State keeps the word of the handle.
-            Type::Ticket | Type::Agent => out.push('l'),
+            Type::Ticket => out.push('l'),
+            Type::Agent => out.push('a'),
             Type::Array(element, length) => {
                 let _ = write!(out, "({length})");
                 self.describe(element, out, end, around);
