@@ -40,6 +40,9 @@ pub(crate) struct Arguments {
     /// Crates whose tests are run; those of the changed one by default.
     #[arg(long = "tests", value_name = "CRATE")]
     tests: Vec<String>,
+    /// Only these programs of tests, as `--test` of `cargo test`.
+    #[arg(long = "test", value_name = "NAME")]
+    programs: Vec<String>,
     /// Tests that take longer than this alone are not run: each survivor would wait for them.
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     longest: f64,
@@ -81,7 +84,10 @@ pub(crate) fn mutants(arguments: &Arguments) -> Result<(), Error> {
     }
     let own = [arguments.package.clone()];
     let packages = if arguments.tests.is_empty() { &own[..] } else { &arguments.tests };
-    let mut tests = Tests::record(&copy, packages, &home.join("reached.txt"), arguments.longest)?;
+    let packages = packages.iter().flat_map(|package| ["--package", package]);
+    let programs = arguments.programs.iter().flat_map(|program| ["--test", program]);
+    let which: Vec<&str> = packages.chain(programs).collect();
+    let mut tests = Tests::record(&copy, &which, &home.join("reached.txt"), arguments.longest)?;
     println!("mutants: {}", tests.summary());
     let start = Instant::now();
     let (mut caught, mut survivors, mut log) = (0usize, String::new(), String::new());

@@ -42,27 +42,21 @@ struct Test {
 #[derive(Debug, Default)]
 pub(crate) struct Tests {
     tests: Vec<Rc<Test>>,
-    /// Names of tests that take too long.
-    long: Vec<String>,
+    /// Tests that take too long or fail as it is, and why.
+    left_out: Vec<String>,
     by_site: HashMap<u32, Vec<Rc<Test>>>,
     /// Tests that caught mutants of a function, the last one last.
     catchers: HashMap<String, Vec<Rc<Test>>>,
 }
 
 impl Tests {
-    /// Builds the tests of `packages` in the copy, and runs each alone to see what it reaches; those
-    /// that take longer than `longest` seconds are left out.
+    /// Builds the tests that `which` names to `cargo test` in the copy, and runs each alone to see what it
+    /// reaches; those that take longer than `longest` seconds, or fail without a mutant, are left out.
     ///
     /// # Errors
-    /// [`Error::Check`] if nothing is built, [`Error::Failed`] if a test fails without a mutant.
-    pub(crate) fn record(
-        copy: &Copy,
-        packages: &[String],
-        record: &Path,
-        longest: f64,
-    ) -> Result<Self, Error> {
-        let flags = packages.iter().flat_map(|package| ["--package", package]);
-        let binaries = binaries(&messages(copy.cargo("test").arg("--no-run").args(flags))?);
+    /// [`Error::Check`] if nothing is built.
+    pub(crate) fn record(copy: &Copy, which: &[&str], record: &Path, longest: f64) -> Result<Self, Error> {
+        let binaries = binaries(&messages(copy.cargo("test").arg("--no-run").args(which))?);
         if binaries.is_empty() {
             return Err(Error::Check(
                 "mutants: no tests were built; does the copy's `cargo test` work?".into(),
@@ -75,10 +69,13 @@ impl Tests {
             for name in list.lines().filter_map(|line| line.strip_suffix(": test")) {
                 let _ = fs::remove_file(record);
                 let start = Instant::now();
-                run(command(&binary, &[name], None).env("FLUX_MUTANT_RECORD", record))?;
+                let passes = run(command(&binary, &[name], None).env("FLUX_MUTANT_RECORD", record)).is_ok();
                 let test = Test { binary: Rc::clone(&binary), name: name.to_owned(), took: start.elapsed() };
-                if test.took.as_secs_f64() > longest {
-                    all.long.push(format!("{name} ({:.0} s)", test.took.as_secs_f64()));
+                let seconds = test.took.as_secs_f64();
+                if !passes {
+                    all.left_out.push(format!("{name} (fails)"));
+                } else if seconds > longest {
+                    all.left_out.push(format!("{name} ({seconds:.1} s)"));
                 } else {
                     found.push((Rc::new(test), fs::read_to_string(record).unwrap_or_default()));
                 }
@@ -101,8 +98,8 @@ impl Tests {
     /// How many there are, and how long they take, for people.
     pub(crate) fn summary(&self) -> String {
         let time: Duration = self.tests.iter().map(|test| test.took).sum();
-        let (number, long) = (self.tests.len(), self.long.join(", "));
-        format!("{number} tests take {:.0} s one after the other; too long: [{long}]", time.as_secs_f64())
+        let (number, left) = (self.tests.len(), self.left_out.join(", "));
+        format!("{number} tests take {:.0} s one after the other; left out: [{left}]", time.as_secs_f64())
     }
 
     /// The name of a test that notices the mutant, or how many tests reached it and did not.
