@@ -517,6 +517,19 @@ impl<'s> Checker<'_, 's> {
             return None;
         }
         match self.constant(id) {
+            Some(super::tree::Value::Int(length)) if length < 0 => {
+                self.report(
+                    Diagnostic::new(
+                        codes::NUMBER_OUT_OF_RANGE,
+                        count.span,
+                        format!("an array can't have {length} elements"),
+                    )
+                    .label("below zero")
+                    .expected("0 or more")
+                    .found(format!("{length}")),
+                );
+                None
+            }
             Some(super::tree::Value::Int(length)) => match u32::try_from(length) {
                 Ok(length) if length as usize <= limits::MODULE_BYTES => Some(length),
                 _ => {

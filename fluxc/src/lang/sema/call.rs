@@ -342,10 +342,15 @@ impl<'s> Checker<'_, 's> {
             return self.length(&args, span);
         }
         if let Shape::Floats(..) = shape {
+            let narrow = |id: &&ExprId| self.get(self.ty(**id)) == Ok(Type::Float(FloatKind::F32));
+            let narrow = args.iter().find(narrow).map(|id| self.ty(*id));
             for arg in &mut args {
                 let ty = self.ty(*arg);
-                if self.get(ty) != Ok(Type::Float(FloatKind::F32)) {
-                    *arg = self.coerce(*arg, TypeId::F64);
+                match narrow {
+                    // A literal beside an `f32` is one too.
+                    Some(narrow) if self.get(ty).is_err() => *arg = self.coerce(*arg, narrow),
+                    Some(narrow) if ty == narrow => {}
+                    _ => *arg = self.coerce(*arg, TypeId::F64),
                 }
             }
         }

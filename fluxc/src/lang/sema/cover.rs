@@ -32,7 +32,7 @@ impl Checker<'_, '_> {
         let allowed = MATCH_STEPS.min(self.match_steps);
         let mut search = Search { checker: self, left: allowed };
         let mut rows: Vec<Vec<&Pattern>> = Vec::new();
-        let mut useless: Vec<Span> = Vec::new();
+        let mut useless: Vec<(Span, bool)> = Vec::new();
         for (arm, place) in arms.iter().zip(spans) {
             let mut useful = arm.patterns.is_empty();
             for pattern in &arm.patterns {
@@ -42,18 +42,30 @@ impl Checker<'_, '_> {
                 }
             }
             if !useful && search.left > 0 {
-                useless.push(*place);
+                let empty = arm.patterns.iter().all(|pattern| search.is_empty_range(pattern));
+                useless.push((*place, empty));
             }
         }
         let everything = rows.iter().any(|row| matches!(row.first(), Some(Pattern::All | Pattern::Bind(_))));
         let missing = if everything { Vec::new() } else { search.missing(&rows, &[ty]) };
         let left = search.left;
         self.match_steps = self.match_steps.saturating_sub(allowed.saturating_sub(left));
-        for place in useless {
+        for (place, empty) in useless {
+            let (label, hint) = if empty {
+                (
+                    "no value is in this range",
+                    "write the smaller value first; `..` leaves out its end, `..=` takes it",
+                )
+            } else {
+                (
+                    "the arms above take all of its values",
+                    "take it out, or put it before the arm that takes its values",
+                )
+            };
             self.report(
                 Diagnostic::new(codes::ARM_UNREACHABLE, place, "no value reaches this arm")
-                    .label("the arms above take all of its values")
-                    .hint("take it out, or put it before the arm that takes its values"),
+                    .label(label)
+                    .hint(hint),
             );
         }
         if self.is_misread(span) {
@@ -182,10 +194,6 @@ impl<'c> Search<'c, '_, '_> {
         let program = &self.checker.program;
         match program.expr(id).kind {
             ExprKind::Text(text) => Some(program.text(text)),
-            ExprKind::Const(id) => match program.consts.get(id.index())?.value.as_ref()? {
-                Value::Text(text) => Some(text),
-                _ => None,
-            },
             _ => None,
         }
     }
@@ -217,6 +225,10 @@ impl<'c> Search<'c, '_, '_> {
                 }
             }
         }
+    }
+
+    fn is_empty_range(&self, pattern: &Pattern) -> bool {
+        matches!(self.head(pattern), Head::Range(from, to) if from > to)
     }
 
     /// Names and payload types of all tags of a type; `None` if it has more values than tags.

@@ -61,6 +61,13 @@ impl Program<'_> {
             ExprKind::Invalid => Reason::Reported,
             ExprKind::Local(_) | ExprKind::State(_) | ExprKind::Param(_) => Reason::Run,
             _ if self.types.owns(expr.ty) == Owns::Blocks => Reason::Grows,
+            // Of arrays and structs the compiler does not know everything.
+            ExprKind::Binary(_, left, _) if self.types.is_aggregate(self.expr(left).ty) => Reason::Code,
+            ExprKind::Builtin(Builtin::Abs, list)
+                if self.list(list).iter().all(|id| self.constant(*id).is_some()) =>
+            {
+                Reason::Trap
+            }
             ExprKind::Binary(..) | ExprKind::Unary(..) | ExprKind::Convert(_) | ExprKind::Int(..) => {
                 Reason::Trap
             }
@@ -489,8 +496,31 @@ fn fold(op: BinaryOp, left: Value, right: Value, operand: Type) -> Option<Value>
             }
             _ => compare(Some(a.cmp(&b))),
         },
+        (Value::Tagged(tag, a), Value::Tagged(other, b)) => {
+            equality(op, if tag == other { all_equal(a, b)? } else { false })
+        }
+        (Value::Aggregate(a), Value::Aggregate(b)) => equality(op, all_equal(a, b)?),
         _ => None,
     }
+}
+
+/// What `==` or `!=` gives; nothing else is there for composed values.
+fn equality(op: BinaryOp, equal: bool) -> Option<Value> {
+    match op {
+        BinaryOp::Eq => Some(Value::Bool(equal)),
+        BinaryOp::Ne => Some(Value::Bool(!equal)),
+        _ => None,
+    }
+}
+
+/// Tells whether the parts of two values of one type are equal, one by one.
+fn all_equal(a: Vec<Value>, b: Vec<Value>) -> Option<bool> {
+    for (a, b) in a.into_iter().zip(b) {
+        if !compared(BinaryOp::Eq, a, b)? {
+            return Some(false);
+        }
+    }
+    Some(true)
 }
 
 fn convert(value: Value, to: Type) -> Option<Value> {

@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::code::Want;
-use super::scope::Paths;
+use super::scope::{Binding, Paths};
 use super::tree::{Block, Builtin, Case, ExprId, ExprKind, FnId, Loop, Sign, Stmt, StmtKind, Value};
 use super::types::{Field, Type, TypeId};
 use super::{Around, AroundKind, Checker, Mode};
@@ -134,11 +134,12 @@ impl<'s> Checker<'_, 's> {
             };
             next = index.saturating_add(1);
             let Some(field) = fields.get(index) else {
+                let noun = if fields.len() == 1 { "field" } else { "fields" };
                 self.report(
                     Diagnostic::new(
                         codes::WRONG_ARGUMENTS,
                         init.value.span,
-                        format!("a value too many: {} has {} fields", self.type_name(ty), fields.len()),
+                        format!("a value too many: {} has {} {noun}", self.type_name(ty), fields.len()),
                     )
                     .label("no field for it"),
                 );
@@ -197,6 +198,12 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn size_of(&mut self, operand: &ast::Expr<'s>, span: Span) -> ExprId {
         // The operand is looked at and not computed.
         let fork = self.flow.fork();
+        if let ast::ExprKind::Name(name) = operand.kind {
+            let symbol = self.names.symbol(name);
+            if let Binding::Local(local) = self.names.binding(symbol) {
+                self.flow.assign(local);
+            }
+        }
         let id = self.value(operand, TypeId::ERROR);
         self.flow.drop_path(fork);
         let ty = self.ty(id);

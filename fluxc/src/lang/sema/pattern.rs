@@ -73,6 +73,15 @@ impl<'s> Checker<'_, 's> {
             }
             // Any other pattern is one for the value.
             (_, Some(inner)) => Pattern::Tagged(1, [self.pattern(pattern, inner, names)].into()),
+            // What it is matched with is reported already.
+            (MatchPatternKind::None, None) if self.get(ty) == Ok(Type::Error) => Pattern::All,
+            (MatchPatternKind::Variant { name, payload: Some(payload), .. }, None)
+                if self.get(ty) == Ok(Type::Error) =>
+            {
+                let types = alloc::vec![ty; payload.len()];
+                self.payload_patterns(*name, &types, Some(payload), pattern.span, names);
+                Pattern::All
+            }
             (MatchPatternKind::None, None) => {
                 let found = self.type_name(ty);
                 self.report(

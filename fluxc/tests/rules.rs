@@ -1,0 +1,127 @@
+//! Small documents with all that the compiler says about them, or with what they give.
+//!
+//! `rules/NAME.txt` holds cases, each ended by a line `====`: a document (begins with `#`), the fences of
+//! one (begins with ```` ``` ````), or the inside of a `flux` fence; then, behind a line `----`, what comes of it: the
+//! diagnostics, then the text that `fn f()` gives or what the agent logs in Init, the same at every level.
+//! `FLUX_BLESS=1` writes what comes of it; read it before you commit it.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flux_fluxc::diag::Diagnostic;
+use flux_fluxc::span::{LineTable, Span};
+use flux_fluxc::{Options, compile};
+use support::{End, call, init_log, library};
+
+/// The document of a case.
+fn document(case: &str) -> String {
+    match case.as_bytes() {
+        [b'#' | b'-', ..] => format!("{case}\n"),
+        [b'`', ..] => format!("# Test\n{case}\n"),
+        _ => library(case),
+    }
+}
+
+/// Line and text of a place.
+fn place(source: &str, span: Span) -> String {
+    let line = LineTable::new(source).line(span.start);
+    let text = source.get(span.start as usize..span.end as usize).unwrap_or("?");
+    let mut lines = text.lines();
+    let (first, more) = (lines.next().unwrap_or_default(), lines.next().map_or("", |_| " …"));
+    format!("{line} `{first}{more}`")
+}
+
+fn shown(source: &str, row: &Diagnostic) -> String {
+    let mut text = format!("{} {}: {} [{}]", row.code, place(source, row.span), row.message, row.label);
+    for label in &row.secondary {
+        let _ = write!(text, "\n  at {}: {}", place(source, label.span), label.text);
+    }
+    let pair = |name: &str, value: &Option<String>| {
+        value.iter().map(|value| format!(" {name} {value};")).collect::<String>()
+    };
+    let values = pair("expected", &row.expected) + &pair("found", &row.found);
+    if !values.is_empty() {
+        let _ = write!(text, "\n  {}", values.trim());
+    }
+    if let Some(hint) = &row.hint {
+        let _ = write!(text, "\n  help: {}", hint.text);
+        if let Some(edit) = &hint.replacement {
+            let _ = write!(text, ": {} -> `{}`", place(source, edit.span), edit.text);
+        }
+    }
+    text + "\n"
+}
+
+/// What comes of a case.
+fn outcome(case: &str) -> String {
+    let source = document(case);
+    let compiled = compile(source.as_bytes(), "test.flux.md", &Options::default());
+    let mut text: String = compiled.diagnostics.iter().map(|row| shown(&source, row)).collect();
+    if compiled.errors > 0 {
+        return text;
+    }
+    if source.contains("fn f() -> str") {
+        match call(&source, "f", &[]) {
+            End::Text(given) => text.push_str(&format!("= {given}\n")),
+            other => text.push_str(&format!("= {other:?}\n")),
+        }
+    } else if source.contains("\n## Init") {
+        for line in init_log(&source) {
+            let _ = writeln!(text, "log {line}");
+        }
+    }
+    if text.is_empty() { "nothing to say\n".to_owned() } else { text }
+}
+
+/// A file of cases with what comes of each now.
+fn renewed(text: &str) -> String {
+    let mut out = String::new();
+    for case in text.split("====\n").filter(|case| !case.trim().is_empty()) {
+        let case = case.split("----\n").next().unwrap_or_default().trim_end();
+        let _ = write!(out, "{case}\n----\n{}====\n", outcome(case));
+    }
+    out
+}
+
+fn check(name: &str) {
+    let path: PathBuf =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rules").join(name).with_extension("txt");
+    let wanted = fs::read_to_string(&path).expect("a file of cases");
+    let found = renewed(&wanted);
+    if std::env::var_os("FLUX_BLESS").is_some() {
+        fs::write(&path, found).expect("the file is written");
+        return;
+    }
+    for (wanted, found) in wanted.split("====\n").zip(found.split("====\n")) {
+        assert_eq!(wanted, found, "in {}", path.display());
+    }
+    assert_eq!(wanted, found);
+}
+
+#[test]
+fn constants_are_computed_as_the_machine_would() {
+    check("constants");
+}
+
+#[test]
+fn provided_operations_give_what_they_say() {
+    check("provided");
+}
+
+#[test]
+fn choices_take_every_value_once() {
+    check("choices");
+}
+
+#[test]
+fn c_converts_as_its_standard_says() {
+    check("c");
+}
+
+#[test]
+fn python_means_what_it_means_elsewhere() {
+    check("python");
+}
