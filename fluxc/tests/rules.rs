@@ -5,6 +5,8 @@
 //! diagnostics, then the text that `fn f()` gives or what the agent logs in Init, the same at every level.
 //! `FLUX_BLESS=1` writes what comes of it; read it before you commit it.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fmt::Write as _;
@@ -124,4 +126,19 @@ fn c_converts_as_its_standard_says() {
 #[test]
 fn python_means_what_it_means_elsewhere() {
     check("python");
+}
+
+#[test]
+fn data_has_the_types_of_its_values() {
+    check("data");
+}
+
+#[test]
+fn a_wrong_type_comes_with_what_to_write() {
+    check("hints");
+}
+
+#[test]
+fn devices_have_numbers_that_are_known_before_the_first_step() {
+    check("devices");
 }

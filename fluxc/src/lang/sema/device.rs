@@ -10,7 +10,6 @@ use alloc::string::{String, ToString};
 use super::Checker;
 use super::scope::Binding;
 use super::tree::{ExprId, ExprKind, Value};
-use super::types::TypeId;
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Device, DeviceArg, StrPart};
@@ -88,17 +87,14 @@ impl<'s> Checker<'_, 's> {
         let found = match &value.kind {
             ast::ExprKind::Int(value) => Some(*value),
             ast::ExprKind::Invalid => return None,
-            // A constant of the document is a literal with a name.
-            ast::ExprKind::Name(name) => {
-                let symbol = self.names.symbol(name);
+            // A plain word; a constant of the document is a literal with a name.
+            ast::ExprKind::Str(_) => {
+                let symbol = self.names.symbol(self.source_text(value.span));
                 match self.names.binding(symbol) {
-                    Binding::Const(_) => {
-                        let id = self.expr(value, TypeId::I64);
-                        match self.constant(id) {
-                            Some(Value::Int(value)) => u64::try_from(value).ok(),
-                            _ => None,
-                        }
-                    }
+                    Binding::Const(id) => match self.program.consts.get(id.index())?.value {
+                        Some(Value::Int(value)) => u64::try_from(value).ok(),
+                        _ => None,
+                    },
                     _ => None,
                 }
             }
@@ -141,7 +137,7 @@ impl<'s> Checker<'_, 's> {
             Diagnostic::new(
                 codes::DEVICE_ARGUMENT,
                 argument.value.span,
-                format!("`{text}` names no hwmon sensor"),
+                format!("`{}` names no hwmon sensor", self.source_text(argument.value.span)),
             )
             .label("chip and channel")
             .expected("chip/channel, as `coretemp/temp1`"),

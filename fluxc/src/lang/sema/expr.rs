@@ -263,7 +263,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn as_operand(&self, span: Span) -> String {
         let text = self.source_text(span);
         let simple = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'.');
-        if simple { text.to_string() } else { format!("({text})") }
+        if simple || is_in_parentheses(text) { text.to_string() } else { format!("({text})") }
     }
 
     /// Tells whether `as` goes from one type to the other.
@@ -281,4 +281,20 @@ impl<'s> Checker<'_, 's> {
 /// `1 value`, `2 values`.
 fn values(count: usize) -> String {
     if count == 1 { String::from("1 value") } else { format!("{count} values") }
+}
+
+/// Tells whether a text begins with a parenthesis that its end closes.
+fn is_in_parentheses(text: &str) -> bool {
+    let mut depth = 0_u32;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' => depth = depth.saturating_add(1),
+            b')' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return at > 0 && at.saturating_add(1) == text.len();
+        }
+    }
+    false
 }

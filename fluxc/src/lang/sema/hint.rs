@@ -157,10 +157,24 @@ impl Checker<'_, '_> {
             let (l, r) = (self.as_operand(self.span(left)), self.as_operand(self.span(right)));
             return edit("calculate with its nanoseconds", whole, format!("({l} * {r} as int) as duration"));
         }
-        if time(l) {
+        let float = |ty| matches!(self.get(ty), Ok(Type::Float(_)) | Err(Open::Float));
+        if (matches!(op, "*" | "/") && time(l) && float(r)) || (op == "*" && float(l) && time(r)) {
+            let number = |id, is_time| {
+                let text = self.as_operand(self.span(id));
+                if is_time { format!("{text} as int as f64") } else { text }
+            };
+            let (l, r) = (number(left, time(l)), number(right, time(r)));
+            return edit(
+                "calculate with its nanoseconds",
+                whole,
+                format!("({l} {op} {r}) as int as duration"),
+            );
+        }
+        // A number that stands for seconds can be added and compared, not multiplied.
+        if !matches!(op, "*" | "/" | "%") && time(l) {
             return self.time_hint(right, l);
         }
-        if time(r) {
+        if !matches!(op, "*" | "/" | "%") && time(r) {
             return self.time_hint(left, r);
         }
         let text = |ty| self.get(ty) == Ok(Type::Str);
