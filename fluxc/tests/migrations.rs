@@ -277,3 +277,112 @@ fn many_migrations_end_in_a_diagnostic() {
     let many: String = (10..5000).map(|version| format!("## Migrate from {version} (runs: int)\n")).collect();
     assert!(codes(&agent(&many)).contains(&"E0605".to_owned()));
 }
+
+/// A state that is filled with values of every type, taken back to an older layout and forth again.
+#[test]
+fn filled_values_of_every_type_travel_back_and_forth() {
+    let types = "
+```flux
+enum Mode { Off, Slow(int, str), Fast([int]) }
+struct Spot { x: int, names: [str], inner: Inner }
+struct Inner { best: int?, tags: map[str]str }
+```
+";
+    let source = format!(
+        "# A
+## Types{types}
+## Agent
+version: 2
+capabilities: MEMORY
+## State
+- numbers: [int] = []
+- names: [str] = []
+- counts: map[str]int = {{}}
+- lists: map[int][str] = {{}}
+- mode: Mode
+- other: Mode
+- best: int?
+- none_yet: int?
+- note: str?
+- spots: [Spot] = []
+- grid: [[int]] = []
+- pair: [Spot; 2]
+- raw: bytes
+- label: str
+- runs: int = 0
+## On fill()
+```flux
+numbers = [1, 2, 3].map(|v| v * 7)
+names = [\"ann\", \"bob {{numbers[1]}}\"]
+counts[\"a\"] = 5
+counts[\"b {{numbers[0]}}\"] = 6
+for n in 0..20 {{ counts[\"k{{n}}\"] = n }}
+lists[3] = [\"x\", label + \"y\"]
+mode = Mode.Slow(4, \"slow {{numbers[2]}}\")
+other = Mode.Fast([9, 8])
+best = 11
+note = \"note {{numbers[0]}}\"
+spots = [spot(1), spot(2)]
+grid = [[1, 2], [], [numbers[2]]]
+pair[1] = spot(3)
+raw = \"bytes\".bytes()
+label = \"label {{numbers[1]}}\"
+runs = 1
+```
+## On show()
+1. Log \"{{numbers}} {{names}} {{counts}} {{lists}} {{mode}} {{other}} {{best}} {{none_yet}} {{note}}\"
+2. Log \"{{spots}} {{grid}} {{pair}} {{raw}} {{label}} {{runs}}\"
+## fn: spot(x: int) -> Spot
+```flux
+var tags: map[str]str = {{}}
+tags[\"t\"] = \"tag {{x}}\"
+return Spot {{ x: x, names: [\"n{{x}}\", \"m\"], inner: Inner {{ best: x, tags: tags }} }}
+```
+## Migrate back to 1 (label: str, raw: bytes, pair: [Spot; 2], grid: [[int]], spots: [Spot], note: str?, none_yet: int?, best: int?, other: Mode, mode: Mode, lists: map[int][str], counts: map[str]int, names: [str], figures: [int], passes: int)
+1. Set figures to old.numbers
+2. Set passes to old.runs + 1
+## Migrate from 1 (label: str, raw: bytes, pair: [Spot; 2], grid: [[int]], spots: [Spot], note: str?, none_yet: int?, best: int?, other: Mode, mode: Mode, lists: map[int][str], counts: map[str]int, names: [str], figures: [int], passes: int)
+1. Set numbers to old.figures
+2. Set runs to old.passes * 10
+3. `names.push(\"new\")`
+4. Set counts[\"new\"] to old.counts.len()
+"
+    );
+    for level in LEVELS {
+        let mut agent = support::Agent::start(&source, level);
+        let handler = flux_isa::ExportKind::Handler;
+        assert_eq!(agent.export(handler, "fill", &[]), Some(support::word(0)));
+        agent.export(handler, "show", &[]);
+        let before = agent.logged();
+        let size = u64::from(agent.module.state.size);
+        let state = agent.instance.memory_ref().writable_base();
+        let old = agent.instance.memory().alloc(AllocKind::State, 4096).unwrap();
+        let new = agent.instance.memory().alloc(AllocKind::State, size).unwrap();
+        let migrations = agent.module.migrations.clone();
+        let [forth, back] = migrations.as_slice() else { panic!("{migrations:?}") };
+        let (forth, back) = if forth.way == MigrationWay::From { (forth, back) } else { (back, forth) };
+        // What a migration makes lies in the arena until its caller took it over, so none of the runs ends.
+        let mut call = |function: u32, to: u32, from: u64| {
+            let mut run = agent.instance.begin(FunctionIndex(function), &[u64::from(to), from]).unwrap();
+            let end = loop {
+                match agent.instance.resume(&mut run, &mut agent.host, Gas(100_000)) {
+                    Exit::Preempted => {}
+                    other => break other,
+                }
+            };
+            assert!(matches!(end, Exit::Finished(_)), "{end:?}");
+        };
+        call(back.function, old, state);
+        // Twice: the first one takes nothing away from the old state.
+        call(forth.function, new, u64::from(old));
+        call(forth.function, new, u64::from(old));
+        let bytes = agent.instance.memory_ref().bytes(u64::from(new), size).unwrap().to_vec();
+        agent.instance.memory().write(state, &bytes).unwrap();
+        agent.export(handler, "show", &[]);
+        let after = agent.logged();
+        let expected = before[0].replace("bob 14]", "bob 14, new]").replace("k19: 19}", "k19: 19, new: 22}");
+        assert_eq!(after[0], expected, "{level:?}");
+        assert_eq!(after[1], before[1].replace("label 14 1", "label 14 20"), "{level:?}");
+        assert!(before[1].ends_with("label 14 1") && before[0].contains("k19: 19}"), "{before:?}");
+    }
+}
