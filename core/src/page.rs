@@ -58,6 +58,7 @@ pub fn html(source: &Source) -> Result<String, Vec<Diagnostic>> {
         let facts = facts::of(&document, index, module, plain.modules.get(index).unwrap_or(module));
         tables::agent(&mut out, &facts, compiled.modules.len());
     }
+    tables::tiles(&mut out, &document);
     tables::lines(&mut out, document.source, &compiled.modules);
     let _ = write!(
         out,
@@ -112,6 +113,21 @@ mod tests {
             assert!(out.contains(part), "{part} is not on the page");
         }
         assert_eq!(out, page(include_str!("../../apps/sensor.flux.md")));
+    }
+
+    #[test]
+    fn tiles_are_listed_by_category() {
+        let tile = |name, category| {
+            format!(
+                "## tile: {name}(value: f64) -> f64\ncategory: {category}\n\n```flux\nreturn value\n```\n"
+            )
+        };
+        let out =
+            page(&format!("# T\n{}{}{}", tile("b", "scaling"), tile("c", "limits"), tile("a", "scaling")));
+        let (_, table) = out.split_once("<h4>Tiles</h4>").unwrap();
+        let at = |text: &str| table.find(text).unwrap();
+        assert!(at("c(value: f64) -&gt; f64") < at("limits") && at("limits") < at("b(value"));
+        assert!(at("b(value") < at("a(value"));
     }
 
     #[test]

@@ -56,8 +56,8 @@ fn tree(text: &str) -> Option<String> {
     let mut sink = Sink::new(SourceId(0));
     let document = syntax::parse(text.as_bytes(), &mut sink)?;
     let shown = format!(
-        "{:?}{:?}{:?}{:?}{:?}",
-        document.compile, document.agents, document.items, document.tests, document.exports
+        "{:?}{:?}{:?}{:?}{:?}{:?}",
+        document.compile, document.agents, document.items, document.tests, document.exports, document.tiles
     );
     let mut out = String::with_capacity(shown.len());
     for (number, part) in shown.split("Span { start: ").enumerate() {

@@ -42,7 +42,7 @@ impl Token<'_> {
 /// Signs of more than one character, longest first.
 const SIGNS: &[&str] = &[
     "..=", "..", "??", "?.", "+=", "->", "-=", "*=", "/=", "%=", "==", "=>", "!=", "<=", "<<", ">=", ">>",
-    "&&", "||",
+    "&&", "||", "|>",
 ];
 
 /// The tokens of one line.

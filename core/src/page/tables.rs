@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use flux_fluxc::lang::syntax::ast::Document;
 use flux_isa::Module;
 
 use super::escape::escape;
@@ -122,6 +123,19 @@ fn values(out: &mut String, facts: &AgentFacts) {
             .collect();
         table(out, "Children", &["Agent", "Document", "Starts again", "Strategy", "Restarts"], &rows);
     }
+}
+
+/// The tiles of a document, by category.
+pub(super) fn tiles(out: &mut String, document: &Document<'_>) {
+    let mut rows: Vec<(&str, &str)> = document
+        .tiles
+        .iter()
+        .map(|tile| (tile.category.map_or("", |word| word.text), tile.signature.text(document.source)))
+        .collect();
+    rows.sort_by_key(|row| row.0);
+    let rows: Vec<Vec<String>> =
+        rows.into_iter().map(|(category, form)| vec![code(form), escape(category)]).collect();
+    table(out, "Tiles", &["Form", "Category"], &rows);
 }
 
 fn messages(out: &mut String, facts: &AgentFacts) {

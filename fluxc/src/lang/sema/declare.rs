@@ -24,12 +24,6 @@ const MOST_MEMBERS: usize = 256;
 impl<'s> Checker<'_, 's> {
     /// Reports what the language has and this version of the compiler has not.
     pub(super) fn refuse_what_comes_later(&mut self, document: &Document<'s>) {
-        for tile in &document.frontmatter.tiles {
-            self.unsupported(tile.span, "a tile");
-        }
-        for tile in &document.tiles {
-            self.unsupported(tile.heading, "a tile");
-        }
         for region in &document.regions {
             self.unsupported(region.heading, "a memory region");
         }

@@ -24,13 +24,16 @@ pub(super) struct Links<'s> {
     imports: Vec<(String, u16)>,
     /// What the document shows to others; everything if it does not say.
     exports: Option<Vec<&'s str>>,
+    /// Tiles of the document.
+    tiles: Vec<&'s str>,
 }
 
 impl<'s> Links<'s> {
     pub(super) fn new(document: &Document<'s>, imports: Vec<(String, u16)>) -> Self {
         let exports = &document.exports;
         let names = || exports.iter().map(|export| export.name.text).collect();
-        Self { imports, exports: (!exports.is_empty()).then(names) }
+        let tiles = document.tiles.iter().map(|tile| tile.name.text).collect();
+        Self { imports, exports: (!exports.is_empty()).then(names), tiles }
     }
 }
 
@@ -167,10 +170,55 @@ impl<'s> Checker<'_, 's> {
     fn function_of(&mut self, foreign: Foreign<'s>) -> Option<FnId> {
         let symbol = self.shown_symbol(foreign, "function")?;
         let function = self.names.function(symbol);
+        // A tile that the library took from another one is no part of what it shows.
+        let own =
+            |id: &FnId| self.program.functions.get(id.index()).is_some_and(|row| row.unit == foreign.unit);
+        let function = function.filter(own);
         if function.is_none() {
             self.nothing_called(foreign, "function");
         }
         function
+    }
+
+    /// `tiles:` of the frontmatter: `library.tile` is `tile` in this document.
+    pub(super) fn name_tiles(&mut self, tiles: &[Ident<'s>]) {
+        for whole in tiles.iter().copied() {
+            if !whole.text.contains('.') {
+                self.report(
+                    Diagnostic::new(
+                        codes::UNKNOWN_FUNCTION,
+                        whole.span,
+                        format!("`{}` names no library", whole.text),
+                    )
+                    .label("which library has it?")
+                    .expected("library.tile")
+                    .hint("tiles of this document are called by their names without being listed"),
+                );
+                continue;
+            }
+            let Some(foreign) = self.foreign(whole) else { continue };
+            let Some(function) = self.function_of(foreign) else { continue };
+            let Foreign { unit, library, name } = foreign;
+            let is_tile = |links: &Links<'_>| links.tiles.contains(&name.text);
+            if !self.links.get(usize::from(unit)).is_some_and(is_tile) {
+                self.report(
+                    Diagnostic::new(
+                        codes::UNKNOWN_FUNCTION,
+                        name.span,
+                        format!("`{}` of the library `{}` is no tile", name.text, library.text),
+                    )
+                    .label("a function")
+                    .hint(format!("call it as `{}.{}(…)`", library.text, name.text)),
+                );
+                continue;
+            }
+            let symbol = self.names.symbol(name.text);
+            if self.names.is_declared(symbol) {
+                self.defined_twice(name, "function of this document", None);
+            } else {
+                self.names.set_function(symbol, function);
+            }
+        }
     }
 
     /// The type before a variant: `Level` or `library.Level`.

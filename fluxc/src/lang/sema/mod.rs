@@ -147,6 +147,7 @@ pub(crate) fn analyse<'s>(
         checker.declare_items(document);
         let places: Vec<Span> = unit.imports.iter().map(|import| import.span).collect();
         checker.check_library_names(&places);
+        checker.name_tiles(&document.frontmatter.tiles);
         checker.function_bodies(document, first);
         checker.given_bodies(document);
         if *number == 0 {

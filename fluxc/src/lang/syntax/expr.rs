@@ -1,6 +1,6 @@
 //! Expressions, of steps and of code.
 //!
-//! Operators bind, from weak to strong: `..`, `||`/`or`, `&&`/`and`, comparisons, `??` (to the
+//! Operators bind, from weak to strong: `..`, `|>`, `||`/`or`, `&&`/`and`, comparisons, `??` (to the
 //! right), `|`, `^`, `&`, shifts, `+ -`, `* / %`, `as`. In steps a comparison may be written in
 //! words (`is at least`), and `on`, `off` are truth values.
 
@@ -22,17 +22,18 @@ use crate::span::Span;
 type Power = u8;
 
 const RANGE: Power = 1;
-const OR: Power = 2;
-const AND: Power = 3;
-const COMPARE: Power = 4;
-const COALESCE: Power = 5;
-const BIT_OR: Power = 6;
-const BIT_XOR: Power = 7;
-const BIT_AND: Power = 8;
-const SHIFT: Power = 9;
-const SUM: Power = 10;
-const PRODUCT: Power = 11;
-const CAST: Power = 12;
+const PIPE: Power = 2;
+const OR: Power = 3;
+const AND: Power = 4;
+const COMPARE: Power = 5;
+const COALESCE: Power = 6;
+const BIT_OR: Power = 7;
+const BIT_XOR: Power = 8;
+const BIT_AND: Power = 9;
+const SHIFT: Power = 10;
+const SUM: Power = 11;
+const PRODUCT: Power = 12;
+const CAST: Power = 13;
 
 /// An operator between operands.
 #[derive(Clone, Copy)]
@@ -41,6 +42,8 @@ enum Infix {
     /// `is …` in words.
     Is,
     Range(Bound),
+    /// `|>`, behind which a function stands.
+    Pipe,
     Cast,
 }
 
@@ -104,9 +107,15 @@ impl<'s> Parser<'s, '_> {
                     let span = left.span.to(ty.span);
                     Expr { span, kind: ExprKind::Cast(Box::new(Cast { value: left, ty })) }
                 }
+                Infix::Pipe => {
+                    self.bump();
+                    let call = self.piped(left)?;
+                    self.raise(height)?;
+                    call
+                }
                 Infix::Range(bound) => {
                     self.bump();
-                    let end = self.operand(OR)?;
+                    let end = self.operand(PIPE)?;
                     self.raise(height.max(self.height))?;
                     let span = left.span.to(end.span);
                     let (start, end) = (Box::new(left), Box::new(end));
@@ -132,6 +141,37 @@ impl<'s> Parser<'s, '_> {
         }
         self.height = height;
         Ok(left)
+    }
+
+    /// `value |> tile`, `value |> library.tile`: a call with the value before it.
+    fn piped(&mut self, value: Expr<'s>) -> Parsed<Expr<'s>> {
+        const WHAT: &str = "the name of a tile or function";
+        let start = value.span;
+        let first = self.name(WHAT)?;
+        let callee = Expr { span: first.span, kind: ExprKind::Name(first.text) };
+        let call = if self.at(Tok::Dot) {
+            self.bump();
+            let name = self.name(WHAT)?;
+            let args = alloc::vec![value];
+            ExprKind::Method(Box::new(MethodCall { base: callee, name, args, access: Access::Plain }))
+        } else {
+            ExprKind::Call(Box::new(Call { callee, args: alloc::vec![value] }))
+        };
+        if self.at(Tok::LParen) && !self.at_new_line() {
+            let span = self.tok.span;
+            self.report(codes::UNEXPECTED_TOKEN, span, || {
+                Diagnostic::new(
+                    codes::UNEXPECTED_TOKEN,
+                    span,
+                    "behind `|>` stands the name of a function alone",
+                )
+                .label("it takes the value before `|>`")
+                .hint("a function of several values is called: `f(value, more)`")
+            });
+            return Err(Failed);
+        }
+        let span = start.to(Span::empty(self.before));
+        Ok(Expr { span, kind: call })
     }
 
     /// A comparison and its right operand, where the left one stands before already.
@@ -169,6 +209,7 @@ impl<'s> Parser<'s, '_> {
             Tok::Word => return self.infix_word(),
             Tok::DotDot => return Some((Infix::Range(Bound::Exclusive), RANGE)),
             Tok::DotDotEq => return Some((Infix::Range(Bound::Inclusive), RANGE)),
+            Tok::Pipe => return Some((Infix::Pipe, PIPE)),
             // At the start of a line these begin a statement.
             Tok::Minus | Tok::Bar if new_line => return None,
             Tok::BarBar => (B::Or, OR),

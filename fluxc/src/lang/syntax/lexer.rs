@@ -55,6 +55,8 @@ pub(super) enum Tok {
     AmpAmp,
     Bar,
     BarBar,
+    /// `|>`.
+    Pipe,
     Caret,
     Tilde,
     Bang,
@@ -238,6 +240,7 @@ impl<'s> Lexer<'s> {
             (b'&', Some(b'&'), _) => (Tok::AmpAmp, 2),
             (b'&', ..) => (Tok::Amp, 1),
             (b'|', Some(b'|'), _) => (Tok::BarBar, 2),
+            (b'|', Some(b'>'), _) => (Tok::Pipe, 2),
             (b'|', ..) => (Tok::Bar, 1),
             (b'^', ..) => (Tok::Caret, 1),
             (b'~', ..) => (Tok::Tilde, 1),

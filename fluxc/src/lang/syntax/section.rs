@@ -98,7 +98,6 @@ impl Part {
             Kind::Compile
             | Kind::Agent
             | Kind::Supervise
-            | Kind::Tile(_)
             | Kind::Region(_)
             | Kind::Import(_)
             | Kind::Export(_) => (Role::Keys, None),
@@ -107,7 +106,7 @@ impl Part {
                 (Role::Steps, None)
             }
             Kind::On(rest) | Kind::Topic(rest) => (Role::Steps, Some(rest)),
-            Kind::Fn(rest) => (Role::Function, Some(rest)),
+            Kind::Fn(rest) | Kind::Tile(rest) => (Role::Function, Some(rest)),
             Kind::Prose | Kind::Types | Kind::SubAgent(_) => (Role::Prose, None),
         };
         let known = if self.kind == Kind::Prose { Known::Prose } else { Known::Section };
@@ -326,6 +325,7 @@ impl<'s> Reader<'s, '_> {
             Kind::On(rest) => self.handler(part, rest),
             Kind::Topic(rest) => self.topic(part, rest),
             Kind::Fn(rest) => self.function(part, rest),
+            Kind::Tile(rest) => self.tile(part, rest),
             Kind::Test(rest) => self.test(part, rest),
             Kind::Migrate(direction, rest) => self.migration(part, direction, rest),
             Kind::Supervise => {
@@ -335,7 +335,7 @@ impl<'s> Reader<'s, '_> {
                     agent.doc.supervise = Some(supervise);
                 }
             }
-            Kind::Tile(rest) | Kind::Region(rest) | Kind::Import(rest) | Kind::Export(rest) => {
+            Kind::Region(rest) | Kind::Import(rest) | Kind::Export(rest) => {
                 self.family(part, rest);
             }
         }

@@ -52,7 +52,7 @@ pub struct Frontmatter<'s> {
     pub capabilities: Vec<Ident<'s>>,
     /// Trust, 0..=1.
     pub trust: Option<Spanned<f64>>,
-    /// Names of tiles used.
+    /// Tiles of libraries that are used by their own names, as `library.tile`.
     pub tiles: Vec<Ident<'s>>,
     /// Paths of other documents, relative to this one; perhaps `as name` behind them.
     pub dependencies: Vec<Ident<'s>>,
@@ -347,17 +347,17 @@ pub struct Test<'s> {
     pub body: Block<'s>,
 }
 
-/// `## tile: name`.
+/// `## tile: name(value: T) -> R`; its function is one of the document's items.
 #[derive(Clone, Debug)]
 pub struct Tile<'s> {
     /// The heading.
     pub heading: Span,
     /// The name.
     pub name: Ident<'s>,
-    /// `category:` and what else is given.
-    pub keys: Vec<KeyValue<'s>>,
-    /// The declarations in its fences.
-    pub items: Vec<Item<'s>>,
+    /// Name to result type.
+    pub signature: Span,
+    /// `category:`.
+    pub category: Option<Ident<'s>>,
 }
 
 /// `## region: name`.

@@ -4,15 +4,19 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::super::ast::{
-    Direction, FnDecl, Handler, Ident, Item, ItemKind, Migration, Param, Test, Timer, TopicHandler,
+    Direction, FnDecl, Handler, Ident, Item, ItemKind, KeyValue, Migration, Param, Test, Tile, Timer,
+    TopicHandler,
 };
 use super::super::fence::{Fence, Language};
+use super::super::keys;
 use super::super::lexer::{Mode, Tok};
+use super::super::nearest::distance;
 use super::super::parser::{Failed, Parsed, Parser, STEP_WORDS, is_one_of};
 use super::super::step::Place;
 use super::super::steps::Siblings;
 use super::{Emptiness, Part, Reader};
 use crate::diag::{Code, Diagnostic, codes};
+use crate::md::BlockKind;
 use crate::span::Span;
 
 impl<'s> Reader<'s, '_> {
@@ -134,6 +138,58 @@ impl<'s> Reader<'s, '_> {
             let item = Item { span, kind: ItemKind::Fn(decl) };
             self.sink.keep(&mut self.document.items, item, span);
         }
+    }
+
+    /// `## tile: name(value: T) -> R`: a function of one value, with a `category`.
+    pub(super) fn tile(&mut self, part: Part, rest: Span) {
+        let heading = part.heading;
+        if !rest.text(self.source).contains('(') {
+            self.bad_heading(rest, "a tile takes one value and gives one", "name(value: f64) -> f64");
+            self.declarations(part.body);
+            return;
+        }
+        let category = self.category(part.body);
+        self.function(part, rest);
+        let function = self.document.items.last().filter(|item| item.span.start == heading.start);
+        let Some(ItemKind::Fn(decl)) = function.map(|item| &item.kind) else { return };
+        let (name, signature) = (decl.name, decl.signature);
+        if decl.params.len() != 1 || decl.ret.is_none() {
+            self.sink.push(
+                Diagnostic::new(
+                    codes::BAD_HEADING,
+                    signature,
+                    format!(
+                        "a tile takes one value and gives one, so that tiles can be chained; `{}` does not",
+                        name.text
+                    ),
+                )
+                .expected(format!("{}(value: f64) -> f64", name.text))
+                .hint("several values go into a struct; `## fn:` is a function of any form"),
+            );
+        }
+        let tile = Tile { heading, name, signature, category };
+        self.sink.keep(&mut self.document.tiles, tile, heading);
+    }
+
+    /// The line `category: …` of a tile; other paragraphs that are no line of a key are documentation.
+    fn category(&mut self, body: Siblings) -> Option<Ident<'s>> {
+        let mut at = body.from;
+        let (mut found, mut given) = (None, keys::Given::new());
+        while at < body.to {
+            let block = self.blocks.get(at).copied()?;
+            at = block.next.max(at.saturating_add(1));
+            let line = block.content.text(self.source);
+            if block.kind != BlockKind::Paragraph || line.trim_end().contains('\n') {
+                continue;
+            }
+            let Some(KeyValue { key, value }) = keys::key_value(line, block.content.start) else { continue };
+            if key.text == "category" {
+                keys::once(&mut found, Some(value), key, &mut given, self.sink);
+            } else if distance("category", key.text).is_some_and(|edits| edits <= 2) {
+                keys::unknown(key, "a tile", &["category"], self.sink);
+            }
+        }
+        found
     }
 
     pub(super) fn first_fence(&self, body: Siblings) -> Option<(u32, Span)> {

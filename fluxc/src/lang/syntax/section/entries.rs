@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::super::ast::{ConfigEntry, Export, Expr, Ident, Import, KeyValue, Region, StateEntry, Tile, Type};
+use super::super::ast::{ConfigEntry, Export, Expr, Ident, Import, KeyValue, Region, StateEntry, Type};
 use super::super::heading::Kind;
 use super::super::keys;
 use super::super::lexer::{Mode, Tok};
@@ -104,12 +104,6 @@ impl<'s> Reader<'s, '_> {
         let lines = keys::lines(self.source, &self.blocks, part.body.from, part.body.to, self.sink);
         let heading = part.heading;
         match part.kind {
-            Kind::Tile(_) => {
-                let mut items = Vec::new();
-                self.declarations_into(part.body, &mut items);
-                let tile = Tile { heading, name, keys: lines.keys, items };
-                self.sink.keep(&mut self.document.tiles, tile, heading);
-            }
             Kind::Region(_) => {
                 let mut region = Region { heading, name, size: None, perm: None };
                 for KeyValue { key, value } in lines.keys {

@@ -101,7 +101,7 @@ fn every_section_of_the_table_is_read() {
 flux: 1
 agent: keeper   # the first agent
 trust: 0.5
-tiles: [pid]
+tiles: [lib.pid]
 dependencies:
   - lib.flux.md
 title: not ours
@@ -156,8 +156,13 @@ Prose.
 capabilities: COMMUNICATE
 ### Loop
 1. YIELD
-## tile: pid
+## tile: half(value: f64) -> f64
 category: control
+
+Note: this is prose.
+```flux
+return value / 2.0
+```
 ## region: scratch
 size: 4KB
 perm: rw
@@ -217,8 +222,15 @@ wait: 10ms, doubling up to 1s
     let items: Vec<String> = document.items.iter().map(show::item).collect();
     assert_eq!(
         items,
-        ["fn area(w: f64, h: f64) -> f64 { return (Mul w h) }", "struct Reading {at: int, value: f64}"]
+        [
+            "fn area(w: f64, h: f64) -> f64 { return (Mul w h) }",
+            "struct Reading {at: int, value: f64}",
+            "fn half(value: f64) -> f64 { return (Div value 2.0) }"
+        ]
     );
+    let tile = &document.tiles[0];
+    assert_eq!((tile.name.text, tile.category.map(|word| word.text)), ("half", Some("control")));
+    assert_eq!(tile.signature.text(source), "half(value: f64) -> f64");
     assert_eq!(document.agents[1].keys.capabilities.len(), 1);
     assert!(document.agents[1].main_loop.is_some());
     assert_eq!(document.tiles.len() + document.imports.len() + document.exports.len(), 3);
