@@ -6,13 +6,19 @@ use super::SEND_MARK;
 use super::function::Lowering;
 use crate::fir::{Access, IntCompare, Intrinsic, Type as FirType, ValueId};
 use crate::lang::sema::tree::{
-    Block, ExprId, Form, LinkId, LocalId, SendKind, Sending, Stmt, StmtKind, Target, TextId, YieldUntil,
+    Block, Deadline, ExprId, Form, LinkId, LocalId, SendKind, Sending, Stmt, StmtKind, Target, TextId,
+    YieldUntil,
 };
 use crate::lang::sema::types::TypeId;
 use crate::lang::syntax::ast::LogLevel as Level;
 use flux_abi::opcode::Opcode;
 use flux_abi::select::{LogLevel, YieldKind};
 use flux_abi::trap::TrapKind;
+
+/// Words of a form: its texts, then its deadline.
+const FORM_WORDS: u32 = 3;
+/// Where the deadline of a form lies.
+const FORM_DEADLINE: i32 = 16;
 
 /// What happens when a host call failed and the document says nothing.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -71,15 +77,19 @@ impl<'p> Lowering<'_, 'p, '_> {
             StmtKind::Send(send) => self.send(send),
             StmtKind::WaitFor { ticket, form, bind, otherwise } => {
                 let ticket = self.expr(*ticket);
-                let form = self.form(form, "");
+                let form = self.form(form, "", 0);
                 let ty = self.word_type(self.local_ty(*bind));
                 let value = self.b.host(Opcode::AgentWait, 0, ty, &[ticket, form]);
                 self.answer(value, Some(*bind), None, otherwise.as_deref(), Failure::Trap);
             }
-            StmtKind::Barrier { name, count, within_ns, otherwise } => {
+            StmtKind::Barrier { name, count, within, otherwise } => {
                 let name = self.constant_text(*name);
                 let count = self.expr(*count);
-                let within = self.b.i64(*within_ns);
+                let within = match *within {
+                    Deadline::Usual => self.b.i64(0),
+                    Deadline::After(ns) => self.b.i64(ns),
+                    Deadline::Computed(duration) => self.computed_deadline(duration),
+                };
                 self.b.host(Opcode::Barrier, 0, FirType::Void, &[name, count, within]);
                 self.answer(None, None, None, otherwise.as_deref(), Failure::Trap);
             }
@@ -191,15 +201,34 @@ impl<'p> Lowering<'_, 'p, '_> {
 
     // ------------------------------------------------------------ messages
 
-    /// The address of a form whose values have the types `arguments`.
-    fn form(&mut self, form: &Form, arguments: &str) -> ValueId {
+    /// The address of a form whose values have the types `arguments`; `words` of them lie in the send area.
+    fn form(&mut self, form: &Form, arguments: &str, words: u32) -> ValueId {
         let program = self.shared.program;
         let mut result = String::new();
         program.types.write_descriptor(form.result, &mut result);
         let name = program.text(form.name);
-        let offset =
-            self.shared.data.form(&mut self.shared.module, name, arguments, &result, form.deadline_ns);
-        self.b.address(offset)
+        let known = if let Deadline::After(ns) = form.deadline { ns } else { 0 };
+        let offset = self.shared.data.form(&mut self.shared.module, name, arguments, &result, known);
+        let constant = self.b.address(offset);
+        let Deadline::Computed(duration) = form.deadline else { return constant };
+        // The form of this one message lies behind its values.
+        let deadline = self.computed_deadline(duration);
+        let area = self.b.constant(FirType::Ptr, SEND_MARK + u64::from(words) * 8);
+        for offset in [0, 8] {
+            let texts = self.b.load(FirType::I64, Access::W64, constant, offset);
+            self.b.store(Access::W64, texts, area, offset);
+        }
+        self.b.store(Access::W64, deadline, area, FORM_DEADLINE);
+        self.shared.send_words = self.shared.send_words.max(words.saturating_add(FORM_WORDS));
+        area
+    }
+
+    /// A deadline that is known only now, in nanoseconds; of nothing or less the least there is, since 0 is the usual one.
+    fn computed_deadline(&mut self, duration: ExprId) -> ValueId {
+        let duration = self.expr(duration);
+        let least = self.b.i64(1);
+        let short = self.b.compare(IntCompare::Slt, duration, least);
+        self.b.select(short, least, duration)
     }
 
     /// Writes values to the send area; gives its address and their types.
@@ -233,7 +262,8 @@ impl<'p> Lowering<'_, 'p, '_> {
         let (bind, otherwise) = (*bind, otherwise.as_deref());
         let program = self.shared.program;
         let (area, types) = self.values(program.list(*args));
-        let form_at = self.form(form, &types);
+        let words = super::number(program.list(*args).len());
+        let form_at = self.form(form, &types, words);
         let handle = match target {
             Target::Link(link) => self.link(*link),
             Target::Handle(agent) => self.expr(*agent),

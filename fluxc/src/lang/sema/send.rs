@@ -4,8 +4,11 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::evaluate::Reason;
 use super::scope::Binding;
-use super::tree::{ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, Sending, StmtKind, Target};
+use super::tree::{
+    Deadline, ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, Sending, StmtKind, Target,
+};
 use super::types::{Open, Type, TypeId};
 use super::{Answer, Carrier, Checker, Place, Use};
 use crate::diag::{Diagnostic, codes};
@@ -38,7 +41,7 @@ impl<'s> Checker<'_, 's> {
                 let link = self.topic_link(step, topic, WRITE);
                 let args = self.list(&[value]);
                 let name = self.text(topic.name.clone());
-                let form = Form { name, result: TypeId::UNIT, deadline_ns: 0 };
+                let form = Form { name, result: TypeId::UNIT, deadline: Deadline::Usual };
                 let otherwise = self.with_otherwise(step, |_| {});
                 let kind = SendKind::Publish;
                 Some(StmtKind::Send(Box::new(Sending {
@@ -58,12 +61,12 @@ impl<'s> Checker<'_, 's> {
             StepKind::WaitFor { ticket, within } => self.wait_for(step, *ticket, within.as_deref()),
             StepKind::Barrier { count, name, within } => {
                 let count = self.expr_of(count, TypeId::I64);
-                let within_ns = self.within(within.as_deref());
+                let within = self.within(within.as_deref());
                 self.check_topic(name);
                 self.need(CapabilityKind::Communicate, step.span, step.kind.name());
                 let name = self.text(name.name.clone());
                 let otherwise = self.with_otherwise(step, |_| {});
-                Some(StmtKind::Barrier { name, count, within_ns, otherwise })
+                Some(StmtKind::Barrier { name, count, within, otherwise })
             }
             StepKind::Reply { value } => self.reply(step, value.as_ref()),
             _ => None,
@@ -90,11 +93,18 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    /// A deadline; 0 for the default.
-    fn within(&mut self, within: Option<&ast::Expr<'s>>) -> i64 {
-        let Some(within) = within else { return 0 };
-        let id = self.value(within, TypeId::DURATION);
-        self.interval(id, "a deadline").unwrap_or(0)
+    fn within(&mut self, within: Option<&ast::Expr<'s>>) -> Deadline {
+        let Some(within) = within else { return Deadline::Usual };
+        let id = self.duration(within);
+        if self.is_invalid(id) {
+            return Deadline::Usual;
+        }
+        // What is known now is checked now.
+        let known = self.constant(id).is_some() || self.program.unknown_part(id).1 == Reason::Trap;
+        if known {
+            return self.interval(id, "a deadline").map_or(Deadline::Usual, Deadline::After);
+        }
+        Deadline::Computed(id)
     }
 
     fn send(
@@ -150,7 +160,7 @@ impl<'s> Checker<'_, 's> {
             self.sink.keep(&mut self.program.sends, site, Span::empty(0));
         }
         let args: List = self.list(&args);
-        let deadline_ns = self.within(within);
+        let deadline = self.within(within);
         let name = self.text(message.name.text.into());
         let answer = match (&shape, bind) {
             (_, None) => TypeId::UNIT,
@@ -158,7 +168,7 @@ impl<'s> Checker<'_, 's> {
             (None, Some(_)) => told.unwrap_or_else(|| self.program.types.variable(Open::Any)),
         };
         let form_result = if kind == SendKind::Ask { answer } else { TypeId::UNIT };
-        let form = Form { name, result: form_result, deadline_ns };
+        let form = Form { name, result: form_result, deadline };
         let (mut local, mut store) = (None, None);
         let otherwise = self.with_otherwise(step, |checker| {
             let Some(name) = bind else { return };
@@ -204,7 +214,7 @@ impl<'s> Checker<'_, 's> {
         ticket: Ident<'s>,
         within: Option<&ast::Expr<'s>>,
     ) -> Option<StmtKind> {
-        let deadline_ns = self.within(within);
+        let deadline = self.within(within);
         let symbol = self.names.symbol(ticket.text);
         let found = match self.names.binding(symbol) {
             Binding::Local(local) => match self.local_use(local) {
@@ -228,7 +238,7 @@ impl<'s> Checker<'_, 's> {
         }
         let id = self.new_expr(ExprKind::Local(local), TypeId::TICKET, ticket.span);
         let name = self.text(ticket.text.into());
-        let form = Form { name, result: self.local_ty(result), deadline_ns };
+        let form = Form { name, result: self.local_ty(result), deadline };
         // In Otherwise the name means the result already, so that a step can give it a value.
         self.names.bind(symbol, Binding::Local(result));
         let otherwise = self.with_otherwise(step, |checker| checker.flow.assign(result));

@@ -410,8 +410,19 @@ pub struct Form {
     pub name: TextId,
     /// Type of the answer; [`TypeId::UNIT`] if none is wanted.
     pub result: TypeId,
-    /// Deadline in nanoseconds; 0 for the default.
-    pub deadline_ns: i64,
+    /// Until when an answer is waited for.
+    pub deadline: Deadline,
+}
+
+/// How long something is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Deadline {
+    /// As long as usual.
+    Usual,
+    /// So many nanoseconds, at least 1.
+    After(i64),
+    /// As long as a duration says that is computed then; nothing or less has passed at once.
+    Computed(ExprId),
 }
 
 /// Kinds of sends.
@@ -503,8 +514,8 @@ pub enum StmtKind {
         name: TextId,
         /// How many.
         count: ExprId,
-        /// At most so long; 0 for no limit.
-        within_ns: i64,
+        /// At most so long; usually without a limit.
+        within: Deadline,
         /// What to do when it fails.
         otherwise: Option<Box<Block>>,
     },

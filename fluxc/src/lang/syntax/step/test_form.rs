@@ -199,7 +199,9 @@ impl<'s> Parser<'s, '_> {
         }
         let next = self.peek();
         match next.kind {
-            Tok::End | Tok::Colon | Tok::LParen | Tok::Quote | Tok::Number | Tok::Minus => true,
+            Tok::End | Tok::Colon | Tok::LParen | Tok::Quote | Tok::Number | Tok::Minus | Tok::LBrace => true,
+            // `reply[0]` is an element of a variable.
+            Tok::LBracket => next.span.start > self.tok.span.end,
             Tok::Word => {
                 let text = self.text_of(next);
                 !["is", "equals", "and", "or", "as"].iter().any(|link| self.is_word(text, link))
