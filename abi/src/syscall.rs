@@ -70,7 +70,7 @@ calls! {
     302 A2aBroadcast "A2A_BROADCAST" ["handle", "record"] cap Communicate = "sends to all subscribers of a topic";
     303 A2aSubscribe "A2A_SUBSCRIBE" ["handle"] cap Communicate = "subscribes to a topic";
     400 BcLoad "BC_LOAD" ["handle", "bytes", "size"] cap Compile = "verifies and loads a module";
-    401 BcExec "BC_EXEC" ["handle", "module", "record"] cap Spawn = "runs a module, or swaps it into an agent";
+    401 BcExec "BC_EXEC" ["handle", "module", "record", "agent"] cap Spawn = "runs a module as a new agent (agent 0), or swaps it into one";
     402 BcStatus "BC_STATUS" ["agent", "buffer", "size"] = "state, counters, gas";
     403 BcDump "BC_DUMP" ["handle", "agent", "buffer", "size"] cap Debug = "disassembly, registers, trace";
     500 Compile "COMPILE" ["handle", "record"] cap Compile = "compiles a document or FIR text";

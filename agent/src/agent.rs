@@ -47,6 +47,9 @@ mod ending;
 mod inspect;
 mod probe;
 mod select;
+mod swap;
+
+pub(crate) use swap::Trial;
 
 /// Where an agent stands in its life.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,6 +94,10 @@ pub(crate) struct Agent {
     /// The last instructions before the fault, if they were recorded.
     trace: Vec<String>,
     image: Image,
+    /// A swap that was asked for.
+    asked: Option<Box<swap::Exchange>>,
+    /// The swap whose program is on probation.
+    exchange: Option<Box<swap::Exchange>>,
 }
 
 /// What may start next.
@@ -129,6 +136,7 @@ impl Agent {
             heartbeat: None,
             timer: None,
             children: tables.policy.and_then(Children::new),
+            trial: None,
             device_failures: 0,
             state: AgentState::Created,
             tables: Arc::clone(&tables),
@@ -155,6 +163,8 @@ impl Agent {
             fault: None,
             trace: Vec::new(),
             image,
+            asked: None,
+            exchange: None,
         })
     }
 
@@ -316,6 +326,10 @@ impl Agent {
 
     /// When time alone lets something go on.
     fn due(&self) -> Time {
+        self.work_due().min(self.swap_due())
+    }
+
+    fn work_due(&self) -> Time {
         if let Some(wait) = self.wait() {
             return wait.until();
         }
@@ -344,6 +358,7 @@ impl Agent {
             if self.stopping {
                 return self.ended(sys, shared, Exit::Stopped(0));
             }
+            self.look_at_swap(sys, shared);
             if let Err(step) = self.take_up(sys, shared) {
                 return step;
             }
@@ -414,6 +429,7 @@ impl Agent {
                     return Ok(());
                 }
             }
+            self.swap_if_safe(sys, shared);
             match self.select(sys, shared, now) {
                 Ok(true) => {}
                 Ok(false) => return Err(self.block(sys)),

@@ -100,6 +100,11 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
             | Opcode::IoWrite64 => {
                 let outcome = self.sys.call(call, memory);
                 let outcome = self.granted(outcome, a, CapabilityKind::IoWrite);
+                // What a device did cannot be taken back.
+                if let Some(trial) = &mut self.context.trial {
+                    self.sys.commit(self.context.id);
+                    trial.commit(memory);
+                }
                 self.device(outcome, |context| &mut context.counters.writes)
             }
             Opcode::Syscall => self.syscall(call, memory),

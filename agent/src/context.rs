@@ -22,6 +22,7 @@ use flux_kcore::message::{Failure, Outcome, RequestKind};
 use flux_kcore::runtime::Syscalls;
 use flux_kcore::time::{Span, Time};
 
+use crate::agent::Trial;
 use crate::children::Children;
 use crate::form::{Form, FormCache};
 use crate::marshal;
@@ -134,6 +135,8 @@ pub(crate) struct Context {
     pub(crate) timer: Option<(TimerId, Time)>,
     /// Agents that it started and looks after.
     pub(crate) children: Option<Children>,
+    /// What a run may have to be taken back to, if the program is on probation.
+    pub(crate) trial: Option<Box<Trial>>,
     pub(crate) device_failures: u32,
     pub(crate) state: AgentState,
 }

@@ -30,6 +30,7 @@ pub mod report;
 mod runtime;
 pub mod tables;
 mod task;
+mod transplant;
 mod value;
 
 pub use image::Image;

@@ -224,21 +224,21 @@ fn entry(key: &Desc, value: &Desc) -> Result<(u64, u64), MarshalError> {
 }
 
 /// The tag of an optional or an enum with payloads, before what follows it.
-const TAG: Layout = Layout { size: 4, align: 4 };
+pub(crate) const TAG: Layout = Layout { size: 4, align: 4 };
 
 /// Tells whether an enum is its tag alone.
-fn is_plain(variants: &[Vec<Desc>]) -> bool {
+pub(crate) fn is_plain(variants: &[Vec<Desc>]) -> bool {
     variants.iter().all(Vec::is_empty)
 }
 
 /// The payload of a variant.
-fn variant(variants: &[Vec<Desc>], tag: u64) -> Result<&[Desc], MarshalError> {
+pub(crate) fn variant(variants: &[Vec<Desc>], tag: u64) -> Result<&[Desc], MarshalError> {
     let found = usize::try_from(tag).ok().and_then(|tag| variants.get(tag));
     found.map(Vec::as_slice).ok_or(MarshalError::Mismatch)
 }
 
 /// The values of a variant with their offsets: all payloads of an enum begin at one place.
-fn payload_places<'d>(
+pub(crate) fn payload_places<'d>(
     variants: &[Vec<Desc>],
     payload: &'d [Desc],
 ) -> Result<Vec<(&'d Desc, u32)>, MarshalError> {
@@ -523,7 +523,7 @@ fn decode_at(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>, at: u64)
     Ok(())
 }
 
-fn place(layout: Layout, field: &Desc) -> Result<(u32, Layout), MarshalError> {
+pub(crate) fn place(layout: Layout, field: &Desc) -> Result<(u32, Layout), MarshalError> {
     field.layout().and_then(|field| layout.append(field)).ok_or(MarshalError::Unsupported)
 }
 

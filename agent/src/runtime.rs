@@ -12,6 +12,7 @@ use flux_abi::status::Status;
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::{AgentRuntime, Event, Exit, Role, Step, Syscalls, Wake};
 use flux_kcore::sched::Gas;
+use flux_kcore::swap::Policy;
 use flux_vm::{Host, VmError};
 
 use crate::agent::Agent;
@@ -209,6 +210,13 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
             self.order.insert(id, self.started);
             self.started = self.started.saturating_add(1);
         }
+        Ok(Wake::Ready)
+    }
+
+    fn swap(&mut self, sys: &mut S, id: AgentId, image: Image, policy: Policy) -> Result<Wake, Status> {
+        let place = index(id).and_then(|at| self.agents.get_mut(at)).and_then(Option::as_mut);
+        let agent = place.filter(|agent| agent.context.id == id).ok_or(Status::NotFound)?;
+        agent.ask_swap(sys, &mut self.shared, image, policy);
         Ok(Wake::Ready)
     }
 

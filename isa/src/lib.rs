@@ -19,6 +19,7 @@ pub mod file;
 pub mod flow;
 pub mod instruction;
 pub mod module;
+pub mod succession;
 
 pub use file::{ModuleError, ModuleProblem};
 pub use instruction::{DecodeError, Instruction, OperandError};

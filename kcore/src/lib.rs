@@ -20,6 +20,7 @@
 //!     ├ topics, barriers, dead letters                                (topic, barrier, dead_letter)
 //!     └ processes   256 slots                                         (process)
 //!  supervise      which children start again, for the runtime to ask
+//!  swap           when a new program is tried and when it stays, for the runtime to ask
 //! ```
 //!
 //! A [`shard::Shard`] is one single-threaded kernel core. The kernel's loop is
@@ -66,6 +67,7 @@ pub mod sched;
 pub mod shard;
 mod sorted;
 pub mod supervise;
+pub mod swap;
 pub mod time;
 pub mod timer;
 pub mod topic;

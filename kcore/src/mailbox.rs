@@ -195,6 +195,17 @@ impl Mailbox {
         Ok(())
     }
 
+    /// Puts a message back in front of all others, from which it was taken: it has its place whatever the limit.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMemory`]; the message is dropped then.
+    pub fn put_back(&mut self, pool: &mut Pool, message: Message) -> Result<(), Refusal> {
+        let at = pool.put(message).ok_or(Refusal::NoMemory)?;
+        let head = self.list.head;
+        self.list.insert_before::<0>(pool, at, head);
+        Ok(())
+    }
+
     /// The first message if it has arrived at `now`.
     pub fn peek<'p>(&self, pool: &'p Pool, now: Time) -> Option<&'p Message> {
         pool.message(self.list.head).filter(|message| message.arrives <= now)

@@ -32,6 +32,7 @@ use crate::capability::{Grant, Handle, Rights};
 use crate::id::{AgentId, RequestId, TimerId, TopicId};
 use crate::message::{Failure, Message, Outcome, Outgoing, RequestKind};
 use crate::sched::Gas;
+use crate::swap::Policy;
 use crate::time::Time;
 
 /// Why an agent ended.
@@ -324,6 +325,30 @@ pub trait Syscalls {
     /// `DENIED` without MANAGE on it.
     fn dismiss(&mut self, caller: AgentId, child: Handle) -> Result<(), Status>;
 
+    /// Keeps from now on what the caller sends and answers, until it is committed or discarded.
+    fn hold(&mut self, caller: AgentId);
+
+    /// Lets go what was kept of the caller; what it does next is kept again.
+    fn commit(&mut self, caller: AgentId);
+
+    /// Forgets what was kept of the caller; what it does next is kept again.
+    fn discard(&mut self, caller: AgentId);
+
+    /// Lets go what was kept of the caller, and keeps nothing more.
+    fn let_go(&mut self, caller: AgentId);
+
+    /// Puts a message back that the caller took and that nothing came of: it is the next one again.
+    fn put_back(&mut self, caller: AgentId, message: Message);
+
+    /// The caller runs the program that was last asked for, or, without one, goes back to the one before.
+    fn swapped(&mut self, caller: AgentId);
+
+    /// The swap of the caller has ended: the program that it runs now stays.
+    fn swap_ended(&mut self, caller: AgentId);
+
+    /// The program that was last asked for does not come.
+    fn swap_dropped(&mut self, caller: AgentId);
+
     /// The next word of the caller's own random stream.
     fn random(&mut self, caller: AgentId) -> u64;
 }
@@ -340,6 +365,19 @@ pub trait AgentRuntime<S: Syscalls + ?Sized> {
     /// # Errors
     /// `NOMEM`, `INVALID`: the agent then does not exist.
     fn start(&mut self, sys: &mut S, agent: AgentId, image: Self::Image) -> Result<Wake, Status>;
+
+    /// Replaces the agent's program by that of `image` at its next safe point. The kernel has found that it
+    /// can take its place.
+    ///
+    /// # Errors
+    /// `NOTFOUND` for an agent that the runtime does not have.
+    fn swap(
+        &mut self,
+        sys: &mut S,
+        agent: AgentId,
+        image: Self::Image,
+        policy: Policy,
+    ) -> Result<Wake, Status>;
 
     /// Tells the agent's runtime of an event; runs no code of the agent.
     fn event(&mut self, sys: &mut S, agent: AgentId, event: Event) -> Wake;

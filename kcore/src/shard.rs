@@ -41,8 +41,10 @@ use crate::watch::{WatchKind, Watches};
 
 mod lifecycle;
 mod messages;
+mod transaction;
 
 pub use lifecycle::{Birth, Remains};
+pub use transaction::MOST_HELD;
 
 /// Timers that one agent may have set, its deadlines not counted.
 pub const TIMERS: u32 = 128;
@@ -93,6 +95,12 @@ impl Counters {
     fn count_sent(&mut self, kind: MessageType) {
         if let Some(count) = self.sent.get_mut(kind as usize) {
             *count = count.saturating_add(1);
+        }
+    }
+
+    fn uncount_received(&mut self, kind: MessageType) {
+        if let Some(count) = self.received.get_mut(kind as usize) {
+            *count = count.saturating_sub(1);
         }
     }
 
@@ -202,6 +210,8 @@ pub struct Shard {
     /// The present generation of agent 1, if it is there to hear of failures.
     supervisor: Option<AgentId>,
     watches: Watches,
+    /// What agents did whose runs may still be undone.
+    outboxes: transaction::Outboxes,
 }
 
 impl Shard {
@@ -228,6 +238,7 @@ impl Shard {
             seed: config.seed,
             supervisor: None,
             watches: Watches::new(),
+            outboxes: transaction::Outboxes::new(),
         }
     }
 

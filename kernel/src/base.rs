@@ -23,11 +23,13 @@ use flux_kcore::id::{AgentId, RequestId, TimerId, TopicId};
 use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{Arrival, BarrierStep, Delivery, Role, Syscalls};
 use flux_kcore::shard::Shard;
+use flux_kcore::swap::Policy;
 use flux_kcore::time::{Span, Time};
 use flux_vm::Program;
 
 use crate::compile::CompileService;
 use crate::devices::DeviceTable;
+use crate::exchange::Alternates;
 use crate::files::FileTable;
 use crate::log::LogBuffer;
 use crate::modules::{ModuleNumber, ModuleTable};
@@ -66,6 +68,8 @@ pub(crate) enum Pending {
     Halt(AgentId),
     /// Let an agent run again.
     Wake(AgentId),
+    /// Let an agent go on with another program.
+    Swap(AgentId, Box<Launch>, Policy),
     /// Ask the runtime what it knows of the second agent, for the first one.
     Inspect(AgentId, AgentId),
 }
@@ -93,7 +97,7 @@ pub struct Core {
     pub(crate) compiler: Box<dyn CompileService>,
     pub(crate) hardware: Option<HardwareInfo>,
     /// By slot.
-    known: BTreeMap<u32, Known>,
+    pub(crate) known: BTreeMap<u32, Known>,
     current: Option<AgentId>,
     held: BTreeSet<AgentId>,
     /// What a device said when it failed, and whose access it was.
@@ -105,6 +109,8 @@ pub struct Core {
     pub(crate) places: BTreeMap<AgentId, Place>,
     /// Places that were kept until now.
     pub(crate) kept: u64,
+    /// What agents that are being swapped were or will be.
+    pub(crate) alternates: BTreeMap<AgentId, Alternates>,
     /// What the runtime said of an agent to whoever asked, until it is taken.
     pub(crate) inspected: BTreeMap<AgentId, (AgentId, String)>,
     /// What the compiler said, by document, until somebody takes it.
@@ -147,6 +153,7 @@ impl Core {
             endpoints: BTreeMap::new(),
             places: BTreeMap::new(),
             kept: 0,
+            alternates: BTreeMap::new(),
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
             outline: Outline::default(),
@@ -194,6 +201,7 @@ impl Core {
         self.known.remove(&agent.slot());
         self.held.remove(&agent);
         self.inspected.remove(&agent);
+        self.alternates.remove(&agent);
         self.services.forget(agent);
         self.close_files(agent, |_| true);
     }
@@ -470,6 +478,39 @@ impl Syscalls for Core {
 
     fn dismiss(&mut self, caller: AgentId, child: Handle) -> Result<(), Status> {
         Self::dismiss(self, caller, child)
+    }
+
+    fn hold(&mut self, caller: AgentId) {
+        // Without memory for it the caller's messages go at once.
+        let _ = self.shard.hold(caller);
+    }
+
+    fn commit(&mut self, caller: AgentId) {
+        self.shard.commit(caller);
+    }
+
+    fn discard(&mut self, caller: AgentId) {
+        self.shard.discard(caller);
+    }
+
+    fn let_go(&mut self, caller: AgentId) {
+        self.shard.release_held(caller);
+    }
+
+    fn put_back(&mut self, caller: AgentId, message: Message) {
+        self.shard.put_back(caller, message);
+    }
+
+    fn swapped(&mut self, caller: AgentId) {
+        self.exchanged(caller);
+    }
+
+    fn swap_ended(&mut self, caller: AgentId) {
+        self.exchange_ended(caller);
+    }
+
+    fn swap_dropped(&mut self, caller: AgentId) {
+        self.exchange_dropped(caller);
     }
 
     fn random(&mut self, caller: AgentId) -> u64 {

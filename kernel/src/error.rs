@@ -92,6 +92,16 @@ pub enum KernelError {
         /// Why.
         status: Status,
     },
+    /// Another program can't take the place of the agent's.
+    #[error("agent {agent} keeps its program: {reason}")]
+    Swap {
+        /// The agent.
+        agent: String,
+        /// What a program sees.
+        status: Status,
+        /// Why.
+        reason: String,
+    },
     /// The agent can't be started.
     #[error("agent {agent} can't be started: {reason}")]
     Start {
@@ -114,7 +124,7 @@ impl KernelError {
             Self::ModulesFull { .. } => Status::Busy,
             Self::ModulesNested { .. } => Status::Overflow,
             Self::NameTaken { .. } => Status::Exists,
-            Self::Register { status, .. } | Self::Grant { status, .. } => *status,
+            Self::Register { status, .. } | Self::Grant { status, .. } | Self::Swap { status, .. } => *status,
             Self::Device { .. } => Status::NotFound,
             Self::Undeclared { .. } => Status::Denied,
         }

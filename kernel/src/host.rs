@@ -22,6 +22,7 @@ use flux_vm::{Host, HostCall, HostOutcome, Memory};
 
 use crate::base::Core;
 use crate::devices::DeviceNumber;
+use crate::exchange::StateRule;
 use crate::syscall;
 
 impl Host for Core {
@@ -50,6 +51,12 @@ impl Host for Core {
             Opcode::CapGrant => self.grant(caller, a, b),
             Opcode::CapRevoke => self.revoke(caller, Handle::from_word(a)).map(|()| 0),
             Opcode::Spawn => syscall::spawn(self, caller, a, b, memory).map_err(|refusal| refusal.status),
+            Opcode::Adapt | Opcode::Evolve => {
+                let state =
+                    if call.opcode == Opcode::Adapt { StateRule::Same } else { StateRule::ThereAndBack };
+                let exchanged = syscall::exchange(self, caller, (a, 0), (0, state), memory);
+                exchanged.map_err(|refusal| refusal.status)
+            }
             Opcode::Suspend => self.managed(caller, a).and_then(|agent| self.hold(agent)),
             Opcode::Resume | Opcode::SysWake => self.managed(caller, a).and_then(|agent| self.unhold(agent)),
             Opcode::Signal => self.managed(caller, a).and_then(|agent| self.signal(agent, b)),

@@ -35,6 +35,7 @@ use crate::syscall::{self, Answer};
 use crate::user_memory::UserMemory;
 use crate::wiring::Launch;
 
+mod exchange;
 mod supervision;
 
 use supervision::Supervision;
@@ -262,6 +263,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
                             first = first.and(Err(error));
                         }
                     }
+                    Pending::Swap(agent, launch, policy) => self.begin_queued_swap(agent, &launch, policy),
                     Pending::Kill(agent) => self.end(agent, Exit::Killed),
                     Pending::Halt(agent) => self.end(agent, Exit::Stopped(0)),
                     Pending::Inspect(caller, agent) => self.inspect(caller, agent),

@@ -26,6 +26,7 @@ pub mod compile;
 pub mod devices;
 mod entrust;
 pub mod error;
+pub mod exchange;
 pub mod files;
 mod host;
 pub mod kernel;

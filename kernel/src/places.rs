@@ -18,6 +18,7 @@ use flux_kcore::capability::{Handle, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Exit;
 use flux_kcore::shard::{Birth, Remains};
+use flux_vm::Program;
 
 use crate::base::{Core, Pending};
 use crate::wiring::{Launch, birth_of};
@@ -39,6 +40,14 @@ pub(crate) struct Place {
     occupancy: Occupancy,
     /// Its number in the order of starting.
     number: u64,
+}
+
+impl Place {
+    /// The next generation runs this program, too.
+    pub(crate) fn stays_with(&mut self, program: Arc<Program>, capabilities: CapabilitySet) {
+        self.launch.program = program;
+        self.launch.capabilities = capabilities;
+    }
 }
 
 impl Core {

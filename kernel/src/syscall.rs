@@ -56,6 +56,7 @@ use flux_kcore::runtime::Syscalls as _;
 
 use crate::base::Core;
 use crate::error::Refusal;
+use crate::exchange::StateRule;
 use crate::user_memory::{UserMemory, Words};
 
 mod code;
@@ -65,7 +66,7 @@ mod messages;
 mod objects;
 mod regions;
 
-pub(crate) use code::spawn;
+pub(crate) use code::{exchange, module_of, spawn};
 pub(crate) use devices::registers;
 pub(crate) use messages::receive;
 pub(crate) use objects::ioctl;
@@ -147,7 +148,11 @@ pub fn dispatch(
         Syscall::A2aBroadcast => value(messages::broadcast(core, caller, first, second, memory)),
         Syscall::A2aSubscribe => value(core.subscribe(caller, Handle::from_word(first)).map(|()| 0)),
         Syscall::BcLoad => code::load(core, caller, second, third, memory).map(Answer::Value),
-        Syscall::BcExec => spawn(core, caller, second, third, memory).map(Answer::Value),
+        Syscall::BcExec if fourth == 0 => spawn(core, caller, second, third, memory).map(Answer::Value),
+        Syscall::BcExec => {
+            let how = (fourth, StateRule::ThereAndBack);
+            exchange(core, caller, (second, third), how, memory).map(Answer::Value)
+        }
         Syscall::BcStatus => code::status(core, caller, first, [second, third], memory).map(Answer::Value),
         Syscall::BcDump => code::dump(core, caller, second, [third, fourth], memory),
         Syscall::Compile => code::compile(core, second, memory).map(Answer::Value),

@@ -183,7 +183,12 @@ impl Core {
         Ok(())
     }
 
-    fn subscribe_at_start(&mut self, agent: AgentId, name: &str, topic: &str) -> Result<(), KernelError> {
+    pub(crate) fn subscribe_at_start(
+        &mut self,
+        agent: AgentId,
+        name: &str,
+        topic: &str,
+    ) -> Result<(), KernelError> {
         let refused = |status| KernelError::Grant {
             agent: name.to_string(),
             object: alloc::format!("topic \"{topic}\""),
@@ -204,7 +209,7 @@ impl Core {
     }
 
     /// Derives a handle for a new agent from what its starter passes on.
-    fn give(
+    pub(crate) fn give(
         &mut self,
         agent: AgentId,
         launch: &Launch,
@@ -218,7 +223,7 @@ impl Core {
     }
 
     /// What a link's handle stands for; `None` for links that this kernel leaves unwired.
-    fn grant_of(
+    pub(crate) fn grant_of(
         &mut self,
         link: &Link,
         child: Option<ModuleNumber>,
@@ -334,7 +339,7 @@ fn handles_for(links: usize) -> u16 {
 }
 
 /// The kind that a link needs and the module does not declare.
-fn lacking(declared: CapabilitySet, link: &Link) -> Option<CapabilityKind> {
+pub(crate) fn lacking(declared: CapabilitySet, link: &Link) -> Option<CapabilityKind> {
     let needed: &[CapabilityKind] = match link.kind {
         LinkKind::Device => match link.rights & (LINK_READ | LINK_WRITE) {
             LINK_READ => &[CapabilityKind::IoRead],

@@ -14,6 +14,7 @@ use flux_kcore::capability::{Grant, Object, Rights};
 use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Syscalls as _, Wake};
 use flux_kcore::sched::Gas;
+use flux_kcore::swap::Policy;
 use flux_kcore::time::Span;
 use flux_kernel::user_memory::NativeMemory;
 use flux_kernel::{ClockMode, Core, CoreConfig, Kernel, Launch};
@@ -26,6 +27,10 @@ impl AgentRuntime<Core> for Stumbling {
 
     fn start(&mut self, _: &mut Core, _: AgentId, (): ()) -> Result<Wake, Status> {
         Ok(Wake::Ready)
+    }
+
+    fn swap(&mut self, _: &mut Core, _: AgentId, _: Self::Image, _: Policy) -> Result<Wake, Status> {
+        Err(Status::NotFound)
     }
 
     fn event(&mut self, _: &mut Core, _: AgentId, _: Event) -> Wake {

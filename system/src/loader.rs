@@ -24,9 +24,11 @@ use flux_hal::Stream;
 use flux_isa::Module;
 use flux_isa::file::MAGIC;
 use flux_kcore::capability::{Grant, Handle};
-use flux_kcore::id::AgentId;
+use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::runtime::Exit;
+use flux_kcore::swap::Policy;
 use flux_kernel::error::{KernelError, Refusal};
+use flux_kernel::exchange::{StateRule, SwapRequest};
 use flux_kernel::kernel::Kernel;
 use flux_kernel::user_memory::{NativeMemory, UserMemory, Words, words};
 
@@ -80,7 +82,97 @@ pub(crate) fn load(
     result
 }
 
+/// What became of an agent of a document that took the place of another version.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Replaced {
+    /// Its program is swapped at its next safe point; the log tells of it.
+    Asked {
+        /// The agent.
+        agent: String,
+    },
+    /// It runs this program already.
+    Same {
+        /// The agent.
+        agent: String,
+    },
+    /// It keeps its program.
+    Refused {
+        /// The agent.
+        agent: String,
+        /// Why.
+        reason: String,
+    },
+    /// No agent of this name runs.
+    Missing {
+        /// The agent.
+        agent: String,
+    },
+}
+
+/// Compiles a new version of a document and swaps it into the agents that run the old one.
+///
+/// # Errors
+/// What is wrong with the document.
+pub(crate) fn replace(
+    kernel: &mut Kernel<Runtime>,
+    config: &Config,
+    (name, source): (&str, &[u8]),
+    policy: Policy,
+) -> Result<Vec<Replaced>, BootError> {
+    let refused = |status| BootError::Kernel { what: "the loader", status };
+    let (agent, root) = kernel.native_agent("loader", ProcessId::KERNEL, Grant::ROOT).map_err(refused)?;
+    let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new(), remarks: Vec::new() };
+    let is_module = source.starts_with(&MAGIC);
+    let compiled = if is_module { read_module(name, source) } else { loader.compile(name, source) };
+    let result = compiled.map_err(|rejected| BootError::Documents(alloc::vec![rejected])).and_then(|all| {
+        loader.check_parameters(config, &all)?;
+        Ok(all.iter().map(|one| loader.replace(config, one, policy)).collect())
+    });
+    loader.kernel.end_native(agent, Exit::Stopped(0));
+    result
+}
+
 impl Loader<'_> {
+    /// Swaps one agent's program.
+    fn replace(&mut self, config: &Config, one: &Compiled, policy: Policy) -> Replaced {
+        let agent = one.module.meta.name.clone();
+        let Some(running) = self.kernel.core().shard().find(&agent) else {
+            return Replaced::Missing { agent };
+        };
+        self.memory.clear();
+        let length = u64::try_from(one.bytes.len()).unwrap_or(u64::MAX);
+        let root = self.root.word();
+        let loaded = self.memory.place(&one.bytes).map_err(Refusal::from);
+        let loaded = loaded.and_then(|bytes| self.call(Syscall::BcLoad, [root, bytes, length, 0]));
+        let program = loaded.and_then(|word| Ok(self.kernel.program(self.agent, word)?));
+        let program = match program {
+            Ok(program) => program,
+            Err(refusal) => return Replaced::Refused { reason: detail(refusal, &agent).to_string(), agent },
+        };
+        if self.kernel.core().runs(running, &program) {
+            return Replaced::Same { agent };
+        }
+        let parameters = one.module.parameters.iter().filter_map(|parameter| {
+            let default = parameter.default.is_none().then(|| built_in(config, &parameter.name)).flatten();
+            let text = given(config, &parameter.name).or(default)?;
+            Some((parameter.name.clone(), text.to_string()))
+        });
+        let wanted = SwapRequest {
+            agent: running,
+            program,
+            document: one.document.clone(),
+            parameters: parameters.collect(),
+            grants: self.root,
+            state: StateRule::ThereAndBack,
+            policy,
+        };
+        match self.kernel.swap(self.agent, self.root, wanted) {
+            Ok(()) => Replaced::Asked { agent },
+            Err(KernelError::Swap { agent, reason, .. }) => Replaced::Refused { agent, reason },
+            Err(error) => Replaced::Refused { agent, reason: error.to_string() },
+        }
+    }
+
     fn run(&mut self, config: &Config) -> Result<(), BootError> {
         let mut compiled = Vec::new();
         let mut rejected = Vec::new();

@@ -13,6 +13,7 @@ use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::{BootLevel, DeviceBus, FileSystem, HardwareInfo, MemoryFiles, Stream};
+use flux_kcore::swap::Policy;
 use flux_kcore::time::{Span, Time};
 use flux_kernel::base::CoreConfig;
 use flux_kernel::boot::{BootReport, SubsystemState};
@@ -26,6 +27,7 @@ use crate::bus::Layered;
 use crate::config::{Config, Platform};
 use crate::error::BootError;
 use crate::loader;
+use crate::loader::Replaced;
 use crate::summary::Summary;
 use crate::supervisor;
 
@@ -250,6 +252,20 @@ impl System {
             alloc::format!("process 2: {} documents, {agents} agents", config.documents.len()),
         );
         Ok(())
+    }
+
+    /// Compiles a new version of a document and lets the agents that run the old one go on with it: at their next
+    /// safe point, with their state, messages and handles. `config` has the parameters of the run.
+    ///
+    /// # Errors
+    /// What is wrong with the document; nothing is swapped then.
+    pub fn replace(
+        &mut self,
+        config: &Config,
+        document: (&str, &[u8]),
+        policy: Policy,
+    ) -> Result<Vec<Replaced>, BootError> {
+        loader::replace(&mut self.kernel, config, document, policy)
     }
 
     /// The level that boot reached.

@@ -47,7 +47,7 @@ pub(crate) struct ArenaMark {
 }
 
 /// Page records; offsets are relative to the start of the heap.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Heap {
     pages: Vec<Page>,
     /// Free runs by first page: pages.

@@ -253,6 +253,11 @@ impl Instance {
         Place { pc, function: self.program.function_at(pc), line: self.program.line_at(pc) }
     }
 
+    /// Functions that `run` is in: 1 in its own.
+    pub fn depth(&self, run: &Run) -> usize {
+        run.core.frames.len()
+    }
+
     /// The trap of a run that belongs to another program.
     fn foreign(&self) -> Trap {
         let (kind, pc, function) = (TrapKind::Host, Pc(0), FunctionIndex(0));

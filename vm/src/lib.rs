@@ -51,7 +51,7 @@ pub use exit::{Exit, FunctionIndex, Gas, LoadError, Pc, Place, Stop, Trap, VmErr
 pub use host::{Host, HostCall, HostOutcome, NoHost};
 pub use instance::{Config, Counters, Instance};
 pub use machine::BULK_BYTES_PER_GAS;
-pub use memory::{Memory, MemoryError, Protection};
+pub use memory::{Checkpoint, Memory, MemoryError, Protection};
 pub use program::Program;
 pub use region::SharedRegion;
 pub use run::Run;

@@ -70,6 +70,13 @@ pub struct Memory {
     regions: Option<Box<[Option<Mapping>; REGIONS]>>,
 }
 
+/// What stood in the writable part of a memory, and which of it was in use; mapped regions are not part of it.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    data: Vec<u8>,
+    heap: Heap,
+}
+
 macro_rules! integers {
     ($($read:ident $write:ident $type:ty;)*) => {$(
         /// The little-endian integer at `offset`.
@@ -152,6 +159,31 @@ impl Memory {
     /// Gives charged bytes back.
     pub fn release(&mut self, bytes: u64) {
         self.charged = self.charged.saturating_sub(bytes);
+    }
+
+    /// A copy of the writable part, to go back to.
+    ///
+    /// # Errors
+    /// The host itself has no memory for it.
+    pub fn checkpoint(&self) -> Result<Checkpoint, MemoryError> {
+        let needed = self.data.len() as u64;
+        let mut data = Vec::new();
+        data.try_reserve_exact(self.data.len()).map_err(|_| MemoryError::Quota {
+            needed,
+            left: 0,
+            quota: self.quota,
+        })?;
+        data.extend_from_slice(&self.data);
+        Ok(Checkpoint { data, heap: self.heap.clone() })
+    }
+
+    /// Goes back to a checkpoint of this memory. Runs that began since must have been ended.
+    pub fn restore(&mut self, checkpoint: Checkpoint) {
+        self.release(self.data.len() as u64);
+        // It was charged when the checkpoint was made, and the quota may have been lowered since.
+        self.charged = self.charged.saturating_add(checkpoint.data.len() as u64);
+        self.data = checkpoint.data;
+        self.heap = checkpoint.heap;
     }
 
     fn outside(&self, offset: u64, length: u64) -> MemoryError {

@@ -3,7 +3,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use flux_isa::{Module, Signature};
+use flux_abi::opcode::Opcode;
+use flux_isa::{Instruction, Module, Signature};
 use flux_verify::VerifiedModule;
 
 use crate::decode::{self, Code, Form};
@@ -69,6 +70,24 @@ impl Program {
     /// Document line that a code offset belongs to.
     pub fn line_at(&self, pc: Pc) -> Option<u32> {
         self.module.line_at(pc.0)
+    }
+
+    /// Whether nothing but the return from its function follows the instruction at `pc`: no effect, no branch.
+    pub fn returns_after(&self, pc: Pc) -> bool {
+        /// Instructions of the longest way out of a function that are looked at.
+        const LONGEST: usize = 16;
+        let code = &self.module.code;
+        let Ok((_, words)) = Instruction::decode(code, pc.0 as usize) else { return false };
+        let mut at = pc.0 as usize + words;
+        for _ in 0..LONGEST {
+            let Ok((instruction, words)) = Instruction::decode(code, at) else { return false };
+            match instruction.opcode() {
+                Opcode::Ret => return true,
+                Opcode::GasCheck | Opcode::Nop | Opcode::Leave | Opcode::Pop | Opcode::Popr => at += words,
+                _ => return false,
+            }
+        }
+        false
     }
 
     pub(crate) fn code(&self) -> &Code {

@@ -31,6 +31,7 @@ impl Agent {
             Left::Finished(value) => self.finished(sys, shared, value),
             Left::Preempted | Left::Breakpoint(_) => Some(Step::Ready),
             Left::Suspended => {
+                self.commit_run(sys);
                 self.suspended();
                 None
             }
@@ -42,12 +43,15 @@ impl Agent {
             Left::Stopped(Stop::Panic(reason)) => {
                 let place = self.task.as_ref().map(|task| self.instance.place(&task.run));
                 self.tell_fault(sys, shared);
-                self.close_run(sys, Failure::TargetEnded);
                 let name = &self.context.name;
                 let text = match place {
                     Some(place) => alloc::format!("agent {name} failed at {}: {reason}", self.at(place)),
                     None => alloc::format!("agent {name} failed: {reason}"),
                 };
+                if let Some(step) = self.go_back(sys, shared, &text) {
+                    return Some(step);
+                }
+                self.close_run(sys, Failure::TargetEnded);
                 Some(self.trapped(sys, shared, TrapKind::Fail, text))
             }
             Left::Stopped(Stop::Reset) => {
@@ -58,13 +62,16 @@ impl Agent {
             Left::Trapped(trap) => {
                 self.tell_fault(sys, shared);
                 let why = self.task.as_mut().and_then(|task| task.about.why.take());
-                self.close_run(sys, Failure::Trapped);
                 let mut text = self.describe_trap(&trap);
                 if let Some((_, why)) = why.filter(|(kind, _)| *kind == trap.kind) {
                     text.push_str(" (");
                     text.push_str(&why);
                     text.push(')');
                 }
+                if let Some(step) = self.go_back(sys, shared, &text) {
+                    return Some(step);
+                }
+                self.close_run(sys, Failure::Trapped);
                 Some(self.trapped(sys, shared, trap.kind, text))
             }
         }
@@ -118,6 +125,10 @@ impl Agent {
         }
         self.after(sys.now(), about);
         shared.spare = Some(task);
+        self.commit_run(sys);
+        if run != RunKind::Probe {
+            self.count_run(sys, shared);
+        }
         None
     }
 
@@ -249,6 +260,7 @@ impl Agent {
             return Some(self.trapped(sys, shared, TrapKind::Device, text));
         }
         self.after(sys.now(), &about);
+        self.commit_run(sys);
         None
     }
 
@@ -365,6 +377,9 @@ impl Agent {
         kind: TrapKind,
         text: String,
     ) -> Step {
+        if let Some(step) = self.go_back(sys, shared, &text) {
+            return step;
+        }
         self.context.counters.add(|c| &mut c.traps);
         self.trace = self.last_instructions();
         if let Some(observer) = &mut shared.observer {

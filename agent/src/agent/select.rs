@@ -44,6 +44,12 @@ impl Agent {
             Some(Candidate::Message) => {
                 let Some(message) = sys.receive(self.context.id) else { return Ok(false) };
                 self.take(sys, shared, &message)?;
+                if self.task.is_some() {
+                    self.try_out(Some(message));
+                } else {
+                    // It was refused, which stands.
+                    self.commit_run(sys);
+                }
                 Ok(true)
             }
             Some(Candidate::Loop) => {

@@ -135,6 +135,9 @@ impl Shard {
         // An ended state is kept: a runtime may have set it before.
         let _ = self.set_state(agent, state);
         let mut record = self.agents.remove(agent)?;
+        // What it did in a run that did not stand never was.
+        self.discard(agent);
+        self.outboxes.forget(agent);
         self.names.remove(record.name.as_str());
         self.scheduler.retire(agent);
         while self.requests.forget_next_of_asker(agent).is_some() {}

@@ -80,6 +80,10 @@ impl Shard {
             self.dead_letters.count(kind.message_type(), DeadReason::TargetEnded);
             return Err(Status::NotFound);
         }
+        if kind == RequestKind::Ask {
+            // Its agent waits for it, which it can't if it may be undone.
+            self.commit(caller);
+        }
         let request = self.requests.open(caller, target, kind, deadline)?;
         let sent = self.set_deadline(caller, request, deadline, outgoing.priority).and_then(|()| {
             self.post(&Letter {
@@ -128,6 +132,20 @@ impl Shard {
     /// # Errors
     /// Every [`AnswerError`]; [`AnswerError::Closed`] is counted as a dead letter.
     pub fn answer(
+        &mut self,
+        caller: AgentId,
+        request: RequestId,
+        kind: Option<RequestKind>,
+        outcome: Outcome,
+    ) -> Result<(), AnswerError> {
+        if self.outboxes.keeps(caller) && self.requests.may_answer(caller, request, kind).is_ok() {
+            self.keep_answer(caller, request, outcome);
+            return Ok(());
+        }
+        self.answer_now(caller, request, kind, outcome)
+    }
+
+    pub(super) fn answer_now(
         &mut self,
         caller: AgentId,
         request: RequestId,
@@ -381,8 +399,18 @@ impl Shard {
         self.agents.get_mut(caller).map_or(0, |record| split_mix(&mut record.random))
     }
 
-    /// Puts a message into a mailbox, on its way for the delay.
+    /// Sends a message, or keeps it if its sender is held.
     fn post(&mut self, letter: &Letter<'_>) -> Result<u64, Status> {
+        match letter.sender {
+            Some(sender) if letter.kind != MessageType::Ask && self.outboxes.keeps(sender) => {
+                self.keep(sender, letter)
+            }
+            _ => self.deliver(letter),
+        }
+    }
+
+    /// Puts a message into a mailbox, on its way for the delay.
+    pub(super) fn deliver(&mut self, letter: &Letter<'_>) -> Result<u64, Status> {
         let Letter { kind, sender, target, badge, reply_to, topic, deadline, outgoing } = *letter;
         self.reserve_flight()?;
         let Some(record) = self.agents.get_mut(target) else {
@@ -429,15 +457,15 @@ impl Shard {
 }
 
 /// A message before it has a number and a time.
-struct Letter<'p> {
-    kind: MessageType,
-    sender: Option<AgentId>,
-    target: AgentId,
-    badge: u16,
-    reply_to: Option<RequestId>,
-    topic: Option<TopicId>,
-    deadline: Time,
-    outgoing: Outgoing<'p>,
+pub(super) struct Letter<'p> {
+    pub(super) kind: MessageType,
+    pub(super) sender: Option<AgentId>,
+    pub(super) target: AgentId,
+    pub(super) badge: u16,
+    pub(super) reply_to: Option<RequestId>,
+    pub(super) topic: Option<TopicId>,
+    pub(super) deadline: Time,
+    pub(super) outgoing: Outgoing<'p>,
 }
 
 /// Replaces each agent and each capability handle of `sender` in a payload by one derived for `target`.
@@ -499,7 +527,7 @@ fn endpoint_of(grant: Grant) -> Result<Grant, Status> {
     Ok(Grant { badge: grant.badge, ..passed })
 }
 
-const fn dead_reason(refusal: Refusal) -> DeadReason {
+pub(super) const fn dead_reason(refusal: Refusal) -> DeadReason {
     match refusal {
         Refusal::Full => DeadReason::MailboxFull,
         Refusal::Share => DeadReason::SenderShare,

@@ -10,11 +10,13 @@ use flux_abi::status::Status;
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
+use flux_kcore::swap::Policy;
 use flux_vm::Program;
 
 use super::{Answer, MOST_TEXT, bytes_out};
 use crate::base::{Core, Pending};
 use crate::error::{KernelError, Refusal};
+use crate::exchange::{StateRule, SwapRequest};
 use crate::modules::ModuleNumber;
 use crate::user_memory::{UserMemory, Words, words};
 use crate::wiring::Execution;
@@ -36,7 +38,11 @@ pub(super) fn load(
     Ok(handle.word())
 }
 
-fn module_of(core: &Core, caller: AgentId, word: u64) -> Result<(ModuleNumber, Arc<Program>), Status> {
+pub(crate) fn module_of(
+    core: &Core,
+    caller: AgentId,
+    word: u64,
+) -> Result<(ModuleNumber, Arc<Program>), Status> {
     let grant = core.check(caller, Handle::from_word(word), CapabilityKind::Spawn, Rights::USE)?;
     let Object::Module(number) = grant.object else { return Err(Status::Invalid) };
     let number = ModuleNumber(number);
@@ -88,6 +94,39 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
     let handle =
         core.mint(caller, Grant::new(CapabilityKind::Communicate, Object::Endpoint(agent), rights))?;
     Ok(handle.word())
+}
+
+/// Lets the agent of `target` (0: the caller) go on with another program; the record at `record` (0: none)
+/// is that of a start, its name left out.
+pub(crate) fn exchange<M: UserMemory + ?Sized>(
+    core: &mut Core,
+    caller: AgentId,
+    (module, record): (u64, u64),
+    (target, state): (u64, StateRule),
+    memory: &M,
+) -> Result<u64, Refusal> {
+    let (number, program) = module_of(core, caller, module)?;
+    let agent = if target == 0 { caller } else { core.endpoint(caller, target, Rights::NONE)? };
+    core.may_swap(caller, agent, Handle::from_word(target))?;
+    let mut document =
+        core.modules.document(number).map_or(String::from("module"), |name| String::from(&**name));
+    let (mut parameters, mut grants) = (Vec::new(), Handle::NONE);
+    if record != 0 {
+        let record = Words::<8>::read(memory, record)?;
+        grants = Handle::from_word(record.get(1));
+        let named = text(memory, record.get(4), record.get(5))?;
+        if !named.is_empty() {
+            document = named;
+        }
+        let block = text(memory, record.get(6), record.get(7))?;
+        let pieces = block.split('\0').filter_map(|piece| piece.split_once('='));
+        parameters = pieces.map(|(name, text)| (name.to_string(), text.to_string())).collect();
+    }
+    let policy = Policy::USUAL;
+    let wanted = SwapRequest { agent, program, document, parameters, grants, state, policy };
+    let launch = core.prepare_swap(caller, wanted)?;
+    core.queue_swap(agent, launch, policy);
+    Ok(0)
 }
 
 /// BC_STATUS: state and counters of an agent, the caller for 0.

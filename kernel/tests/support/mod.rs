@@ -9,6 +9,7 @@ use flux_hal::{HardwareInfo, SimBus, SimSpec};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Wake};
 use flux_kcore::sched::Gas;
+use flux_kcore::swap::Policy;
 use flux_kcore::time::Span;
 use flux_kernel::compile::{CompileError, Compiled};
 use flux_kernel::{ClockMode, Core, CoreConfig, Kernel};
@@ -21,6 +22,10 @@ impl AgentRuntime<Core> for Still {
 
     fn start(&mut self, _: &mut Core, _: AgentId, (): ()) -> Result<Wake, Status> {
         Ok(Wake::Stay)
+    }
+
+    fn swap(&mut self, _: &mut Core, _: AgentId, _: Self::Image, _: Policy) -> Result<Wake, Status> {
+        Err(Status::NotFound)
     }
 
     fn event(&mut self, _: &mut Core, _: AgentId, _: Event) -> Wake {
