@@ -5,7 +5,7 @@
 
 mod support;
 
-use support::{documents, err, flux, options, out, relative};
+use support::{Scratch, documents, err, flux, options, out, relative, using_a_library};
 
 const SENSOR: [&str; 6] = ["--set", "threshold=30", "--sim", "i2c:0x48=sine(25,10,60s)", "--for", "5m"];
 
@@ -51,4 +51,20 @@ fn every_golden_document_prints_the_same_log_on_the_bare_machine_as_hosted() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_document_with_its_library_and_its_module_boot_with_the_same_log() {
+    let scratch = Scratch::new("boot-library");
+    let document = using_a_library(&scratch);
+    let module = format!("{document}.fluxbc");
+    let built = flux(["build", &document, "-o", &module]);
+    assert!(built.status.success(), "{}", err(&built));
+    let hosted = flux(["run", &document, "--for", "3s"]);
+    assert!(out(&hosted).contains("area is 7"), "{}{}", out(&hosted), err(&hosted));
+    for app in [&document, &module] {
+        let booted = flux(["boot", "--app", app, "--for", "3s"]);
+        assert!(booted.status.success(), "{app}: {}", err(&booted));
+        assert_eq!(out(&booted), out(&hosted), "{app}");
+    }
 }

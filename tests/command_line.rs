@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{Scratch, err, flux, out, root};
+use support::{Scratch, err, flux, out, root, using_a_library};
 
 const MAIN_JOB: [&str; 10] = [
     "run",
@@ -470,7 +470,7 @@ fn what_beginners_type_wrong_is_answered_with_what_to_type() {
             &["run", "apps/fan.flux.md", "--sim", "adc:0=csv(no.csv)", "--for", "1s"],
             "can't read `no.csv`: there is no such file; ",
         ),
-        (&["inspect", "apps/fan.flux.md"], "`flux build apps/fan.flux.md` makes its module"),
+        (&["inspect", "apps/fan.flux.md"], "`flux build apps/fan.flux.md` makes its module, `flux run"),
         (&["new", "apps"], "NAME apps: it is there already, and nothing is overwritten; take another name\n"),
         (&["boot", "apps/fan.flux.md"], "--for: a booted kernel needs a time"),
     ];
@@ -484,4 +484,110 @@ fn what_beginners_type_wrong_is_answered_with_what_to_type() {
         assert_eq!(output.status.code(), Some(0), "{}", err(&output));
         assert!(out(&output).contains("Usage: flux"), "{}", out(&output));
     }
+}
+
+/// A command that is given a file of another kind says in one error what it is and which command takes it.
+#[test]
+fn a_file_of_the_wrong_kind_names_the_command_that_takes_it() {
+    let scratch = Scratch::new("kinds");
+    let path = |name: &str| scratch.0.join(name).to_str().unwrap().to_owned();
+    let (module, assembly) = (path("fan.fluxbc"), path("fan.fluxasm"));
+    let fir = scratch.file("demo.fir", "fir \"demo\"\n").to_str().unwrap().to_owned();
+    let renamed = path("fan.bin");
+    assert!(flux(["build", "apps/fan.flux.md", "-o", &module]).status.success());
+    assert!(flux(["disasm", &module, "-o", &assembly]).status.success());
+    std::fs::copy(&module, &renamed).unwrap();
+    let document = "apps/fan.flux.md";
+    for command in ["asm", "disasm", "inspect"] {
+        one_error(&[command, document], "it is a document", "`flux build apps/fan.flux.md`");
+        one_error(&[command, &fir], "it is FIR text", "--input-lang fir");
+    }
+    for command in ["check", "test", "build", "fmt", "doc"] {
+        one_error(&[command, &module], "it is a compiled module", "`flux inspect");
+        one_error(&[command, &assembly], "it is assembly text", "`flux asm");
+        one_error(&[command, &fir], "it is FIR text", "`flux compile --input");
+    }
+    for command in ["run", "debug"] {
+        one_error(&[command, &assembly, "--for", "1s"], "it is assembly text", "`flux asm");
+    }
+    one_error(&["inspect", &assembly], "it is assembly text", "`flux asm");
+    one_error(&["asm", &module], "it is a compiled module", "`flux disasm");
+    one_error(&["compile", "--input", document, "--input-lang", "fir"], "it is a document", "`flux build");
+    // What is in the file counts, not what it is called.
+    let output = flux(["run", &renamed, "--sim", "adc:0=const(1)", "--sim", "gpio:12", "--for", "1s"]);
+    assert!(!err(&output).contains("it is"), "{}", err(&output));
+}
+
+fn one_error(line: &[&str], what: &str, command: &str) {
+    let output = flux(line);
+    let text = err(&output);
+    assert_eq!(output.status.code(), Some(1), "{line:?}: {text}");
+    assert!(text.contains(what) && text.contains(command), "{line:?}: {text}");
+    assert_eq!(text.matches("error").count(), 1, "{line:?}: {text}");
+}
+
+#[test]
+fn a_command_with_letters_that_changed_places_is_recognised() {
+    for (typed, meant) in [("rnu", "run"), ("chekc", "check"), ("tset", "test"), ("biuld", "build")] {
+        let output = flux([typed]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err(&output).contains(&format!("'{meant}'")), "{typed}: {}", err(&output));
+    }
+    assert!(!err(&flux(["deploy-all"])).contains("similar"), "{}", err(&flux(["deploy-all"])));
+}
+
+#[test]
+fn a_library_alone_is_nothing_to_run() {
+    let scratch = Scratch::new("library");
+    let library = "# Areas\n## fn: area(w: f64, h: f64) -> f64\n```flux\nreturn w * h\n```\n";
+    let library = scratch.file("areas.flux.md", library).to_str().unwrap().to_owned();
+    let output = flux(["run", &library, "--for", "1s"]);
+    assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+    assert!(err(&output).contains("areas.flux.md has no agent section"), "{}", err(&output));
+    assert!(err(&output).contains("`dependencies:`"), "{}", err(&output));
+    let output = flux(["run", &library, "apps/press.flux.md", "--for", "1s"]);
+    assert!(err(&output).contains("areas.flux.md: a library, so no agent of it starts"), "{}", err(&output));
+}
+
+#[test]
+fn an_image_of_other_sources_is_noticed() {
+    let scratch = Scratch::new("image");
+    let image = scratch.file("kernel.elf", "an image of before");
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_flux"))
+        .args(["boot", "--app", "apps/press.flux.md", "--for", "1s"])
+        .current_dir(root())
+        .env("FLUX_KERNEL", &image)
+        .env("HOME", "/nonexistent")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("made from other sources"), "{}", err(&output));
+    assert!(err(&output).contains("`cargo xtask kernel --arch x86_64` makes one anew"), "{}", err(&output));
+}
+
+/// `doc` and `build` take documents that name others, and the module runs without them.
+#[test]
+fn documents_that_use_others_are_built_and_described() {
+    let scratch = Scratch::new("libraries");
+    let document = using_a_library(&scratch);
+    let page = scratch.0.join("shed.html");
+    let made = flux(["doc", &document, "-o", page.to_str().unwrap()]);
+    assert!(made.status.success(), "{}", err(&made));
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.contains("<h1>Shed</h1>") && page.contains("area is"), "{page}");
+    let module = scratch.0.join("alone/shed.fluxbc");
+    std::fs::create_dir(scratch.0.join("alone")).unwrap();
+    let built = flux(["build", &document, "-o", module.to_str().unwrap()]);
+    assert!(built.status.success(), "{}", err(&built));
+    let log = |output: &std::process::Output| -> Vec<String> {
+        out(output).lines().filter(|line| line.contains("area is")).map(str::to_owned).collect()
+    };
+    let ran = flux(["run", module.to_str().unwrap(), "--for", "2s"]);
+    let hosted = flux(["run", &document, "--for", "2s"]);
+    assert_eq!(log(&ran).len(), 2, "{}{}", out(&ran), err(&ran));
+    assert_eq!(log(&ran), log(&hosted));
+    std::fs::remove_file(scratch.0.join("areas.flux.md")).unwrap();
+    let broken = flux(["build", &document]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(err(&broken).contains("areas.flux.md"), "{}", err(&broken));
 }

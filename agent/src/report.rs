@@ -106,6 +106,8 @@ pub struct AgentReport {
     pub agent: AgentId,
     /// Its name.
     pub name: Arc<str>,
+    /// How many agents of its name, in its place before it, are counted here too.
+    pub earlier: u64,
     /// What it did.
     pub counters: Counters,
     /// Gas it used.
@@ -124,7 +126,8 @@ pub struct AgentReport {
 
 impl AgentReport {
     /// Adds what an earlier agent of the same name did; how the later one ended stays.
-    pub(crate) fn absorb(&mut self, earlier: &Self) {
+    pub fn absorb(&mut self, earlier: &Self) {
+        self.earlier = self.earlier.saturating_add(earlier.earlier).saturating_add(1);
         self.counters.absorb(&earlier.counters);
         self.gas = self.gas.saturating_add(earlier.gas);
         self.memory_peak = self.memory_peak.max(earlier.memory_peak);
@@ -215,6 +218,7 @@ mod tests {
             AgentReport {
                 agent,
                 name,
+                earlier: 0,
                 counters,
                 gas,
                 memory,

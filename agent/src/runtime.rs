@@ -270,6 +270,7 @@ mod tests {
         let report = |name: &str, gas| AgentReport {
             agent: AgentId::SUPERVISOR,
             name: name.into(),
+            earlier: 0,
             counters: Counters::default(),
             gas,
             memory: 0,

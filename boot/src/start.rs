@@ -9,7 +9,9 @@ use flux_hal::{
 };
 use flux_proto::archive::{Archive, RunClock};
 use flux_system::compile::KernelCompiler;
-use flux_system::{BootError, ClockMode, Config, LogSink, Next, Platform, Record, System, Time, bus};
+use flux_system::{
+    BootError, ClockMode, Config, LogSink, Next, Platform, Record, SOURCES, System, Time, bus,
+};
 
 /// Timer interrupts per second: the grain of sleep.
 const TICK_HERTZ: u32 = 1000;
@@ -33,7 +35,7 @@ pub(crate) fn run(machine: &mut Machine, heap_bytes: usize) {
 fn describe(machine: &mut Machine, heap_bytes: usize) -> Result<(), HalError> {
     let hardware = machine.hardware()?;
     let mut text = format!(
-        "FLUX OS {} on bare {}: {}\nfeatures: {}\nheap: {} KiB\n",
+        "FLUX OS {} on bare {}: {}\n{SOURCES}\nfeatures: {}\nheap: {} KiB\n",
         env!("CARGO_PKG_VERSION"),
         hardware.architecture,
         hardware.processor,

@@ -9,6 +9,7 @@ pub mod editor;
 pub mod error;
 pub mod explain;
 pub mod flame;
+pub mod kind;
 pub mod layout;
 pub mod module;
 pub mod page;

@@ -8,6 +8,7 @@ use flux_isa::module::LinkKind;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::kind::{self, Kind};
 use crate::source::Source;
 
 /// Reads a module file and checks its form.
@@ -15,18 +16,13 @@ use crate::source::Source;
 /// # Errors
 /// [`Error::Read`], or [`Error::Module`] when the bytes are no module.
 pub fn load(path: &Path) -> Result<(Module, usize), Error> {
-    let source = Source::module(path)?;
+    let source = kind::expect(Source::module(path)?, Kind::Module)?;
     Ok((decode(&source)?, source.bytes.len()))
 }
 
 pub(crate) fn decode(source: &Source) -> Result<Module, Error> {
-    Module::decode(&source.bytes).map_err(|error| {
-        let advice = match source.name.ends_with(".md") {
-            true => format!("; it is a document, `flux build {}` makes its module", source.shown()),
-            false => String::new(),
-        };
-        Error::Module { name: source.name.clone(), why: format!("{error}{advice}") }
-    })
+    Module::decode(&source.bytes)
+        .map_err(|error| Error::Module { name: source.name.clone(), why: error.to_string() })
 }
 
 /// Writes a file as a whole or not at all: a reader never sees a part of it.

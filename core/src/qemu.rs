@@ -72,6 +72,17 @@ pub fn find_kernel(named: Option<&Path>) -> Result<PathBuf, Error> {
     }
 }
 
+/// Tells whether a kernel image was made from the sources of this program.
+///
+/// # Errors
+/// [`Error::Boot`] when it can't be read.
+pub fn is_current(kernel: &Path) -> Result<bool, Error> {
+    let bytes = std::fs::read(kernel)
+        .map_err(|error| Error::Boot(format!("the kernel image {}: {error}", kernel.display())))?;
+    let wanted = flux_system::SOURCES.as_bytes();
+    Ok(bytes.windows(wanted.len()).any(|window| window == wanted))
+}
+
 /// Boots `kernel` with `archive` on board and hands over each piece of output as it comes.
 ///
 /// # Errors

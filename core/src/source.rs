@@ -14,6 +14,7 @@ use flux_fluxc::span::SourceId;
 use flux_fluxc::{Found, Sources};
 
 use crate::error::Error;
+use crate::kind::{self, Kind};
 use crate::report::Texts;
 
 /// Bytes of a file and the name that messages use for it.
@@ -44,18 +45,19 @@ impl Source {
     /// # Errors
     /// [`Error::Read`] when the path can't be read, is a folder, or the file is too large.
     pub fn document(path: &Path) -> Result<Self, Error> {
-        Self::text(path)?.with_libraries(&|_| None)
+        kind::expect(Self::text(path)?, Kind::Document)?.with_libraries(&|_| None)
     }
 
-    /// What can be run: a compiled module if the name ends in `.fluxbc`, else a document.
+    /// What can be run: a compiled module if the name ends in `.fluxbc` or the file begins as one, else
+    /// a document.
     ///
     /// # Errors
     /// As [`Source::document`]; [`Error::Module`] when the bytes are no module.
     pub fn runnable(path: &Path) -> Result<Self, Error> {
-        if path.extension().is_none_or(|extension| extension != "fluxbc") {
+        let source = Self::module(path)?;
+        if !source.is_module() && path.extension().is_none_or(|extension| extension != "fluxbc") {
             return Self::document(path);
         }
-        let source = Self::module(path)?;
         crate::module::decode(&source)?;
         Ok(source)
     }

@@ -24,6 +24,7 @@ pub struct Outline {
     /// Its agents in the order of the document.
     names: Vec<String>,
     sends: Vec<Send>,
+    library: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -36,9 +37,15 @@ struct Send {
 }
 
 impl Outline {
+    /// Tells whether this is of a document without an agent.
+    #[must_use]
+    pub const fn is_library(&self) -> bool {
+        self.library
+    }
+
     /// The outline of a document that was analysed.
     pub(crate) fn of(program: &Program<'_>) -> Self {
-        let mut outline = Self::default();
+        let mut outline = Self { library: program.agents.is_empty(), ..Self::default() };
         for agent in &program.agents {
             outline.names.push(agent.name.clone());
             let requests = outline.agents.entry(agent.name.clone()).or_default();

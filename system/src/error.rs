@@ -15,6 +15,15 @@ pub enum BootError {
     /// There is nothing to run.
     #[error("there is no document to run; name at least one")]
     NoDocument,
+    /// No document has an agent.
+    #[error(
+        "{} no agent section (## Loop, ## Init, ## Every, ## On), so there is nothing to run; a document that uses {} names it under `dependencies:`, and `flux test` runs the tests in it",
+        has(.documents), if .documents.len() == 1 { "this library" } else { "such a library" }
+    )]
+    OnlyLibraries {
+        /// Their names.
+        documents: Vec<String>,
+    },
     /// Documents have mistakes.
     #[error("{count} of the documents can't be compiled", count = .0.len())]
     Documents(Vec<Rejected>),
@@ -45,6 +54,11 @@ pub enum BootError {
         /// Its answer.
         status: Status,
     },
+}
+
+fn has(documents: &[String]) -> String {
+    let has = if documents.len() == 1 { "has" } else { "have" };
+    alloc::format!("{} {has}", documents.join(", "))
 }
 
 /// A document that the compiler rejected.

@@ -20,6 +20,10 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+/// A mark and a number for the sources of the kernel, its crates and documents: equal in two programs if
+/// they were made from equal ones.
+pub const SOURCES: &str = concat!("FLUX-SOURCES:", env!("FLUX_SOURCES"));
+
 pub mod bus;
 pub mod config;
 pub mod error;

@@ -177,6 +177,7 @@ impl Loader<'_> {
         let mut compiled = Vec::new();
         let mut rejected = Vec::new();
         let mut outlines = Vec::new();
+        let mut libraries = Vec::new();
         for (name, source) in &config.documents {
             let is_module = source.starts_with(&MAGIC);
             let modules = if is_module { read_module(name, source) } else { self.compile(name, source) };
@@ -186,7 +187,11 @@ impl Loader<'_> {
                     if is_module {
                         modules.iter().for_each(|one| outline.add_module(&one.module));
                     }
-                    compiled.extend(modules);
+                    if outline.is_library() {
+                        libraries.push(name.clone());
+                    } else {
+                        compiled.extend(modules);
+                    }
                 }
                 Err(one) => rejected.push(one),
             }
@@ -194,6 +199,13 @@ impl Loader<'_> {
         }
         if !rejected.is_empty() {
             return Err(BootError::Documents(rejected));
+        }
+        if compiled.is_empty() {
+            return Err(BootError::OnlyLibraries { documents: libraries });
+        }
+        for name in libraries {
+            let text = alloc::format!("{name}: a library, so no agent of it starts");
+            self.kernel.record(Stream::Boot, LogLevel::Warning, &text);
         }
         let warnings = flux_fluxc::check_targets(&outlines.iter().collect::<Vec<_>>());
         for ((name, source), rows) in config.documents.iter().zip(warnings) {

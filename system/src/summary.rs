@@ -2,6 +2,7 @@
 //!
 //! Everything in it is deterministic: simulated time, counts, gas, bytes charged to quotas.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::fmt::Write as _;
@@ -187,9 +188,33 @@ impl Summary {
         if parts.is_empty() { String::from("none") } else { parts.join(", ") }
     }
 
+    /// One report for each name, in the order in which the first agent of that name started; how the
+    /// last one ended stays.
+    fn by_name(&self) -> Vec<AgentReport> {
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut all: Vec<AgentReport> = Vec::new();
+        for agent in &self.agents {
+            match places.get(&*agent.name).and_then(|at| all.get_mut(*at)) {
+                Some(earlier) => {
+                    let mut sum = agent.clone();
+                    sum.absorb(earlier);
+                    *earlier = sum;
+                }
+                None => {
+                    places.insert(&agent.name, all.len());
+                    all.push(agent.clone());
+                }
+            }
+        }
+        all
+    }
+
     fn agent_table(&self) -> Table {
         use Align::{Left, Right};
-        let mut table = Table::new(&[
+        let agents = self.by_name();
+        let restarted = agents.iter().any(|agent| agent.earlier > 0);
+        let restarts = if restarted { Some(("restarts", Right)) } else { None };
+        let first = [
             ("agent", Left),
             ("readings", Right),
             ("sent", Right),
@@ -201,8 +226,13 @@ impl Summary {
             ("gas", Right),
             ("memory", Right),
             ("traps", Right),
-            ("state", Left),
-        ]);
+        ];
+        let columns: Vec<_> = first.into_iter().chain(restarts).chain([("state", Left)]).collect();
+        let mut table = Table::new(&columns);
+        let mut add = |cells: Vec<String>, earlier: u64, state: String| {
+            let restarts = restarted.then(|| grouped(earlier));
+            table.rows.push(cells.into_iter().chain(restarts).chain([state]).collect());
+        };
         let sent = |agent: &AgentReport| {
             [MessageType::Tell, MessageType::Ask, MessageType::Delegate, MessageType::Event]
                 .iter()
@@ -218,8 +248,8 @@ impl Summary {
         let errors =
             |agent: &AgentReport| agent.counters.delegate_errors.saturating_add(agent.counters.ask_errors);
         let runs = |agent: &AgentReport| agent.counters.passes.saturating_add(agent.counters.runs);
-        for agent in &self.agents {
-            table.rows.push(alloc::vec![
+        for agent in &agents {
+            let cells = alloc::vec![
                 agent.name.to_string(),
                 grouped(agent.counters.readings),
                 grouped(sent(agent)),
@@ -231,11 +261,13 @@ impl Summary {
                 grouped(agent.gas),
                 bytes(agent.memory_peak),
                 grouped(agent.counters.traps),
-                state(agent.exit),
-            ]);
+            ];
+            add(cells, agent.earlier, state(agent.exit));
         }
-        if self.agents.len() > 1 {
-            table.rows.push(alloc::vec![
+        if agents.len() > 1 {
+            let sum =
+                |count: &dyn Fn(&AgentReport) -> u64| agents.iter().map(count).fold(0, u64::saturating_add);
+            let cells = alloc::vec![
                 String::from("total"),
                 grouped(self.readings()),
                 grouped(self.total(sent)),
@@ -245,10 +277,10 @@ impl Summary {
                 grouped(self.dead_letters()),
                 grouped(self.total(runs)),
                 grouped(self.gas()),
-                bytes(self.total(|agent| agent.memory_peak)),
+                bytes(sum(&|agent| agent.memory_peak)),
                 grouped(self.traps()),
-                String::new(),
-            ]);
+            ];
+            add(cells, sum(&|agent| agent.earlier), String::new());
         }
         table
     }

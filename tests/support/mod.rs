@@ -119,3 +119,11 @@ impl Drop for Scratch {
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
+
+/// A document that names another one as its library; gives its path.
+pub(crate) fn using_a_library(scratch: &Scratch) -> String {
+    let library = "# Areas\n## fn: area(w: f64, h: f64) -> f64\n```flux\nreturn w * h\n```\n";
+    scratch.file("areas.flux.md", library);
+    let document = "---\ndependencies: [areas.flux.md]\n---\n# Shed\n## Agent\nname: shed\n## Loop\n1. Log \"area is {areas.area(2.0, 3.5)}\"\n2. YIELD\n";
+    scratch.file("shed.flux.md", document).to_str().unwrap_or_default().to_owned()
+}

@@ -1,7 +1,8 @@
-//! Drives the language server with a client library of the field, as an editor does.
+//! Drives the language server with a client library of the field, as an editor does, and the grammars of
+//! the extension with the tokenizer of VS Code.
 //!
-//! The library comes from the Python package index into an environment of its own below the target
-//! directory, so that nothing of the machine changes.
+//! The libraries come from the package indexes of Python and Node into folders of their own below the
+//! target directory, so that nothing of the machine changes.
 
 use std::path::Path;
 use std::process::Command;
@@ -18,6 +19,7 @@ const REQUIREMENTS: [&str; 3] = ["pytest==8.4.2", "pytest-asyncio==1.2.0", "pyte
 /// [`Error::Failed`] when a test fails, the environment cannot be made or `flux` does not build.
 pub(crate) fn editor_test() -> Result<(), Error> {
     let places = Places::find()?;
+    crate::extension::grammar_test(&places)?;
     let python = environment(&places.target.join("editor-test"))?;
     run(Command::new("cargo").args(["build", "--locked", "--package", "flux-cli"]))?;
     let flux = places.target.join("debug/flux");

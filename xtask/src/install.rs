@@ -45,6 +45,10 @@ pub(crate) fn install(consent: Consent) -> Result<(), Error> {
     if !has_venv() {
         packages.extend(["python3", "python3-venv"]);
     }
+    // So does the tokenizer that tests the grammars of the extension.
+    if find_program("npm").is_none() {
+        packages.extend(["nodejs", "npm"]);
+    }
     let wants_emulator = find_program("qemu-system-x86_64").is_none();
     if packages.is_empty() && !wants_emulator {
         println!("install: everything is there");

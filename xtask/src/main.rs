@@ -7,6 +7,7 @@ mod docs;
 mod editor;
 mod emulator;
 mod error;
+mod extension;
 mod fuzz;
 mod install;
 mod layers;
@@ -90,8 +91,10 @@ enum Job {
     },
     /// Boot the kernel in QEMU, with and without faults on purpose.
     BootTest,
-    /// Drive the language server as an editor does.
+    /// Drive the language server and the grammars of the extension as an editor does.
     EditorTest,
+    /// Package the VS Code extension and print the path of its .vsix file.
+    Extension,
 }
 
 fn main() -> ExitCode {
@@ -117,6 +120,7 @@ fn dispatch(job: Job) -> Result<(), Error> {
         Job::Fuzz { target, seconds } => fuzz::fuzz(target.as_deref(), seconds),
         Job::Mutants(arguments) => mutants::mutants(&arguments),
         Job::Programs { count, seed } => ci::programs(count, seed),
+        Job::Extension => extension::extension().map(|path| println!("{}", path.display())),
         Job::Docs { check } => docs::docs(if check { docs::Mode::Check } else { docs::Mode::Write }),
         Job::Install { yes } => install::install(if yes { Consent::Given } else { Consent::Ask }),
         Job::Targets { packages } => metal::targets(&packages),

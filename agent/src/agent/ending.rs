@@ -428,6 +428,7 @@ impl Agent {
         AgentReport {
             agent: self.context.id,
             name: Arc::clone(&self.context.name),
+            earlier: 0,
             counters: self.context.counters,
             gas: self.gas(),
             memory: charged,

@@ -9,6 +9,7 @@
 
 mod complete;
 mod index;
+mod keys;
 mod place;
 
 pub use complete::{Completion, CompletionKind, complete};
@@ -58,6 +59,9 @@ pub fn hover(text: &str, index: &Index, offset: u32) -> Option<(String, Span)> {
             shown.push_str(&symbol.help);
         }
         return Some((shown, span));
+    }
+    if let Some(found) = keys::hover(text, offset) {
+        return Some(found);
     }
     let span = place::word_at(text, offset)?;
     let word = span.text(text);

@@ -1,5 +1,6 @@
 //! The command line: one definition from which parser, help and completions come.
 
+mod examples;
 mod tools;
 
 use std::path::PathBuf;
@@ -76,20 +77,26 @@ pub(crate) enum Format {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Boot the hosted kernel, compile documents through it and run their agents
+    #[command(after_help = examples::RUN)]
     Run(RunArguments),
     /// Report everything that is wrong with documents, and run nothing
+    #[command(after_help = examples::CHECK)]
     Check {
         /// Documents
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
     /// Run the `## Test` sections of documents in simulated time
+    #[command(after_help = examples::TEST)]
     Test(TestArguments),
     /// Compile documents to .fluxbc modules
+    #[command(after_help = examples::BUILD)]
     Build(BuildArguments),
     /// Take a document, FIR text, assembly or bytecode through the pipeline, stage by stage
+    #[command(after_help = examples::COMPILE)]
     Compile(CompileArguments),
     /// Assemble text into a .fluxbc module
+    #[command(after_help = examples::ASM)]
     Asm {
         /// Assembly file
         file: PathBuf,
@@ -101,6 +108,7 @@ pub(crate) enum Command {
         verbatim: bool,
     },
     /// Print a module as assembly that assembles to the same bytes
+    #[command(after_help = examples::DISASM)]
     Disasm {
         /// Module
         file: PathBuf,
@@ -109,44 +117,55 @@ pub(crate) enum Command {
         output: Option<PathBuf>,
     },
     /// Show a module's sections, hash, capabilities, parameters and functions
+    #[command(after_help = examples::INSPECT)]
     Inspect {
         /// Module
         file: PathBuf,
     },
     /// Boot the real kernel in QEMU with documents on board
+    #[command(after_help = examples::BOOT)]
     Boot(BootArguments),
     /// Make a project to begin with: a program, a README, a configuration
+    #[command(after_help = examples::NEW)]
     New(NewArguments),
     /// Give documents their canonical layout; prose stays as it is
+    #[command(after_help = examples::FMT)]
     Fmt(FmtArguments),
     /// Make an HTML page of a document with its compiled facts
+    #[command(after_help = examples::DOC)]
     Doc(DocArguments),
     /// Run documents in simulated time under a debugger [default of --for: 1h]
+    #[command(after_help = examples::DEBUG)]
     Debug(DebugArguments),
     /// Explain a diagnostic: what it means, an example, how to mend it
+    #[command(after_help = examples::EXPLAIN)]
     Explain(ExplainArguments),
     /// Read and change the configuration file
-    #[command(subcommand, disable_help_subcommand = true)]
+    #[command(subcommand, disable_help_subcommand = true, after_help = examples::CONFIG)]
     Config(ConfigAction),
     /// Print the completions of a shell
+    #[command(after_help = examples::COMPLETIONS)]
     Completions(CompletionsArguments),
     /// Print or write the manual pages
+    #[command(after_help = examples::MAN)]
     Man(ManArguments),
     /// Serve an editor over standard input and output (Language Server Protocol)
+    #[command(after_help = examples::LSP)]
     Lsp,
 }
 
 /// What agents are given and how long they run.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunOptions {
-    /// Value of a parameter
+    /// Value of a parameter of the documents, as in threshold=30; may be given several times
     #[arg(long = "set", value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
     /// What a simulated device gives: const(v), sine(mean, amplitude, period), ramp(from, to, time),
-    /// square(low, high, period), noise(mean, sd), csv(file), fault(kind, at), joined by +
+    /// square(low, high, period), noise(mean, sd), csv(file), fault(kind, at), joined by +; the device is
+    /// named as in i2c:0x48, gpio:17 or adc:2, and one that is only written needs no wave
     #[arg(long, value_name = "DEVICE=WAVE")]
     pub(crate) sim: Vec<String>,
-    /// Run for this long, in simulated time unless --realtime
+    /// Run for this long, as in 500ms, 30s, 5m or 1h30m [default: until it is interrupted, in real time]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) duration: Option<i64>,
     /// Seed of every random choice [default: 1, or what the configuration says]
@@ -181,7 +200,7 @@ pub(crate) struct RunArguments {
     /// Write a flame graph of the run as SVG: instructions by agent, section or function, and line
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
-    /// Run native code
+    /// Run native code (not supported yet)
     #[arg(long)]
     pub(crate) jit: bool,
     /// Run bytecode (the default)
@@ -240,9 +259,9 @@ pub(crate) enum Arch {
     /// PC, 64 bits
     #[value(name = "x86_64")]
     X86_64,
-    /// ARM, 64 bits
+    /// ARM, 64 bits (not supported yet)
     Arm64,
-    /// RISC-V, 64 bits
+    /// RISC-V, 64 bits (not supported yet)
     Riscv64,
 }
 
@@ -279,20 +298,20 @@ pub(crate) struct BuildArguments {
 /// What `flux build` makes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
 pub(crate) enum Target {
-    /// This machine's code
+    /// This machine's code (not supported yet)
     Native,
     /// Portable bytecode
     Bytecode,
-    /// PC, 64 bits
+    /// PC, 64 bits (not supported yet)
     #[value(name = "x86_64")]
     X86_64,
-    /// ARM, 64 bits
+    /// ARM, 64 bits (not supported yet)
     Arm64,
-    /// RISC-V, 64 bits
+    /// RISC-V, 64 bits (not supported yet)
     Riscv64,
-    /// WebAssembly
+    /// WebAssembly (not supported yet)
     Wasm32,
-    /// C source
+    /// C source (not supported yet)
     C,
 }
 
@@ -328,7 +347,7 @@ pub(crate) enum InputLanguage {
     /// FLUX.MD document
     #[value(name = "flux_md")]
     FluxMd,
-    /// C
+    /// C (not supported yet)
     C,
     /// Assembly
     Assembly,
@@ -343,13 +362,13 @@ pub(crate) enum InputLanguage {
 pub(crate) enum OutputFormat {
     /// Bytecode module
     Bytecode,
-    /// C source
+    /// C source (not supported yet)
     C,
-    /// This machine's code
+    /// This machine's code (not supported yet)
     Native,
     /// FIR text
     Ir,
-    /// Object file
+    /// Object file (not supported yet)
     Obj,
 }
 
@@ -372,6 +391,35 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    /// A command line as a shell would take it apart, up to where its output goes.
+    fn words(line: &str) -> Vec<String> {
+        let line = line.split(['>', '|']).next().unwrap_or("");
+        let mut words = Vec::new();
+        for (place, part) in line.split('"').enumerate() {
+            match place % 2 {
+                1 => words.push(part.to_owned()),
+                _ => words.extend(part.split_whitespace().map(str::to_owned)),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_command_shows_examples_that_are_understood() {
+        for command in Arguments::command().get_subcommands() {
+            let name = command.get_name();
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let examples: Vec<&str> = help.lines().skip(1).map(str::trim).collect();
+            assert!(!examples.is_empty(), "{name} has no example");
+            for example in examples {
+                assert!(example.starts_with(&format!("flux {name}")), "{name}: {example}");
+                if let Err(error) = Arguments::try_parse_from(words(example)) {
+                    panic!("{example}: {error}");
+                }
+            }
+        }
     }
 
     #[test]

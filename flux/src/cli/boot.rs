@@ -1,6 +1,6 @@
 //! `flux boot`: the real kernel in QEMU.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use flux_core::compile;
@@ -41,7 +41,7 @@ pub(crate) fn boot(arguments: &BootArguments, terminal: &Terminal) -> Result<Out
     }
     let config = Config::load(terminal.config.as_deref())?;
     let archive = run::pack(&request, &config)?;
-    let kernel = qemu::find_kernel(arguments.kernel.as_deref())?;
+    let kernel = kernel_image(arguments.kernel.as_deref(), terminal)?;
     let path = std::env::temp_dir().join(format!("flux-boot-{}.archive", std::process::id()));
     module::write(&path, &archive)?;
     let bar = spinner(terminal);
@@ -60,6 +60,22 @@ pub(crate) fn boot(arguments: &BootArguments, terminal: &Terminal) -> Result<Out
         qemu::End::Success => Outcome::Done,
         qemu::End::AtFault => Outcome::AtFault,
     })
+}
+
+/// The kernel image; one that was made from other sources boots only if it was asked for.
+fn kernel_image(named: Option<&Path>, terminal: &Terminal) -> Result<PathBuf, Error> {
+    let kernel = qemu::find_kernel(named)?;
+    if !qemu::is_current(&kernel)? {
+        let found =
+            format!("the kernel image {} was made from other sources than this program", kernel.display());
+        let anew = "`cargo xtask kernel --arch x86_64` makes one anew";
+        if named.is_none() {
+            let as_it_is = format!("to boot it as it is, name it: --kernel {}", kernel.display());
+            return Err(Error::Boot(format!("{found}; {anew}; {as_it_is}")));
+        }
+        terminal.say(&format!("warning: {found}; {anew}"));
+    }
+    Ok(kernel)
 }
 
 /// Something that moves while the machine boots, where a person looks.

@@ -3,6 +3,7 @@
 use flux_core::assembly::{self, Completion};
 use flux_core::compile::{self, Stage};
 use flux_core::error::Error;
+use flux_core::kind::{self, Kind};
 use flux_core::module;
 use flux_core::source::Source;
 use flux_core::{Level, Severity};
@@ -50,7 +51,7 @@ pub(crate) fn compile(arguments: &CompileArguments, terminal: &Terminal) -> Resu
             terminal,
         ),
         InputLanguage::Fir => {
-            let source = Source::module(&arguments.input)?;
+            let source = kind::expect(Source::module(&arguments.input)?, Kind::Fir)?;
             if wants_text {
                 let text = compile::fir_passes(&source, level)?;
                 write_text(arguments, &text, terminal)?;

@@ -26,7 +26,8 @@ mod watch;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::error::{ContextKind, ContextValue};
+use clap::{CommandFactory, Parser};
 use flux_core::assembly::Completion;
 use flux_core::config::Config;
 use flux_core::error::Error;
@@ -43,7 +44,10 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let arguments = Arguments::parse_from(asked(std::env::args_os().collect()));
+    let arguments = match Arguments::try_parse_from(asked(std::env::args_os().collect())) {
+        Ok(arguments) => arguments,
+        Err(error) => with_nearest_command(error).exit(),
+    };
     // What prints or mends the configuration must work with one that is at fault.
     let needs_config =
         !matches!(arguments.command, Command::Config(_) | Command::Completions(_) | Command::Man(_));
@@ -74,6 +78,21 @@ fn asked(mut line: Vec<OsString>) -> Vec<OsString> {
         line.push("--help".into());
     }
     line
+}
+
+/// Adds the command that was meant: the parser itself knows no letters that changed places.
+fn with_nearest_command(mut error: clap::Error) -> clap::Error {
+    let Some(ContextValue::String(typed)) = error.get(ContextKind::InvalidSubcommand) else { return error };
+    let commands = Arguments::command();
+    let distances = commands.get_subcommands().map(|command| {
+        let name = command.get_name();
+        (strsim::damerau_levenshtein(name, typed), name)
+    });
+    let most = typed.chars().count().div_ceil(3);
+    if let Some((_, name)) = distances.min().filter(|(distance, _)| *distance <= most) {
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(vec![name.to_owned()]));
+    }
+    error
 }
 
 fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {

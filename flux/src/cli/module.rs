@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anstyle::AnsiColor;
 use flux_core::assembly::{Completion, describe_all};
 use flux_core::error::Error;
+use flux_core::kind::{self, Kind};
 use flux_core::module::{self, Facts};
 use flux_core::source::Source;
 
@@ -19,7 +20,7 @@ pub(crate) fn assemble(
     completion: Completion,
     terminal: &Terminal,
 ) -> Result<Outcome, Error> {
-    let source = Source::module(file)?;
+    let source = kind::expect(Source::module(file)?, Kind::Assembly)?;
     let assembled = flux_core::assembly::assemble(&source, completion)?;
     match assembled {
         Ok(module) => {

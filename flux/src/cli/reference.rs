@@ -38,6 +38,11 @@ fn section(out: &mut String, command: &Command, above: &str, level: usize) {
     let usage = usage.trim_start_matches("Usage: ");
     let _ = writeln!(out, "\n```text\n{usage}\n```");
     table(out, command.get_arguments().filter(|arg| !arg.is_global_set()));
+    let examples = text(command.get_after_help());
+    if !examples.is_empty() {
+        let lines: Vec<&str> = examples.lines().skip(1).map(str::trim).collect();
+        let _ = writeln!(out, "\n```sh\n{}\n```", lines.join("\n"));
+    }
     for below in shown(command) {
         section(out, below, &name, level + 1);
     }
