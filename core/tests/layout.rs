@@ -110,7 +110,7 @@ fn a_document_that_is_spread_out_comes_back() {
             // Comments and other languages keep what they are given.
             text.lines().filter(|line| !line.contains("//")).map(str::to_owned).collect()
         };
-        let others = ["```c", "```python", "```json", "```yaml", "```toml"];
+        let others = ["```c", "```python", "```json", "```yaml", "```toml", "```fir", "```fluxasm"];
         if !others.iter().any(|fence| expected.contains(fence)) {
             assert_eq!(other(&got), other(&expected), "{}", path.display());
         }
