@@ -49,8 +49,64 @@ const fn refused(status: Status) -> Option<TrapKind> {
     }
 }
 
+/// Whether what a call did stays done when its run is taken back. What is sent or answered does not, since the kernel
+/// holds it; what only looks, waits, computes or tells people needs no taking back.
+fn lasts(call: &HostCall) -> bool {
+    let [number, ..] = call.arguments;
+    match call.opcode {
+        Opcode::Syscall => !matches!(
+            Syscall::from_number(number),
+            Some(
+                Syscall::Yield
+                    | Syscall::Wait
+                    | Syscall::Getpid
+                    | Syscall::A2aSend
+                    | Syscall::A2aBroadcast
+                    | Syscall::BcStatus
+                    | Syscall::BcDump
+                    | Syscall::Compile
+                    | Syscall::Read
+                    | Syscall::HwInfo
+                    | Syscall::Info
+                    | Syscall::Log
+            ) | None
+        ),
+        Opcode::IoWrite
+        | Opcode::IoWrite8
+        | Opcode::IoWrite16
+        | Opcode::IoWrite32
+        | Opcode::IoWrite64
+        | Opcode::Ioctl
+        | Opcode::Mmap
+        | Opcode::Spawn
+        | Opcode::Suspend
+        | Opcode::Resume
+        | Opcode::SysWake
+        | Opcode::Signal
+        | Opcode::CapGrant
+        | Opcode::CapRevoke
+        | Opcode::Subscribe
+        | Opcode::Unsubscribe
+        | Opcode::Recv => true,
+        _ => false,
+    }
+}
+
 impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
     fn call(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
+        let outcome = self.carry_out(call, memory);
+        if lasts(call)
+            && let Some(trial) = &mut self.context.trial
+        {
+            self.sys.commit(self.context.id);
+            trial.commit(memory);
+        }
+        outcome
+    }
+}
+
+impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
+    fn carry_out(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
         let [a, b, c, ..] = call.arguments;
         self.about.why = None;
         if let Some(fault) = self.about.fault.take_if(|_| call.opcode != Opcode::Exception) {
@@ -100,11 +156,6 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
             | Opcode::IoWrite64 => {
                 let outcome = self.sys.call(call, memory);
                 let outcome = self.granted(outcome, a, CapabilityKind::IoWrite);
-                // What a device did cannot be taken back.
-                if let Some(trial) = &mut self.context.trial {
-                    self.sys.commit(self.context.id);
-                    trial.commit(memory);
-                }
                 self.device(outcome, |context| &mut context.counters.writes)
             }
             Opcode::Syscall => self.syscall(call, memory),

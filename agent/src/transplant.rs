@@ -51,10 +51,7 @@ impl Copier<'_> {
             depth.checked_add(1).filter(|depth| *depth <= DEEPEST).ok_or(MarshalError::Unsupported)?;
         match desc {
             Desc::Outer(further) => {
-                let mut found = around.ok_or(MarshalError::Mismatch)?;
-                for _ in 0..*further {
-                    found = found.outer.ok_or(MarshalError::Mismatch)?;
-                }
+                let found = named(*further, around)?;
                 self.value(at, place, found.desc, found.outer, depth)
             }
             Desc::Str | Desc::Bytes => {
@@ -140,6 +137,13 @@ impl Copier<'_> {
         Ok(())
     }
 
+    /// Where a list or map lies and how many elements it has; `None` for an empty one.
+    fn filled(&self, at: u64) -> Result<Option<(u64, u32)>, MarshalError> {
+        let source = u64::from(self.from.read_u32(at)?);
+        let count = if source == 0 { 0 } else { self.from.read_u32(source)? };
+        Ok((count > 0).then_some((source, count)))
+    }
+
     fn list(
         &mut self,
         at: u64,
@@ -148,11 +152,7 @@ impl Copier<'_> {
         around: Option<&Around<'_>>,
         depth: usize,
     ) -> Result<(), MarshalError> {
-        let source = u64::from(self.from.read_u32(at)?);
-        let count = if source == 0 { 0 } else { self.from.read_u32(source)? };
-        if count == 0 {
-            return Ok(self.to.write_u32(place, 0)?);
-        }
+        let Some((source, count)) = self.filled(at)? else { return Ok(self.to.write_u32(place, 0)?) };
         let size = u64::from(layout_of(element, around)?.size).saturating_mul(u64::from(count));
         self.from.bytes(source.wrapping_add(8), size)?;
         let ptr = self.to.alloc(AllocKind::State, size.saturating_add(8))?;
@@ -172,11 +172,7 @@ impl Copier<'_> {
         around: Option<&Around<'_>>,
         depth: usize,
     ) -> Result<(), MarshalError> {
-        let source = u64::from(self.from.read_u32(at)?);
-        let count = if source == 0 { 0 } else { self.from.read_u32(source)? };
-        if count == 0 {
-            return Ok(self.to.write_u32(place, 0)?);
-        }
+        let Some((source, count)) = self.filled(at)? else { return Ok(self.to.write_u32(place, 0)?) };
         let (_, layout) = append(Layout::EMPTY, layout_of(key, around)?)?;
         let (offset, layout) = append(layout, layout_of(value, around)?)?;
         let stride = u64::from(layout.rounded().ok_or(MarshalError::Unsupported)?.size);
@@ -210,13 +206,18 @@ fn append(layout: Layout, field: Layout) -> Result<(u32, Layout), MarshalError> 
 
 /// Size and alignment of a type, that of what it names if it names something around it.
 fn layout_of(desc: &Desc, around: Option<&Around<'_>>) -> Result<Layout, MarshalError> {
-    let mut found = desc;
-    if let Desc::Outer(further) = desc {
-        let mut node = around.ok_or(MarshalError::Mismatch)?;
-        for _ in 0..*further {
-            node = node.outer.ok_or(MarshalError::Mismatch)?;
-        }
-        found = node.desc;
-    }
+    let found = match desc {
+        Desc::Outer(further) => named(*further, around)?.desc,
+        desc => desc,
+    };
     found.layout().ok_or(MarshalError::Unsupported)
+}
+
+/// The struct or enum that stands so many further out.
+fn named<'a>(further: u32, around: Option<&Around<'a>>) -> Result<Around<'a>, MarshalError> {
+    let mut found = *around.ok_or(MarshalError::Mismatch)?;
+    for _ in 0..further {
+        found = *found.outer.ok_or(MarshalError::Mismatch)?;
+    }
+    Ok(found)
 }

@@ -415,8 +415,10 @@ pub(crate) fn compile_file(
             sink.release(analysis.bytes);
             let children = core::mem::take(&mut analysis.children);
             drop(analysis);
-            let silent = children.is_empty() && lowered.iter().all(is_surely_made);
-            if !sink.has_errors() && (options.output == Output::Modules || !silent) {
+            let silent = options.output == Output::Findings
+                && children.is_empty()
+                && lowered.iter().all(is_surely_made);
+            if !sink.has_errors() && !silent {
                 generate(lowered, options, &mut sink, &mut compiled);
                 compiled.modules.iter_mut().for_each(|module| attach(module, &children, &mut sink));
             }

@@ -152,11 +152,8 @@ impl Loader<'_> {
         if self.kernel.core().runs(running, &program) {
             return Replaced::Same { agent };
         }
-        let parameters = one.module.parameters.iter().filter_map(|parameter| {
-            let default = parameter.default.is_none().then(|| built_in(config, &parameter.name)).flatten();
-            let text = given(config, &parameter.name).or(default)?;
-            Some((parameter.name.clone(), text.to_string()))
-        });
+        let parameters =
+            own_parameters(config, &one.module).map(|(name, text)| (name.to_string(), text.to_string()));
         let wanted = SwapRequest {
             agent: running,
             program,
@@ -372,16 +369,12 @@ impl Loader<'_> {
         let bytes = self.memory.place(&one.bytes)?;
         let module = self.call(Syscall::BcLoad, [root, bytes, length(one.bytes.len()), 0])?;
         let mut block = String::new();
-        for parameter in &one.module.parameters {
-            let name = &parameter.name;
-            let default = parameter.default.is_none().then(|| built_in(config, name)).flatten();
-            if let Some(text) = given(config, name).or(default) {
-                block.push_str(name);
-                block.push('=');
-                // A zero byte would end the piece; no type but str could hold one anyway.
-                block.extend(text.chars().filter(|c| *c != '\0'));
-                block.push('\0');
-            }
+        for (name, text) in own_parameters(config, &one.module) {
+            block.push_str(name);
+            block.push('=');
+            // A zero byte would end the piece; no type but str could hold one anyway.
+            block.extend(text.chars().filter(|c| *c != '\0'));
+            block.push('\0');
         }
         let document = self.memory.place(one.document.as_bytes())?;
         let parameters = self.memory.place(block.as_bytes())?;
@@ -450,6 +443,15 @@ fn detail(refusal: Refusal, name: &str) -> KernelError {
 fn kinds(set: CapabilitySet) -> String {
     let names: Vec<&str> = set.iter().map(flux_abi::capability::CapabilityKind::name).collect();
     if names.is_empty() { String::from("no capabilities") } else { names.join(" ") }
+}
+
+/// The parameters of a module that the run gives a value.
+fn own_parameters<'m>(config: &'m Config, module: &'m Module) -> impl Iterator<Item = (&'m str, &'m str)> {
+    module.parameters.iter().filter_map(|parameter| {
+        let name = parameter.name.as_str();
+        let default = parameter.default.is_none().then(|| built_in(config, name)).flatten();
+        Some((name, given(config, name).or(default)?))
+    })
 }
 
 fn given<'c>(config: &'c Config, name: &str) -> Option<&'c str> {

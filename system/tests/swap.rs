@@ -25,7 +25,7 @@ impl Bench {
         let config = Config { documents, clock: ClockMode::Real, ..Config::default() };
         let platform = Platform {
             compiler: Box::new(KernelCompiler::default()),
-            ..platform(1, &[("adc:0", "const(1)")])
+            ..platform(1, &[("adc:0", "const(1)"), ("gpio:4", "const(0)")])
         };
         let mut lines = Lines::default();
         let system = System::boot(platform, &config, &mut lines).unwrap_or_else(|error| panic!("{error:?}"));
@@ -274,4 +274,42 @@ fn what_cannot_take_the_place_is_refused_with_the_reason() {
         log.iter().any(|line| line.contains("keeps version 1: it reached no safe point within 1s")),
         "{log:#?}"
     );
+}
+
+#[test]
+fn what_lasts_is_a_commit_point_and_an_orderly_end_stands() {
+    let documents = |first: &str| {
+        [
+            ("sender.flux.md", SENDER.to_owned()),
+            ("counter.flux.md", first.to_owned()),
+            ("sink.flux.md", SINK.to_owned()),
+        ]
+    };
+    let one = counter(1, "", "");
+    let own = documents(&one);
+    let list: Vec<(&str, &str)> = own.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    // After the write to the device the number is counted for good: the old program does not meet it again.
+    let writes = counter(2, "", "7. Write 1 to GPIO pin 4\n8. Fail \"broken\"")
+        .replace("capabilities: ", "capabilities: IO_WRITE, ");
+    let mut bench = Bench::new(&list);
+    bench.pass(5 * MILLISECOND);
+    bench.swap("counter.flux.md", &writes);
+    bench.pass(200 * MILLISECOND);
+    let log = bench.log();
+    assert!(log.iter().any(|line| line.contains("goes back from version 2 to version 1")), "{log:#?}");
+    assert!(log.iter().any(|line| line.contains("at 500: 500 numbers, sum 125250")), "{log:#?}");
+    assert!(!log.iter().any(|line| line.contains("trapped") || line.contains("ended")), "{log:#?}");
+    // What a run sent before the agent stopped by itself arrives.
+    let stops = counter(3, "", "7. TELL sink: seen(n + 1)\n8. Log \"ends at {n}\"\n9. Stop");
+    bench.swap("counter.flux.md", &stops);
+    bench.pass(3 * MILLISECOND);
+    let sink = bench.system.kernel().core().shard();
+    let taken = sink.agent(sink.find("sink").unwrap()).unwrap().counters();
+    let counted = taken.received(flux_abi::message::MessageType::Tell);
+    let log = bench.log();
+    let last =
+        log.iter().find_map(|line| line.split_once("ends at ")).unwrap_or_else(|| panic!("{log:#?}")).1;
+    // Every number up to the one at which it stopped, and the one more of that run.
+    assert_eq!(counted, last.parse::<u64>().unwrap() + 1);
+    assert!(!log.iter().any(|line| line.contains("failed at")), "{log:#?}");
 }

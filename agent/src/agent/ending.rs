@@ -278,6 +278,20 @@ impl Agent {
         self.instance.end(run);
     }
 
+    /// Goes on with another machine, which records what the old one did.
+    pub(super) fn take_machine(&mut self, shared: &Shared, instance: Instance) {
+        self.gas_before = self.gas();
+        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
+        self.instance = instance;
+        if shared.tracing {
+            self.start_trace();
+        }
+        if shared.profiling {
+            self.start_profile();
+        }
+        self.filled = None;
+    }
+
     /// RESET: starts again from the initial state; mailbox and requests stay.
     pub(super) fn reset<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &mut Shared) -> Option<Step> {
         if let Body::Paused { task, .. } = core::mem::replace(&mut self.body, Body::None) {
@@ -287,15 +301,9 @@ impl Agent {
         let now = sys.now();
         match self.image.instance() {
             Ok(instance) => {
-                self.gas_before = self.gas();
-                self.instance = instance;
-                if shared.tracing {
-                    self.start_trace();
-                }
-                if shared.profiling {
-                    self.start_profile();
-                }
-                self.filled = None;
+                self.take_machine(shared, instance);
+                // What was before it is gone for good.
+                self.commit_run(sys);
             }
             Err(error) => {
                 let text = alloc::format!("agent {} trapped: QUOTA at its reset: {error}", self.context.name);
@@ -399,6 +407,10 @@ impl Agent {
         exit: Exit,
     ) -> Step {
         self.close_run(sys, Failure::TargetEnded);
+        if matches!(exit, Exit::Stopped(_)) && self.context.trial.take().is_some() {
+            // It ended as it meant to: what it did until then stands.
+            sys.let_go(self.context.id);
+        }
         self.context.abandon_requests(sys, shared);
         if let Some((timer, _)) = self.context.timer.take() {
             sys.cancel_timer(self.context.id, timer);

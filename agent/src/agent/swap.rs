@@ -6,7 +6,8 @@
 //! ```
 //!
 //! On probation each run is a transaction: what it sends is held in the kernel, and its memory can be
-//! taken back to where it stood at the last commit point (the end of a run, a wait, a write to a device).
+//! taken back to where it stood at the last commit point: the end of a run, a wait, or a call whose effect
+//! lasts, as a write to a device, a start of an agent or a grant.
 //!
 //! # Invariants
 //! 1. State never goes back in time: the old program goes on from what the new one committed.
@@ -202,16 +203,7 @@ impl Agent {
         if new.body.is_some() {
             self.body = Body::Between { due: begins.0, yielding: begins.1 };
         }
-        self.gas_before = self.gas();
-        self.memory_peak = self.memory_peak.max(self.instance.memory_ref().charged());
-        self.instance = instance;
-        if shared.tracing {
-            self.start_trace();
-        }
-        if shared.profiling {
-            self.start_profile();
-        }
-        self.filled = None;
+        self.take_machine(shared, instance);
         core::mem::swap(&mut self.image, image);
     }
 
@@ -277,21 +269,18 @@ impl Agent {
                 }
                 (None, None) => {}
             }
-            if about.kind == RunKind::Loop {
-                self.body = Body::Between {
-                    due: self.context.next_point(sys.now(), self.context.tables.period),
-                    yielding: true,
-                };
-            }
         }
-        if let Body::Paused { task, due } = core::mem::replace(&mut self.body, Body::None) {
-            self.instance.end(task.run);
-            self.body = Body::Between { due, yielding: true };
-        } else if self.tables().body.is_some() && matches!(self.body, Body::None) {
-            self.body = Body::Between {
-                due: self.context.next_point(sys.now(), self.context.tables.period),
-                yielding: true,
-            };
+        // Its Loop begins with step 1 of the old program, where the pass was undone at the next point of the grid.
+        match core::mem::replace(&mut self.body, Body::None) {
+            Body::Paused { task, due } => {
+                self.instance.end(task.run);
+                self.body = Body::Between { due, yielding: true };
+            }
+            Body::Working => {
+                let due = self.context.next_point(sys.now(), self.context.tables.period);
+                self.body = Body::Between { due, yielding: true };
+            }
+            body => self.body = body,
         }
         self.instance.memory().restore(trial.checkpoint);
         let (new, old) = (&self.image, &exchange.other);

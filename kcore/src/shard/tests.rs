@@ -13,6 +13,7 @@ use crate::request::COMPLETIONS;
 use crate::topic::TopicError;
 
 mod succession;
+mod transaction;
 
 const SECOND: i64 = 1_000_000_000;
 const PAYLOAD: Outgoing<'static> = Outgoing::new(&[0, 0]);

@@ -141,17 +141,15 @@ impl Shard {
         }
     }
 
-    /// Forgets what was kept of an agent; what it does next is kept again. How many messages those were.
-    pub fn discard(&mut self, agent: AgentId) -> usize {
-        let outbox = self.outboxes.take(agent);
-        for held in &outbox {
+    /// Forgets what was kept of an agent; what it does next is kept again.
+    pub fn discard(&mut self, agent: AgentId) {
+        for held in &self.outboxes.take(agent) {
             if let Held::Letter { reply_to: Some(request), .. } = held
                 && let Some(timer) = self.requests.withdraw(*request)
             {
                 self.timers.cancel(timer);
             }
         }
-        outbox.len()
     }
 
     /// Puts a message back that the agent took and that nothing came of: it is the next one again.
