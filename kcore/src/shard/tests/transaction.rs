@@ -77,7 +77,7 @@ fn a_message_that_is_put_back_is_the_next_one_even_in_a_full_mailbox() {
     let links: Vec<Handle> = (1..6).map(|from| world.link(agents[from], agents[0])).collect();
     for (from, link) in (1..5).zip(&links) {
         for _ in 0..SHARE {
-            world.shard.tell(agents[from], *link, Outgoing::new(&numbered(from as u8))).unwrap();
+            world.shard.tell(agents[from], *link, Outgoing::new(&numbered(1))).unwrap();
         }
     }
     world.pass(SECOND);
