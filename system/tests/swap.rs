@@ -4,7 +4,13 @@
 
 mod support;
 
+use flux_abi::status::Status;
+use flux_abi::syscall::Syscall;
+use flux_kcore::capability::{Grant, Handle};
+use flux_kcore::id::AgentId;
 use flux_kernel::compile::KernelCompiler;
+use flux_kernel::kernel::Kernel;
+use flux_kernel::user_memory::NativeMemory;
 use flux_system::{BootError, ClockMode, Config, Next, Platform, Policy, Replaced, Span, System, Time};
 use support::{Lines, SECOND, platform};
 
@@ -316,4 +322,46 @@ fn what_lasts_is_a_commit_point_and_an_orderly_end_stands() {
     // Every number up to the one at which it stopped, and the one more of that run.
     assert_eq!(counted, last.parse::<u64>().unwrap() + 1);
     assert!(!log.iter().any(|line| line.contains("failed at")), "{log:#?}");
+}
+
+#[test]
+fn an_agent_swaps_one_that_it_started_by_system_call_and_nobody_else_does() {
+    let one = counter(1, "", "").replace("TELL sink: seen(n)", "Set last to last");
+    let two = one.replace("version: 1", "version: 2");
+    let wider = two.replace("Set last to last", "TELL sink: seen(n)");
+    let mut bench = Bench::new(&[("sink.flux.md", SINK)]);
+    let kernel = bench.system.kernel_mut();
+    let (_, owner, root) = kernel.native_process("owner", Grant::ROOT).unwrap();
+    let (_, other, others_root) = kernel.native_process("other", Grant::ROOT).unwrap();
+    let mut memory = NativeMemory::new();
+    let mut load = |kernel: &mut Kernel<_>, by: AgentId, root: Handle, text: &str| {
+        let bytes = compiled(text);
+        let at = memory.place(&bytes).unwrap();
+        let length = u64::try_from(bytes.len()).unwrap();
+        kernel.syscall(by, Syscall::BcLoad.number(), [root.word(), at, length, 0], &mut memory).unwrap()
+    };
+    let modules = [&one, &two, &wider].map(|text| load(kernel, owner, root, text));
+    let exec = |kernel: &mut Kernel<_>, by: AgentId, root: Handle, module: u64, agent: u64| {
+        let arguments = [root.word(), module, 0, agent];
+        let made = kernel.syscall(by, Syscall::BcExec.number(), arguments, &mut NativeMemory::new());
+        made.map_err(|refusal| refusal.status)
+    };
+    let child = exec(kernel, owner, root, modules[0], 0).unwrap();
+    kernel.start_pending().unwrap();
+    let agent = kernel.core().shard().find("counter").unwrap();
+    let endpoint = kernel.endpoint_for(other, agent).unwrap();
+    let own = load(kernel, other, others_root, &two);
+    bench.pass(MILLISECOND);
+    let kernel = bench.system.kernel_mut();
+    // A handle that only sends gives no right over the program, and neither does a number.
+    assert_eq!(exec(kernel, other, others_root, own, endpoint.word()), Err(Status::Denied));
+    assert!(exec(kernel, other, others_root, own, agent.word()).is_err());
+    // What it did not reach before it does not reach now: no grant was shown.
+    assert_eq!(exec(kernel, owner, root, modules[2], child), Err(Status::Denied));
+    assert_eq!(exec(kernel, owner, root, modules[1], child), Ok(0));
+    kernel.start_pending().unwrap();
+    bench.pass(MILLISECOND);
+    let log = bench.log();
+    assert!(log.iter().any(|line| line.contains("is swapped from version 1 to version 2")), "{log:#?}");
+    assert_eq!(log.iter().filter(|line| line.contains("is swapped")).count(), 1);
 }
