@@ -3,82 +3,17 @@
 
 mod support;
 
-use std::io::{BufRead, BufReader, Read};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
 use support::Scratch;
-
-/// Longer than any step takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A program under watch, and the lines that it writes to either stream.
-struct Watched {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Watched {
-    fn start(document: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_flux"))
-            .arg("run")
-            .arg(document)
-            .args(arguments)
-            .env("NO_COLOR", "1")
-            .env("HOME", "/nonexistent")
-            .env_remove("XDG_CONFIG_HOME")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("flux starts");
-        let (sender, lines) = channel();
-        let streams: [Box<dyn Read + Send>; 2] = [
-            Box::new(child.stdout.take().expect("its output")),
-            Box::new(child.stderr.take().expect("its words")),
-        ];
-        for stream in streams {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    if sender.send(line).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        Self { child, lines }
-    }
-
-    /// Waits for a line with this text; gives the lines before it.
-    fn until(&self, text: &str) -> Vec<String> {
-        let end = Instant::now() + PATIENCE;
-        let mut before = Vec::new();
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.lines.recv_timeout(left) {
-                Ok(line) if line.contains(text) => return before,
-                Ok(line) => before.push(line),
-                Err(_) => panic!("no line {text:?} in:\n{}", before.join("\n")),
-            }
-        }
-    }
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use support::watched::Watched;
 
 fn document(step: &str) -> String {
     format!("# Watched\n\n## Agent\nname: watched\nperiod: 50ms\n\n## Loop\n1. {step}\n2. YIELD\n")
 }
 
 #[test]
-fn a_save_begins_anew_and_one_with_errors_does_not() {
+fn a_save_swaps_programs_and_one_with_errors_does_not() {
     let scratch = Scratch::new("watch");
     let file = scratch.file("watched.flux.md", document("Log \"the first\""));
     let watched = Watched::start(&file, &["--watch"]);
@@ -90,7 +25,7 @@ fn a_save_begins_anew_and_one_with_errors_does_not() {
     watched.until("the first");
     // Mended: the new one takes its place.
     scratch.file("watched.flux.md", document("Log \"the third\""));
-    watched.until("the documents start anew");
+    watched.until("saved; watched goes on with the new program");
     watched.until("the third");
     let later = watched.until("the third");
     assert!(!later.iter().any(|line| line.contains("the first")), "{later:?}");
@@ -102,7 +37,28 @@ fn a_save_begins_anew_and_one_with_errors_does_not() {
 }
 
 #[test]
-fn a_save_of_a_library_begins_anew() {
+fn a_state_goes_on_and_one_to_which_no_way_leads_begins_anew() {
+    let scratch = Scratch::new("watch-state");
+    let counter = |kind: &str, words: &str| {
+        let text = document(&format!("Log \"{words} {{n}}\"\n2. Add 1 to n"));
+        text.replace("## Loop", &format!("## State\n- n: {kind}\n\n## Loop"))
+    };
+    let file = scratch.file("watched.flux.md", counter("int = 5", "old"));
+    let watched = Watched::start(&file, &["--watch"]);
+    watched.until("old 7");
+    scratch.file("watched.flux.md", counter("int = 100", "new"));
+    let before = watched.until("its state goes on");
+    let last = before.iter().filter_map(|line| line.split_once("old ")?.1.parse::<u64>().ok()).next_back();
+    watched.until(&format!("new {}", last.unwrap_or(7) + 1));
+    // Neither variable added nor migration written: nothing can be carried over.
+    scratch.file("watched.flux.md", counter("str = \"x\"", "text").replace("Add 1 to n", "Log n"));
+    watched.until("watched can't take the new program: ");
+    watched.until("the documents start anew, their State too");
+    watched.until("text x");
+}
+
+#[test]
+fn a_save_of_a_library_swaps_those_who_use_it() {
     let scratch = Scratch::new("watch-library");
     let library = |word: &str| format!("# Words\n\n```flux\nconst WORD: str = \"the {word}\"\n```\n");
     scratch.file("words.flux.md", library("first"));
@@ -111,7 +67,7 @@ fn a_save_of_a_library_begins_anew() {
     let watched = Watched::start(&file, &["--watch"]);
     watched.until("the first");
     scratch.file("words.flux.md", library("second"));
-    watched.until("the documents start anew");
+    watched.until("saved; watched goes on with the new program");
     watched.until("the second");
 }
 

@@ -99,6 +99,17 @@ impl Counters {
     }
 }
 
+/// Where an agent stands between two programs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SwapState {
+    /// Its program stays.
+    Settled,
+    /// Another one waits for its next safe point.
+    Asked,
+    /// Its program is on probation.
+    Probation,
+}
+
 /// One agent's line of the summary.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AgentReport {
@@ -108,6 +119,12 @@ pub struct AgentReport {
     pub name: Arc<str>,
     /// How many agents of its name, in its place before it, are counted here too.
     pub earlier: u64,
+    /// The document that its program comes from.
+    pub document: Arc<str>,
+    /// Its program, as people tell versions apart.
+    pub version: String,
+    /// Whether another program comes, or is on trial.
+    pub swap: SwapState,
     /// What it did.
     pub counters: Counters,
     /// Gas it used.
@@ -219,6 +236,9 @@ mod tests {
                 agent,
                 name,
                 earlier: 0,
+                document: "a.flux.md".into(),
+                version: String::new(),
+                swap: SwapState::Settled,
                 counters,
                 gas,
                 memory,

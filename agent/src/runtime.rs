@@ -262,7 +262,7 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::Counters;
+    use crate::report::{Counters, SwapState};
 
     #[test]
     fn reports_of_one_name_are_bounded_and_their_sums_stay() {
@@ -271,6 +271,9 @@ mod tests {
             agent: AgentId::SUPERVISOR,
             name: name.into(),
             earlier: 0,
+            document: "a.flux.md".into(),
+            version: String::new(),
+            swap: SwapState::Settled,
             counters: Counters::default(),
             gas,
             memory: 0,

@@ -67,6 +67,14 @@ pub enum Error {
     /// The kernel refused to start or to go on.
     #[error("{0}")]
     Boot(String),
+    /// A run of another process can't be reached, or can't do what it is asked for.
+    #[error("{what}: {why}")]
+    Control {
+        /// Which run.
+        what: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// The editor broke the protocol or went away.
     #[error("language server: {why}")]
     Editor {
@@ -101,6 +109,7 @@ impl Error {
             Self::Boot(_) => "F0007",
             Self::Layout { .. } => "F0009",
             Self::Editor { .. } => "F0008",
+            Self::Control { .. } => "F0010",
             Self::NotSupported(_) => "F0099",
         }
     }

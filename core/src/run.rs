@@ -17,6 +17,7 @@ use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System
 use crate::config::Config;
 use crate::error::Error;
 use crate::flame;
+use crate::live::{Live, Signal};
 use crate::source::Source;
 
 /// What to run, and how.
@@ -115,23 +116,25 @@ fn folder(path: &Path) -> Result<Box<dyn FileSystem>, Error> {
     }
 }
 
-/// Boots the hosted kernel and runs the agents to the end of the time, or until `stop` says so.
+/// Boots the hosted kernel and runs the agents to the end of the time, or until a signal ends it.
 ///
 /// `reached` hears from time to time how far the run is.
 ///
-/// In real time the thread sleeps between events; a message on `stop`, or its end, ends the run in order.
+/// In real time the thread sleeps between events; [`Signal::Stop`], or the end of all who could send it, ends the
+/// run in order.
 ///
 /// # Errors
 /// [`RunError`]; nothing of any agent has run then.
 pub fn run(
     request: &Request,
     config: &Config,
-    stop: &Receiver<()>,
+    signals: &Receiver<Signal>,
     sink: &mut dyn LogSink,
     reached: &mut dyn FnMut(Time),
 ) -> Result<Summary, RunError> {
     let start = Instant::now();
-    let mut system = boot(request, config, Options::default(), sink)?;
+    let settings = settings(request, config)?;
+    let mut system = boot_with(request, config, &settings, Options::default(), sink)?;
     loop {
         let elapsed = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let wait = match system.advance(Time::from_ns(elapsed), sink) {
@@ -143,9 +146,10 @@ pub fn run(
             }
         };
         reached(system.now());
-        match stop.recv_timeout(wait) {
+        match signals.recv_timeout(wait) {
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(Signal::Do(task)) => task(&mut Live::new(&mut system, &settings)),
+            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
     }
     let summary = system.finish(sink);
@@ -165,12 +169,40 @@ pub fn boot(
     options: Options,
     sink: &mut dyn LogSink,
 ) -> Result<System, RunError> {
-    let simulated = simulated(request)?;
-    let parameters = config.merged(&pairs("--set", &request.set, "threshold=30")?);
+    boot_with(request, config, &settings(request, config)?, options, sink)
+}
+
+/// What the kernel is told of a run.
+fn settings(request: &Request, config: &Config) -> Result<flux_system::Config, Error> {
+    Ok(flux_system::Config {
+        documents: request
+            .documents
+            .iter()
+            .map(|source| (source.name.clone(), source.compiled().to_vec()))
+            .collect(),
+        parameters: config.merged(&pairs("--set", &request.set, "threshold=30")?),
+        seed: request.seed,
+        gas: request.gas,
+        duration_ns: request.duration_ns,
+        clock: request.clock,
+        level: request.level,
+        trace: request.trace,
+        profile: request.profile.is_some(),
+        ..flux_system::Config::default()
+    })
+}
+
+fn boot_with(
+    request: &Request,
+    config: &Config,
+    settings: &flux_system::Config,
+    options: Options,
+    sink: &mut dyn LogSink,
+) -> Result<System, RunError> {
     let host = flux_hal::arch::native::Machine::new();
     let platform = Platform {
         name: format!("hosted on {}", std::env::consts::OS),
-        simulated,
+        simulated: simulated(request)?,
         devices: match request.clock {
             ClockMode::Real => Some(real_devices(config)?),
             ClockMode::Simulated => None,
@@ -182,23 +214,7 @@ pub fn boot(
         hardware: host.hardware().ok(),
         compiler: Box::new(KernelCompiler { options }),
     };
-    let system_config = flux_system::Config {
-        documents: request
-            .documents
-            .iter()
-            .map(|source| (source.name.clone(), source.compiled().to_vec()))
-            .collect(),
-        parameters,
-        seed: request.seed,
-        gas: request.gas,
-        duration_ns: request.duration_ns,
-        clock: request.clock,
-        level: request.level,
-        trace: request.trace,
-        profile: request.profile.is_some(),
-        ..flux_system::Config::default()
-    };
-    System::boot(platform, &system_config, sink).map_err(|error| explain(error, request))
+    System::boot(platform, settings, sink).map_err(|error| explain(error, request))
 }
 
 fn explain(error: BootError, request: &Request) -> RunError {

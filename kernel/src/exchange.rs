@@ -64,19 +64,18 @@ pub(crate) struct Alternates {
 }
 
 impl Core {
-    /// Checks that a program can take the place of an agent's, and wires what is new in it.
+    /// Checks that a program can take the place of an agent's: what is known of the agent, its program, and the
+    /// memory that the new one may use.
     ///
     /// # Errors
-    /// [`KernelError::Swap`] with the reason; nothing has changed then but handles that the agent was given.
-    pub(crate) fn prepare_swap(
-        &mut self,
-        caller: AgentId,
-        wanted: SwapRequest,
-    ) -> Result<Launch, KernelError> {
-        let SwapRequest { agent, program, document, parameters, grants, state, .. } = wanted;
-        let known = self.known(agent).cloned();
+    /// [`KernelError::Swap`] with the reason.
+    pub(crate) fn fits_for_swap(
+        &self,
+        wanted: &SwapRequest,
+    ) -> Result<(Known, Arc<Program>, u64), KernelError> {
+        let known = self.known(wanted.agent).cloned();
         let running = known.as_ref().and_then(|known| Some((known, known.program.clone()?)));
-        let Some((known, old)) = running.filter(|_| agent != self.shard.supervisor()) else {
+        let Some((known, old)) = running.filter(|_| wanted.agent != self.shard.supervisor()) else {
             return Err(refused(
                 "an agent of the kernel",
                 Status::NotFound,
@@ -84,14 +83,14 @@ impl Core {
             ));
         };
         let name = known.name.to_string();
-        let (module, before) = (program.module(), old.module());
+        let (module, before) = (wanted.program.module(), old.module());
         let fits = if module.meta.name == before.meta.name {
             succession::succeeds(module, before)
         } else {
             Err(Misfit::Name { new: module.meta.name.clone() })
         };
         let way = fits.map_err(|misfit| refused(&name, Status::Invalid, &misfit.to_string()))?;
-        if state == StateRule::Same && way != StateWay::Same {
+        if wanted.state == StateRule::Same && way != StateWay::Same {
             return Err(refused(
                 &name,
                 Status::Invalid,
@@ -106,12 +105,27 @@ impl Core {
             return Err(refused(&name, Status::Invalid, &text));
         }
         let quota = if module.meta.memory == 0 { DEFAULT_QUOTA } else { module.meta.memory };
-        let limit = self.shard.agent(agent).map_or(0, |record| record.memory().limit());
+        let limit = self.shard.agent(wanted.agent).map_or(0, |record| record.memory().limit());
         if quota > limit {
             let text =
                 alloc::format!("it wants {quota} bytes of memory, the agent has {limit}; start it anew");
             return Err(refused(&name, Status::NoMemory, &text));
         }
+        Ok((known.clone(), old, quota))
+    }
+
+    /// Checks that a program can take the place of an agent's, and wires what is new in it.
+    ///
+    /// # Errors
+    /// [`KernelError::Swap`] with the reason; nothing has changed then but handles that the agent was given.
+    pub(crate) fn prepare_swap(
+        &mut self,
+        caller: AgentId,
+        wanted: SwapRequest,
+    ) -> Result<Launch, KernelError> {
+        let (known, old, quota) = self.fits_for_swap(&wanted)?;
+        let SwapRequest { agent, program, document, parameters, grants, .. } = wanted;
+        let module = program.module();
         let mut launch = Launch {
             name: Arc::clone(&known.name),
             document: document.as_str().into(),
@@ -123,12 +137,12 @@ impl Core {
             role: known.role,
             grantor: (caller, grants),
         };
-        self.wire_new(agent, &mut launch, known, &old)?;
+        self.wire_new(agent, &mut launch, &known, &old)?;
         let alternate = Known {
             capabilities: module.capabilities,
             program: Some(program),
             document: Arc::clone(&launch.document),
-            ..known.clone()
+            ..known
         };
         self.alternates.entry(agent).or_default().next = Some(alternate);
         Ok(launch)

@@ -82,9 +82,36 @@ pub(crate) fn load(
     result
 }
 
+/// A new version of a document, for the agents that run the old one.
+#[derive(Clone, Copy, Debug)]
+pub struct Replacement<'d> {
+    /// Name of the document, as traps and the log call it.
+    pub name: &'d str,
+    /// The document with all that it depends on, or a compiled module.
+    pub source: &'d [u8],
+    /// The one agent that it is for; without one it is for all that it describes.
+    pub agent: Option<&'d str>,
+    /// What shall be done.
+    pub effect: Effect,
+}
+
+/// What a replacement does.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// The agents go on with the new program from their next safe point on.
+    Swap(Policy),
+    /// It is only told whether they could.
+    Check,
+}
+
 /// What became of an agent of a document that took the place of another version.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Replaced {
+    /// Its program could be swapped.
+    Fits {
+        /// The agent.
+        agent: String,
+    },
     /// Its program is swapped at its next safe point; the log tells of it.
     Asked {
         /// The agent.
@@ -116,9 +143,9 @@ pub enum Replaced {
 pub(crate) fn replace(
     kernel: &mut Kernel<Runtime>,
     config: &Config,
-    (name, source): (&str, &[u8]),
-    policy: Policy,
+    replacement: &Replacement<'_>,
 ) -> Result<Vec<Replaced>, BootError> {
+    let Replacement { name, source, agent: only, effect } = *replacement;
     let refused = |status| BootError::Kernel { what: "the loader", status };
     let (agent, root) = kernel.native_agent("loader", ProcessId::KERNEL, Grant::ROOT).map_err(refused)?;
     let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new(), remarks: Vec::new() };
@@ -126,7 +153,8 @@ pub(crate) fn replace(
     let compiled = if is_module { read_module(name, source) } else { loader.compile(name, source) };
     let result = compiled.map_err(|rejected| BootError::Documents(alloc::vec![rejected])).and_then(|all| {
         loader.check_parameters(config, &all)?;
-        Ok(all.iter().map(|one| loader.replace(config, one, policy)).collect())
+        let wanted = all.iter().filter(|one| only.is_none_or(|only| one.module.meta.name == only));
+        Ok(wanted.map(|one| loader.replace(config, one, effect)).collect())
     });
     loader.kernel.end_native(agent, Exit::Stopped(0));
     result
@@ -134,7 +162,7 @@ pub(crate) fn replace(
 
 impl Loader<'_> {
     /// Swaps one agent's program.
-    fn replace(&mut self, config: &Config, one: &Compiled, policy: Policy) -> Replaced {
+    fn replace(&mut self, config: &Config, one: &Compiled, effect: Effect) -> Replaced {
         let agent = one.module.meta.name.clone();
         let Some(running) = self.kernel.core().shard().find(&agent) else {
             return Replaced::Missing { agent };
@@ -161,12 +189,20 @@ impl Loader<'_> {
             parameters: parameters.collect(),
             grants: self.root,
             state: StateRule::ThereAndBack,
-            policy,
+            policy: match effect {
+                Effect::Swap(policy) => policy,
+                Effect::Check => Policy::USUAL,
+            },
         };
-        match self.kernel.swap(self.agent, self.root, wanted) {
-            Ok(()) => Replaced::Asked { agent },
-            Err(KernelError::Swap { agent, reason, .. }) => Replaced::Refused { agent, reason },
-            Err(error) => Replaced::Refused { agent, reason: error.to_string() },
+        let done = match effect {
+            Effect::Swap(_) => self.kernel.swap(self.agent, self.root, wanted),
+            Effect::Check => self.kernel.check_swap(self.agent, self.root, &wanted),
+        };
+        match (done, effect) {
+            (Ok(()), Effect::Swap(_)) => Replaced::Asked { agent },
+            (Ok(()), Effect::Check) => Replaced::Fits { agent },
+            (Err(KernelError::Swap { agent, reason, .. }), _) => Replaced::Refused { agent, reason },
+            (Err(error), _) => Replaced::Refused { agent, reason: error.to_string() },
         }
     }
 

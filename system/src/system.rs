@@ -13,7 +13,6 @@ use flux_agent::tables::Tables;
 use flux_agent::{Image, Runtime};
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::{BootLevel, DeviceBus, FileSystem, HardwareInfo, MemoryFiles, Stream};
-use flux_kcore::swap::Policy;
 use flux_kcore::time::{Span, Time};
 use flux_kernel::base::CoreConfig;
 use flux_kernel::boot::{BootReport, SubsystemState};
@@ -27,7 +26,7 @@ use crate::bus::Layered;
 use crate::config::{Config, Platform};
 use crate::error::BootError;
 use crate::loader;
-use crate::loader::Replaced;
+use crate::loader::{Replaced, Replacement};
 use crate::summary::Summary;
 use crate::supervisor;
 
@@ -255,17 +254,17 @@ impl System {
     }
 
     /// Compiles a new version of a document and lets the agents that run the old one go on with it: at their next
-    /// safe point, with their state, messages and handles. `config` has the parameters of the run.
+    /// safe point, with their state, messages and handles, or tells whether they could. `config` has the
+    /// parameters of the run.
     ///
     /// # Errors
     /// What is wrong with the document; nothing is swapped then.
     pub fn replace(
         &mut self,
         config: &Config,
-        document: (&str, &[u8]),
-        policy: Policy,
+        replacement: &Replacement<'_>,
     ) -> Result<Vec<Replaced>, BootError> {
-        loader::replace(&mut self.kernel, config, document, policy)
+        loader::replace(&mut self.kernel, config, replacement)
     }
 
     /// The level that boot reached.

@@ -11,7 +11,9 @@ use flux_kcore::id::AgentId;
 use flux_kernel::compile::KernelCompiler;
 use flux_kernel::kernel::Kernel;
 use flux_kernel::user_memory::NativeMemory;
-use flux_system::{BootError, ClockMode, Config, Next, Platform, Policy, Replaced, Span, System, Time};
+use flux_system::{
+    BootError, ClockMode, Config, Effect, Next, Platform, Policy, Replaced, Replacement, Span, System, Time,
+};
 use support::{Lines, SECOND, platform};
 
 const MILLISECOND: i64 = SECOND / 1_000;
@@ -61,7 +63,8 @@ impl Bench {
     }
 
     fn replace(&mut self, name: &str, text: &[u8], policy: Policy) -> Result<Vec<Replaced>, BootError> {
-        self.system.replace(&self.config, (name, text), policy)
+        let effect = Effect::Swap(policy);
+        self.system.replace(&self.config, &Replacement { name, source: text, agent: None, effect })
     }
 
     /// Swaps the one agent of a document in, which has to prove itself in three runs and a second.

@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
 
+pub(crate) mod watched;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -23,6 +23,7 @@ use flux_kcore::time::Span;
 use flux_vm::{Checkpoint, Memory, NoHost};
 
 use super::*;
+use crate::report::SwapState;
 use crate::transplant;
 
 /// A swap of the agent's program.
@@ -78,6 +79,15 @@ impl Agent {
             }
         }
         self.asked = Some(Box::new(Exchange { machine: Swap::new(policy, sys.now()), policy, other: image }));
+    }
+
+    /// Where it stands between two programs.
+    pub(super) const fn swap_state(&self) -> SwapState {
+        match (&self.asked, &self.exchange) {
+            (Some(_), _) => SwapState::Asked,
+            (None, Some(_)) => SwapState::Probation,
+            (None, None) => SwapState::Settled,
+        }
     }
 
     /// When time alone decides about a swap.
@@ -310,7 +320,7 @@ impl Agent {
 }
 
 /// A program as people tell versions apart.
-fn version(image: &Image) -> String {
+pub(super) fn version(image: &Image) -> String {
     let program = &image.program;
     match program.module().meta.version.as_str() {
         "" => {

@@ -1,10 +1,12 @@
 //! The command line: one definition from which parser, help and completions come.
 
 mod examples;
+mod live;
 mod tools;
 
 use std::path::PathBuf;
 
+pub(crate) use live::{HotSwapArguments, Sort, TopArguments};
 pub(crate) use tools::{
     CompletionsArguments, ConfigAction, DebugArguments, DocArguments, ExplainArguments, FmtArguments,
     ManArguments, NewArguments,
@@ -122,6 +124,12 @@ pub(crate) enum Command {
         /// Module
         file: PathBuf,
     },
+    /// Swap the program of living agents of a run, with their state
+    #[command(after_help = examples::HOT_SWAP)]
+    HotSwap(HotSwapArguments),
+    /// Show the agents of a run, live
+    #[command(after_help = examples::TOP)]
+    Top(TopArguments),
     /// Boot the real kernel in QEMU with documents on board
     #[command(after_help = examples::BOOT)]
     Boot(BootArguments),
@@ -187,8 +195,8 @@ pub(crate) struct RunArguments {
     /// Use the machine's clock, also with --for
     #[arg(long)]
     pub(crate) realtime: bool,
-    /// Begin anew when a document is saved; while the new text has errors the run goes on as it was.
-    /// Each start begins with fresh State: nothing is carried over yet
+    /// Swap programs when a document is saved: agents go on with their State, messages and handles; what can't
+    /// be swapped begins anew. While the new text has errors the run goes on as it was
     #[arg(long)]
     pub(crate) watch: bool,
     /// Folder whose files agents with FILESYSTEM may open [default: files in memory, gone at the end]

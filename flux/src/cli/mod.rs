@@ -12,6 +12,7 @@ mod debug;
 mod doc;
 mod explain;
 mod fmt;
+mod hot_swap;
 mod lsp;
 mod module;
 mod new;
@@ -21,6 +22,7 @@ mod run;
 mod shell;
 mod terminal;
 mod test;
+mod top;
 mod watch;
 
 use std::ffi::OsString;
@@ -108,6 +110,8 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
         }
         Command::Disasm { file, output } => module::disassemble(&file, output.as_deref(), terminal),
         Command::Inspect { file } => module::inspect(&file, terminal),
+        Command::HotSwap(arguments) => hot_swap::hot_swap(&arguments, terminal),
+        Command::Top(arguments) => top::top(&arguments, terminal),
         Command::Boot(arguments) => boot::boot(&arguments, terminal),
         Command::Fmt(arguments) => fmt::fmt(&arguments, terminal),
         Command::New(arguments) => new::new(&arguments, terminal),

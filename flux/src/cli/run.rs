@@ -7,7 +7,9 @@ use std::sync::{Arc, mpsc};
 
 use anstyle::AnsiColor;
 use flux_core::config::Config;
+use flux_core::control::Server;
 use flux_core::error::Error;
+use flux_core::live::Signal;
 use flux_core::run::{self, Request, RunError};
 use flux_core::source::Source;
 use flux_core::{ClockMode, Diagnostic, LogLevel, LogSink, Record, Stream, Summary};
@@ -36,6 +38,11 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
     let config = Config::load(terminal.config.as_deref())?;
     let reasons = Arc::new(Reasons::default());
     let (tell, stop) = stop_on_interrupt(&reasons)?;
+    // A run in simulated time is over before anybody could look at it.
+    let _socket = match clock {
+        ClockMode::Real => open_socket(&tell, terminal),
+        ClockMode::Simulated => None,
+    };
     if arguments.watch {
         return Ok(watch::run_on_save(arguments, terminal, &config, &make, (tell, &stop), &reasons));
     }
@@ -55,6 +62,17 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         Ok(summary) => Ok(outcome(&summary)),
         Err(RunError::Documents(rejected)) => Err(refused(&rejected, terminal)),
         Err(RunError::Other(error)) => Err(error),
+    }
+}
+
+/// Lets other commands find this run; it goes on without if that can't be.
+fn open_socket(tell: &mpsc::Sender<Signal>, terminal: &Terminal) -> Option<Server> {
+    match Server::open(tell.clone()) {
+        Ok(server) => Some(server),
+        Err(why) => {
+            terminal.say(&format!("note: `flux top` and `flux hot-swap` can't reach this run: {why}"));
+            None
+        }
     }
 }
 
@@ -97,12 +115,14 @@ pub(crate) fn request(
 
 /// A channel that hears of Ctrl-C, and of the end that a service manager asks for; the second one ends the
 /// program at once.
-fn stop_on_interrupt(reasons: &Arc<Reasons>) -> Result<(mpsc::Sender<()>, mpsc::Receiver<()>), Error> {
+fn stop_on_interrupt(
+    reasons: &Arc<Reasons>,
+) -> Result<(mpsc::Sender<Signal>, mpsc::Receiver<Signal>), Error> {
     let (sender, receiver) = mpsc::channel();
     let (tell, reasons) = (sender.clone(), reasons.clone());
     ctrlc::set_handler(move || {
         let asked = reasons.interrupted.swap(true, Ordering::AcqRel);
-        if asked || sender.send(()).is_err() {
+        if asked || sender.send(Signal::Stop).is_err() {
             std::process::exit(130);
         }
     })

@@ -1,20 +1,21 @@
-//! `flux run --watch`: begins anew when a document is saved.
+//! `flux run --watch`: swaps programs when a document is saved.
 //!
-//! The run goes on while the new text has errors. A second thread looks at the files and compiles
-//! what has changed; only when that is without errors does it end the run. State begins anew with
-//! each start.
+//! The run goes on while the new text has errors. A second thread looks at the files and compiles what has
+//! changed; what is without errors it gives to the run, whose agents go on with it, and with their State, from their
+//! next safe point on. What can't be swapped begins anew: another agent, a state that nothing leads to.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender};
 
-use flux_core::Level;
 use flux_core::compile;
 use flux_core::config::Config;
 use flux_core::error::Error;
+use flux_core::live::{Signal, ask};
 use flux_core::run::{self, Request, RunError};
 use flux_core::source::Source;
 use flux_core::watch::{PAUSE, Watch};
+use flux_core::{Effect, Level, Policy, Replaced};
 
 use super::args::RunArguments;
 use super::run::{Sink, refused};
@@ -24,7 +25,7 @@ use super::{Outcome, check};
 /// Why a run ends before its time.
 #[derive(Debug, Default)]
 pub(crate) struct Reasons {
-    /// A new version is there.
+    /// A new version is there, and the documents begin anew with it.
     saved: AtomicBool,
     /// The user wants no more.
     pub(crate) interrupted: AtomicBool,
@@ -36,7 +37,7 @@ pub(crate) fn run_on_save(
     terminal: &Terminal,
     config: &Config,
     make: &dyn Fn() -> Result<Request, Error>,
-    stop: (Sender<()>, &Receiver<()>),
+    stop: (Sender<Signal>, &Receiver<Signal>),
     reasons: &Reasons,
 ) -> Outcome {
     let (tell, stop) = stop;
@@ -48,9 +49,13 @@ pub(crate) fn run_on_save(
             if !reasons.saved.load(Ordering::Acquire) && !reasons.interrupted.load(Ordering::Acquire) {
                 terminal
                     .say("watching: the run is over; it begins anew when a document is saved (Ctrl-C ends)");
-                // Either reason is told here; a lost channel ends the watch too.
-                if stop.recv().is_err() {
-                    break;
+                // Either reason is told here; a lost channel ends the watch too. Who asks for something else
+                // hears that there is no run.
+                loop {
+                    match stop.recv() {
+                        Ok(Signal::Do(_)) => {}
+                        Ok(Signal::Stop) | Err(_) => break,
+                    }
                 }
             }
             if reasons.interrupted.load(Ordering::Acquire) || !reasons.saved.swap(false, Ordering::AcqRel) {
@@ -58,7 +63,7 @@ pub(crate) fn run_on_save(
             }
             // What was told twice is one reason.
             while stop.try_recv().is_ok() {}
-            terminal.say("watching: saved; the documents start anew, their State too");
+            terminal.say("watching: the documents start anew, their State too");
         }
         over.store(true, Ordering::Release);
     });
@@ -70,7 +75,7 @@ fn once(
     terminal: &Terminal,
     config: &Config,
     make: &dyn Fn() -> Result<Request, Error>,
-    stop: &Receiver<()>,
+    stop: &Receiver<Signal>,
 ) {
     let mut sink = Sink::new(terminal).at_once();
     let result = make()
@@ -89,7 +94,7 @@ fn once(
 fn look(
     arguments: &RunArguments,
     terminal: &Terminal,
-    tell: &Sender<()>,
+    tell: &Sender<Signal>,
     reasons: &Reasons,
     over: &AtomicBool,
 ) {
@@ -101,14 +106,72 @@ fn look(
             continue;
         }
         watch.set_files(all_files(arguments));
-        if !compiles(arguments, terminal) {
+        let Some(sources) = compiled(arguments, terminal) else {
             terminal.say("watching: the new text has errors; what runs goes on as it was");
             continue;
+        };
+        match swap(sources, tell) {
+            Ok(text) => terminal.say(&format!("watching: saved; {text}")),
+            Err(why) => {
+                terminal.say(&format!("watching: saved; {why}"));
+                reasons.saved.store(true, Ordering::Release);
+                if tell.send(Signal::Stop).is_err() {
+                    return;
+                }
+            }
         }
-        reasons.saved.store(true, Ordering::Release);
-        if tell.send(()).is_err() {
-            return;
-        }
+    }
+}
+
+/// Gives new versions to the agents that run the old ones; why that can't be, if one of them has to begin anew.
+fn swap(sources: Vec<Source>, tell: &Sender<Signal>) -> Result<String, String> {
+    let check = sources.clone();
+    let fits = ask(tell, move |live| {
+        let each = check.iter().map(|source| live.replace(source, None, Effect::Check));
+        each.collect::<Result<Vec<_>, Error>>()
+    });
+    // What one agent can't take ends the run, so no other is swapped before.
+    let unfit = |list: &[Replaced]| {
+        list.iter().find_map(|one| match one {
+            Replaced::Refused { agent, reason } => {
+                Some(format!("{agent} can't take the new program: {reason}"))
+            }
+            Replaced::Missing { agent } => Some(format!("{agent} is not among the agents that run")),
+            Replaced::Fits { .. } | Replaced::Asked { .. } | Replaced::Same { .. } => None,
+        })
+    };
+    let over = || "no agents run at the moment".to_owned();
+    let fits: Vec<Replaced> =
+        fits.ok_or_else(over)?.map_err(|error| error.to_string())?.into_iter().flatten().collect();
+    if let Some(why) = unfit(&fits) {
+        return Err(why);
+    }
+    let done = ask(tell, move |live| {
+        let each = sources.iter().map(|source| live.replace(source, None, Effect::Swap(Policy::USUAL)));
+        each.collect::<Result<Vec<_>, Error>>()
+    });
+    let done: Vec<Replaced> =
+        done.ok_or_else(over)?.map_err(|error| error.to_string())?.into_iter().flatten().collect();
+    if let Some(why) = unfit(&done) {
+        return Err(why);
+    }
+    let swapped: Vec<&str> = done
+        .iter()
+        .filter_map(|one| match one {
+            Replaced::Asked { agent } => Some(agent.as_str()),
+            _ => None,
+        })
+        .collect();
+    Ok(match swapped.as_slice() {
+        [] => "the programs are the same".to_owned(),
+        names => format!("{} with the new program from the next safe point on", goes_on(names)),
+    })
+}
+
+fn goes_on(names: &[&str]) -> String {
+    match names {
+        [one] => format!("{one} goes on"),
+        several => format!("{} go on", several.join(", ")),
     }
 }
 
@@ -123,24 +186,25 @@ fn all_files(arguments: &RunArguments) -> Vec<PathBuf> {
     files
 }
 
-/// Compiles the files as they are now, and shows what is wrong.
-fn compiles(arguments: &RunArguments, terminal: &Terminal) -> bool {
+/// The files as they are now, if they compile; else what is wrong is shown.
+fn compiled(arguments: &RunArguments, terminal: &Terminal) -> Option<Vec<Source>> {
     let sources: Result<Vec<Source>, Error> =
         arguments.files.iter().map(|file| Source::runnable(file)).collect();
     let sources = match sources {
-        // Modules are compiled already.
-        Ok(sources) => sources.into_iter().filter(|source| !source.is_module()).collect::<Vec<_>>(),
+        Ok(sources) => sources,
         Err(error) => {
             terminal.error(error.code(), &error.to_string());
-            return false;
+            return None;
         }
     };
+    // Modules are compiled already.
+    let documents: Vec<Source> = sources.iter().filter(|source| !source.is_module()).cloned().collect();
     let mut good = true;
-    for (source, compiled) in sources.iter().zip(compile::documents(&sources, Level::default())) {
+    for (source, compiled) in documents.iter().zip(compile::documents(&documents, Level::default())) {
         if compiled.errors > 0 {
             check::show(source, &compiled.diagnostics, terminal);
             good = false;
         }
     }
-    good
+    good.then_some(sources)
 }

@@ -30,13 +30,32 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     /// `DENIED` if the caller may not.
     pub fn swap(&mut self, caller: AgentId, claim: Handle, wanted: SwapRequest) -> Result<(), KernelError> {
         let (agent, policy) = (wanted.agent, wanted.policy);
+        self.allow_swap(caller, claim, agent)?;
+        let launch = self.core.prepare_swap(caller, wanted)?;
+        self.begin_swap(agent, &launch, policy)
+    }
+
+    /// Whether [`Kernel::swap`] would find that the program fits in the place of the agent's. What it newly reaches is
+    /// looked for only when it is swapped in.
+    ///
+    /// # Errors
+    /// As [`Kernel::swap`].
+    pub fn check_swap(
+        &self,
+        caller: AgentId,
+        claim: Handle,
+        wanted: &SwapRequest,
+    ) -> Result<(), KernelError> {
+        self.allow_swap(caller, claim, wanted.agent)?;
+        self.core.fits_for_swap(wanted).map(drop)
+    }
+
+    fn allow_swap(&self, caller: AgentId, claim: Handle, agent: AgentId) -> Result<(), KernelError> {
         self.core.may_swap(caller, agent, claim).map_err(|status| KernelError::Swap {
             agent: self.core.known(agent).map_or_else(Default::default, |known| known.name.to_string()),
             status,
             reason: "whoever asks for it holds no handle that allows it".to_string(),
-        })?;
-        let launch = self.core.prepare_swap(caller, wanted)?;
-        self.begin_swap(agent, &launch, policy)
+        })
     }
 
     /// The program behind a module handle of `caller`.
