@@ -1,6 +1,6 @@
 //! What the whole-system tests share: the program under test and files to compare with.
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::expect_used, reason = "a test that cannot be set up fails")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be set up fails")]
 
 pub(crate) mod watched;
 

@@ -53,7 +53,7 @@ pub(crate) fn hot_swap(arguments: &HotSwapArguments, terminal: &Terminal) -> Res
             why: format!("{} describes no agent of this name", source.name),
         });
     }
-    let mut ends: Vec<End> = results.iter().map(|result| End::of(result)).collect();
+    let mut ends: Vec<End> = results.iter().map(End::of).collect();
     let asked = results.iter().any(|result| result.outcome == SwapOutcome::Asked);
     if asked {
         follow(&run, &before, &results, &mut ends, arguments.wait, terminal)?;

@@ -51,12 +51,7 @@ pub(crate) fn run_on_save(
                     .say("watching: the run is over; it begins anew when a document is saved (Ctrl-C ends)");
                 // Either reason is told here; a lost channel ends the watch too. Who asks for something else
                 // hears that there is no run.
-                loop {
-                    match stop.recv() {
-                        Ok(Signal::Do(_)) => {}
-                        Ok(Signal::Stop) | Err(_) => break,
-                    }
-                }
+                while let Ok(Signal::Do(_)) = stop.recv() {}
             }
             if reasons.interrupted.load(Ordering::Acquire) || !reasons.saved.swap(false, Ordering::AcqRel) {
                 break;
