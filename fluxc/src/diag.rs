@@ -476,7 +476,7 @@ pub mod codes {
         MISSING_RETURN = Error 514, "end of a function without result", "A function with a result returns one on every way.";
         MATCH_NOT_COMPLETE = Error 515, "match does not take every value", "The arms of a match take every value; `_` takes the rest.";
         OUTSIDE_LOOP = Error 516, "outside a loop", "`break` and `continue` belong to the loop around them.";
-        TYPE_TOO_LARGE = Error 517, "value too large", "An array or struct may take 64 MiB, and a struct cannot hold itself.";
+        TYPE_TOO_LARGE = Error 517, "value too large", "An array or struct may take 64 MiB, types nest 32 deep, and a struct cannot hold itself.";
         LIMIT_PASSED = Error 518, "over a limit", "The limits of the compiler keep its time and memory bounded.";
         REPLY_OUTSIDE = Error 519, "reply without a request", "Only a section `## On request(…)` answers.";
         SHARED_OBJECT = Error 520, "two names for one object", "In Python `b = a` gives a list a second name; here values are copied. Write which one is meant.";

@@ -73,18 +73,10 @@ impl<'s> Checker<'_, 's> {
             self.declare_payloads(*id, variants);
         }
         for (span, problem) in self.program.types.settle_declared() {
-            match problem {
-                Problem::TooLarge => self.too_large(span),
-                Problem::TooManyFields => self.report(
-                    Diagnostic::new(
-                        codes::TYPE_TOO_LARGE,
-                        span,
-                        "the type, with the types in it, has too many fields",
-                    )
-                    .label(format!("its descriptor is longer than {DESCRIPTOR_BYTES} bytes"))
-                    .hint("make an array of what repeats, or several structs that do not hold each other"),
-                ),
-            }
+            self.impossible_type(problem, span);
+            // What is made of it is not blamed.
+            let symbol = self.names.symbol(self.source_text(span));
+            self.names.set_ty(symbol, TypeId::ERROR);
         }
         for item in &document.items {
             match &item.kind {
@@ -97,6 +89,26 @@ impl<'s> Checker<'_, 's> {
         }
         self.find_changes(document);
         self.exports(document);
+    }
+
+    fn impossible_type(&mut self, problem: Problem, span: Span) {
+        let (message, label, hint) = match problem {
+            Problem::TooLarge => return self.too_large(span),
+            Problem::TooManyFields => (
+                "the type, with the types in it, has too many fields",
+                format!("its descriptor is longer than {DESCRIPTOR_BYTES} bytes"),
+                "make an array of what repeats, or several structs that do not hold each other",
+            ),
+            Problem::TooDeep => (
+                "the type, with the types in it, is nested too deep",
+                format!(
+                    "structs, arrays, maps, optionals and the value in them: over {} levels",
+                    limits::TYPE_NESTING
+                ),
+                "keep what lies inside in a place of its own, and here the key or index by which it is found",
+            ),
+        };
+        self.report(Diagnostic::new(codes::TYPE_TOO_LARGE, span, message).label(label).hint(hint));
     }
 
     /// What the document shows to others; functions of the document itself are part of its module.
@@ -141,7 +153,7 @@ impl<'s> Checker<'_, 's> {
         let types = &self.program.types;
         let first = match self.names.ty(symbol).and_then(|ty| self.get(ty).ok()) {
             Some(Type::Struct(id)) => types.structure(id).map(|row| row.span),
-            Some(Type::Enum(id)) => types.enumeration(id).map(|row| row.span),
+            Some(Type::Enum(id) | Type::Union(id)) => types.enumeration(id).map(|row| row.span),
             // A type of the language itself.
             _ => None,
         };
@@ -233,9 +245,6 @@ impl<'s> Checker<'_, 's> {
             if !seen.insert(variant.name.text) {
                 continue;
             }
-            if seen.len() > MOST_MEMBERS {
-                return;
-            }
             let mut types = Vec::with_capacity(variant.payload.len().min(MOST_MEMBERS));
             for ty in &variant.payload {
                 if types.len() >= MOST_MEMBERS {
@@ -316,11 +325,8 @@ impl<'s> Checker<'_, 's> {
         loop {
             self.program.types.settle(at);
             match self.get(at) {
-                Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => at = inner,
-                Ok(Type::Map(key, value)) => {
-                    self.program.types.settle(key);
-                    at = value;
-                }
+                Ok(Type::Array(inner, _) | Type::Optional(inner)) => at = inner,
+                // A constant holds nothing that grows.
                 _ => return,
             }
         }
@@ -334,16 +340,14 @@ impl<'s> Checker<'_, 's> {
             return;
         }
         if self.program.functions.len() >= limits::FUNCTIONS {
-            if self.program.functions.len() == limits::FUNCTIONS {
-                self.report(
-                    Diagnostic::new(
-                        codes::LIMIT_PASSED,
-                        function.name.span,
-                        format!("more than {} functions", limits::FUNCTIONS),
-                    )
-                    .label("one too many"),
-                );
-            }
+            self.report(
+                Diagnostic::new(
+                    codes::LIMIT_PASSED,
+                    function.name.span,
+                    format!("more than {} functions", limits::FUNCTIONS),
+                )
+                .label("one too many"),
+            );
             return;
         }
         self.mode = Mode::of(function.dialect);
@@ -498,11 +502,18 @@ impl<'s> Checker<'_, 's> {
     /// A type as written, of a value that is stored.
     pub(super) fn stored_type_of(&mut self, ty: &ast::Type<'s>) -> TypeId {
         let id = self.type_of(ty);
-        if self.program.types.layout(id).is_none() {
-            self.too_large(ty.span);
-            return TypeId::ERROR;
+        let types = &self.program.types;
+        let problem = match types.layout(id) {
+            Some(_) => types.descriptor_problem(id),
+            None => Some(Problem::TooLarge),
+        };
+        match problem {
+            Some(problem) => {
+                self.impossible_type(problem, ty.span);
+                TypeId::ERROR
+            }
+            None => id,
         }
-        id
     }
 }
 

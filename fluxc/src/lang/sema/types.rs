@@ -26,7 +26,8 @@ use crate::span::Span;
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TypeId(u32);
 
-const VARIABLE: u32 = 1 << 31;
+/// Of the numbers from here on each is one of a variable.
+const VARIABLE: u32 = 0x8000_0000;
 
 /// Number of a struct of the document.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -93,7 +94,7 @@ pub enum Type {
 impl Type {
     /// Tells whether values of the type are held by address and copied when assigned.
     #[must_use]
-    pub const fn is_aggregate(self) -> bool {
+    pub fn is_aggregate(self) -> bool {
         matches!(self, Self::Array(..) | Self::Struct(_) | Self::Optional(_) | Self::Union(_))
     }
 }
@@ -147,8 +148,6 @@ struct Shape {
     offsets: Vec<Vec<u32>>,
     /// Structs and arrays in each other, this one included.
     height: usize,
-    /// Bytes of the descriptor.
-    descriptor: usize,
     owns: Owns,
     holds_function: bool,
 }
@@ -167,8 +166,10 @@ pub enum Owns {
 /// Why a declared type cannot be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Problem {
-    /// It is over [`AGGREGATE_BYTES`] or the nesting of types, or holds itself.
+    /// It is over [`AGGREGATE_BYTES`], or holds itself.
     TooLarge,
+    /// It is over the nesting of types.
+    TooDeep,
     /// It and the types in it have too many fields for a descriptor of [`DESCRIPTOR_BYTES`].
     TooManyFields,
 }
@@ -224,7 +225,7 @@ pub struct Layout {
 const TAG_BYTES: u32 = 4;
 
 /// Largest aggregate in bytes.
-pub const AGGREGATE_BYTES: u32 = 64 << 20;
+pub const AGGREGATE_BYTES: u32 = 0x400_0000;
 
 /// The type table of a document.
 #[derive(Clone, Debug)]
@@ -365,7 +366,7 @@ impl<'s> Types<'s> {
 
     /// A fresh variable.
     pub fn variable(&mut self, open: Open) -> TypeId {
-        let id = TypeId(number(self.variables.len()) | VARIABLE);
+        let id = TypeId(VARIABLE.saturating_add(number(self.variables.len())));
         self.variables.push(Variable::Free(open, 0));
         id
     }
@@ -464,12 +465,6 @@ impl<'s> Types<'s> {
             }
             _ => false,
         }
-    }
-
-    /// Number of structs.
-    #[must_use]
-    pub fn struct_count(&self) -> u32 {
-        number(self.structs.len())
     }
 
     /// An enum of the document.
@@ -617,6 +612,14 @@ impl<'s> Types<'s> {
         }
     }
 
+    /// The name of a type in that of another one.
+    fn inner_name(&self, id: TypeId) -> String {
+        match self.get(id) {
+            Err(Open::Any) => "_".to_string(),
+            _ => self.name(id),
+        }
+    }
+
     fn type_name(&self, ty: Type) -> String {
         match ty {
             Type::Error => "a type with an error".to_string(),
@@ -631,39 +634,39 @@ impl<'s> Types<'s> {
             Type::Agent => "agent".to_string(),
             Type::Array(element, length) => {
                 let mut text = String::from("[");
-                text.push_str(&self.name(element));
+                text.push_str(&self.inner_name(element));
                 let _ = write!(text, "; {length}]");
                 text
             }
             Type::Function(id) => {
                 let Some(row) = self.signatures.get(id.0 as usize) else { return String::new() };
-                let params: Vec<String> = row.params.iter().map(|ty| self.name(*ty)).collect();
+                let params: Vec<String> = row.params.iter().map(|ty| self.inner_name(*ty)).collect();
                 let mut text = String::from("fn(");
                 text.push_str(&params.join(", "));
                 text.push(')');
                 if self.settled(row.ret) != Type::Unit {
                     text.push_str(" -> ");
-                    text.push_str(&self.name(row.ret));
+                    text.push_str(&self.inner_name(row.ret));
                 }
                 text
             }
             Type::Optional(inner) if self.get(inner) == Err(Open::Any) => "none".to_string(),
             Type::Optional(inner) => {
-                let mut text = self.name(inner);
+                let mut text = self.inner_name(inner);
                 text.push('?');
                 text
             }
             Type::List(element) => {
                 let mut text = String::from("[");
-                text.push_str(&self.name(element));
+                text.push_str(&self.inner_name(element));
                 text.push(']');
                 text
             }
             Type::Map(key, value) => {
                 let mut text = String::from("map[");
-                text.push_str(&self.name(key));
+                text.push_str(&self.inner_name(key));
                 text.push(']');
-                text.push_str(&self.name(value));
+                text.push_str(&self.inner_name(value));
                 text
             }
             Type::Bytes => "bytes".to_string(),
@@ -688,12 +691,6 @@ impl<'s> Types<'s> {
             Type::Struct(_) | Type::Union(_) => self.shape(id).map_or(Owns::Nothing, |shape| shape.owns),
             _ => Owns::Nothing,
         }
-    }
-
-    /// Tells whether a value of the type has memory of its own.
-    #[must_use]
-    pub fn owns_memory(&self, id: TypeId) -> bool {
-        self.owns(id) != Owns::Nothing
     }
 
     /// The type of the elements of an array, growable or not, or of bytes.
@@ -827,6 +824,18 @@ mod tests {
     }
 
     #[test]
+    fn the_tables_know_how_much_memory_they_take() {
+        let mut types = Types::default();
+        let before = types.bytes();
+        for _ in 0..1_000 {
+            types.add_struct("S", Span::default());
+            types.variable(Open::Any);
+        }
+        let least = 1_000 * (size_of::<Struct<'_>>() + size_of::<Type>() + size_of::<Variable>());
+        assert!(types.bytes() >= before + least && types.bytes() < before + 64 * least);
+    }
+
+    #[test]
     fn a_struct_that_holds_itself_is_refused_once() {
         let mut types = Types::default();
         let (a, a_ty) = types.add_struct("A", Span::new(1, 2));
@@ -853,7 +862,7 @@ mod tests {
         // The 11th would have 2048 fields; it is emptied, and so it goes on.
         assert_eq!(problems[0], (Span::new(10, 11), Problem::TooManyFields));
         assert!(last.is_some() && problems.len() < 5);
-        assert!(!types.owns_memory(inner) && types.layout(inner).is_some());
+        assert_eq!((types.owns(inner), types.layout(inner).is_some()), (Owns::Nothing, true));
     }
 
     #[test]
@@ -864,7 +873,7 @@ mod tests {
         for pair in ids.windows(2) {
             types.set_fields(pair[0].0, [Field { name: "s", ty: pair[1].1 }].into());
         }
-        assert_eq!(types.settle_declared(), [(Span::new(1, 2), Problem::TooLarge)]);
+        assert_eq!(types.settle_declared(), [(Span::new(1, 2), Problem::TooDeep)]);
         assert!(types.layout(ids[2].1).is_some());
     }
 }

@@ -4,9 +4,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
-use super::{AGGREGATE_BYTES, DESCRIPTOR_BYTES, Layout, StructId, TAG_BYTES, Type, TypeId, Types};
+use super::{AGGREGATE_BYTES, DESCRIPTOR_BYTES, Layout, Problem, StructId, TAG_BYTES, Type, TypeId, Types};
 use crate::fir::{FloatKind, IntKind};
 use flux_abi::limits::TYPE_NESTING;
+use flux_isa::desc::Desc;
 
 impl Types<'_> {
     /// The place that a value takes in memory; `None` over [`AGGREGATE_BYTES`] or over the nesting of types.
@@ -85,20 +86,23 @@ impl Types<'_> {
 
     /// Appends the type descriptor ([`flux_isa::desc`]) of a type; nothing for no value.
     pub fn write_descriptor(&self, id: TypeId, out: &mut String) {
-        let end = out.len().saturating_add(DESCRIPTOR_BYTES);
-        self.describe(id, out, end, &mut Vec::new());
+        self.describe(id, out, usize::MAX, &mut Vec::new());
     }
 
-    /// Tells whether the descriptor of a type is short enough, and nested no deeper than types may be.
-    pub(super) fn has_descriptor(&self, id: TypeId) -> bool {
+    /// Why there is no descriptor of a type, if there is none.
+    pub(in super::super) fn descriptor_problem(&self, id: TypeId) -> Option<Problem> {
         let mut text = String::new();
-        self.describe(id, &mut text, DESCRIPTOR_BYTES, &mut Vec::new());
-        text.len() <= DESCRIPTOR_BYTES && flux_isa::desc::Desc::parse_list(&text).is_ok()
+        self.describe(id, &mut text, DESCRIPTOR_BYTES.saturating_add(1), &mut Vec::new());
+        if text.len() > DESCRIPTOR_BYTES {
+            return Some(Problem::TooManyFields);
+        }
+        Desc::parse_list(&text).is_err().then_some(Problem::TooDeep)
     }
 
-    /// Writes up to a little behind byte `end`; `around` are the structs and enums that the type stands in.
+    /// Begins nothing more at byte `end`, nor in more structs and enums than types may be nested; `around` are those
+    /// that the type stands in.
     fn describe(&self, id: TypeId, out: &mut String, end: usize, around: &mut Vec<Type>) {
-        if out.len() > end || around.len() > TYPE_NESTING {
+        if out.len() >= end || around.len() > TYPE_NESTING {
             return;
         }
         let ty = self.settled(id);

@@ -6,7 +6,7 @@
 use alloc::vec::Vec;
 
 use super::{
-    AGGREGATE_BYTES, DESCRIPTOR_BYTES, Declared, Layout, Owns, Problem, Shape, TAG_BYTES, Type, TypeId,
+    AGGREGATE_BYTES, Declared, EnumId, Layout, Owns, Problem, Shape, StructId, TAG_BYTES, Type, TypeId,
     Types, number,
 };
 use crate::span::Span;
@@ -45,12 +45,6 @@ impl<'s> Types<'s> {
             if self.shape_slot(first).is_some_and(|(shape, _)| shape.is_none()) {
                 ready.push(first);
                 self.settle_ready(&mut ready, &mut missing, &users, &mut problems);
-            }
-        }
-        // Behind a growable array or a map a struct may come again, which only the whole shows.
-        for id in (0..number(count)).map(Declared) {
-            if !self.members(id).iter().flatten().all(|ty| self.has_descriptor(*ty)) {
-                problems.push((id, Problem::TooManyFields));
             }
         }
         self.spread_functions(number(count));
@@ -134,7 +128,6 @@ impl<'s> Types<'s> {
             layout: Layout { size: 0, align: 1 },
             offsets: Vec::new(),
             height: 1,
-            descriptor: 2,
             owns: Owns::Nothing,
             holds_function: false,
         });
@@ -169,7 +162,10 @@ impl<'s> Types<'s> {
         while let Some(id) = ready.pop() {
             let Some((None, tagged)) = self.shape_slot(id) else { continue };
             let start = if tagged { TAG_BYTES } else { 0 };
-            let shape = self.shape_of(&self.members(id), start);
+            let shape = self.shape_of(&self.members(id), start).and_then(|shape| {
+                let problem = self.declared_type(id).and_then(|ty| self.descriptor_problem(ty));
+                problem.map_or(Ok(shape), Err)
+            });
             let shape = shape.map_err(|problem| problems.push((id, problem))).ok();
             self.set_shape(id, shape);
             let from = users.partition_point(|(held, _)| held.0 < id.0);
@@ -182,6 +178,15 @@ impl<'s> Types<'s> {
                 }
             }
         }
+    }
+
+    /// The type that a declared type is, if it has a shape of its own.
+    fn declared_type(&self, id: Declared) -> Option<TypeId> {
+        let ty = match id.0.checked_sub(number(self.structs.len())) {
+            None => Type::Struct(StructId(id.0)),
+            Some(index) => Type::Union(EnumId(index)),
+        };
+        self.interned.get(&ty).copied()
     }
 
     /// The declared type that a type is, or holds in place.
@@ -212,7 +217,7 @@ impl<'s> Types<'s> {
     /// each variant; the declared types in them have theirs.
     fn shape_of(&self, groups: &[Vec<TypeId>], tag: u32) -> Result<Shape, Problem> {
         let large = Problem::TooLarge;
-        let (mut widest, mut align, mut descriptor) = (0u32, 1u32, 2usize.saturating_add(groups.len()));
+        let (mut widest, mut align) = (0u32, 1u32);
         let (mut height, mut owns, mut holds_function) = (0, Owns::Nothing, false);
         let mut offsets = Vec::with_capacity(groups.len());
         for group in groups {
@@ -225,7 +230,6 @@ impl<'s> Types<'s> {
                 size = at.checked_add(place.size).ok_or(large)?;
                 align = align.max(place.align);
                 height = height.max(self.height(*ty));
-                descriptor = descriptor.saturating_add(self.descriptor_bytes(*ty));
                 owns = owns.max(self.owns(*ty));
                 holds_function |= self.holds_function(*ty);
             }
@@ -242,13 +246,10 @@ impl<'s> Types<'s> {
         let size = size.filter(|size| *size <= AGGREGATE_BYTES).ok_or(large)?;
         let height = height.saturating_add(1);
         if height > TYPE_NESTING {
-            return Err(Problem::TooLarge);
-        }
-        if descriptor > DESCRIPTOR_BYTES {
-            return Err(Problem::TooManyFields);
+            return Err(Problem::TooDeep);
         }
         let layout = Layout { size, align };
-        Ok(Shape { layout, offsets, height, descriptor, owns, holds_function })
+        Ok(Shape { layout, offsets, height, owns, holds_function })
     }
 
     /// Declared types, arrays and optionals in each other.
@@ -257,17 +258,6 @@ impl<'s> Types<'s> {
             Type::Array(inner, _) | Type::Optional(inner) => self.height(inner).saturating_add(1),
             Type::Struct(_) | Type::Union(_) => self.shape(ty).map_or(1, |shape| shape.height),
             _ => 0,
-        }
-    }
-
-    /// Bytes of a type's descriptor, at most.
-    fn descriptor_bytes(&self, ty: TypeId) -> usize {
-        match self.settled(ty) {
-            Type::Array(element, _) => self.descriptor_bytes(element).saturating_add(12),
-            Type::Optional(inner) => self.descriptor_bytes(inner).saturating_add(1),
-            Type::Struct(_) | Type::Union(_) => self.shape(ty).map_or(2, |shape| shape.descriptor),
-            Type::Enum(id) => self.enumeration(id).map_or(2, |row| row.variants.len().saturating_add(1)),
-            _ => 1,
         }
     }
 
