@@ -287,3 +287,19 @@ const PYTHON_WORDS: &[&str] = &[
     "pass",
     "#",
 ];
+
+/// A conversion of C that keeps every value was an instruction that cut nothing off.
+#[test]
+fn a_conversion_to_a_wider_type_of_c_takes_no_instruction() {
+    let length = |result: &str, argument: &str| {
+        let source = format!("# Test\n```c\n{result} f({argument} a) {{ return a; }}\n```\n");
+        support::compiled(&source, flux_fluxc::Level::None).modules[0].code.len()
+    };
+    let plain = length("int", "int");
+    for (wide, narrow) in
+        [("int", "int8_t"), ("int", "uint16_t"), ("int16_t", "uint8_t"), ("int64_t", "unsigned")]
+    {
+        assert_eq!(length(wide, narrow), plain, "{wide} of {narrow}");
+    }
+    assert!(length("int8_t", "int") > plain && length("unsigned", "int") > plain);
+}

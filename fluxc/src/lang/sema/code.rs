@@ -475,7 +475,7 @@ impl<'s> Checker<'_, 's> {
     /// The condition of a loop, which is looked at before each round.
     pub(super) fn loop_condition(&mut self, cond: &ast::Expr<'s>) -> ExprId {
         self.ctx.depth = self.ctx.depth.saturating_add(1);
-        let cond = self.expr_of(cond, TypeId::BOOL);
+        let cond = self.condition(cond);
         self.ctx.depth = self.ctx.depth.saturating_sub(1);
         cond
     }

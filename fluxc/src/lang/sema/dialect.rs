@@ -22,7 +22,7 @@ use crate::lang::syntax::ast::BinaryOp;
 use crate::span::Span;
 
 /// Tells whether every value of one kind is a value of the other.
-const fn holds(outer: IntKind, inner: IntKind) -> bool {
+fn holds(outer: IntKind, inner: IntKind) -> bool {
     outer.lowest() <= inner.lowest() && inner.highest() <= outer.highest()
 }
 
@@ -108,7 +108,18 @@ impl<'s> Checker<'_, 's> {
                 Mode::C,
                 Ok(Type::Bool | Type::Int(IntKind::I8 | IntKind::I16 | IntKind::U8 | IntKind::U16)),
             ) => TypeId::I32,
-            (Mode::Python, Ok(Type::Int(kind))) if kind != IntKind::I64 => TypeId::I64,
+            (
+                Mode::Python,
+                Ok(Type::Int(
+                    IntKind::I8
+                    | IntKind::I16
+                    | IntKind::I32
+                    | IntKind::U8
+                    | IntKind::U16
+                    | IntKind::U32
+                    | IntKind::U64,
+                )),
+            ) => TypeId::I64,
             (Mode::Python, Ok(Type::Float(FloatKind::F32))) => TypeId::F64,
             _ => return id,
         };
@@ -150,14 +161,10 @@ impl<'s> Checker<'_, 's> {
 
     /// An integer as another integer type: its low bits.
     fn c_integer(&mut self, id: ExprId, from: IntKind, to: IntKind, want: TypeId) -> ExprId {
-        let span = self.span(id);
-        let literal = match self.program.expr(id).kind {
-            ExprKind::Int(Sign::Plus, value) => to.highest() >= i128::from(value),
-            _ => false,
-        };
-        if literal || holds(to, from) {
+        if holds(to, from) {
             return self.converted(id, want);
         }
+        let span = self.span(id);
         let list = self.list(&[id]);
         self.new_expr(ExprKind::Builtin(Builtin::IntUnary(IntUnaryOp::Wrap), list), want, span)
     }
@@ -194,11 +201,7 @@ impl<'s> Checker<'_, 's> {
     /// A value for a place that is assigned to. A new name of Python takes the type of its first value.
     pub(super) fn value_for_place(&mut self, value: ExprId, place: ExprId) -> ExprId {
         let ty = self.ty(place);
-        let value = if self.mode == Mode::Python && self.get(ty) == Err(Open::Any) {
-            self.promote(value)
-        } else {
-            value
-        };
+        let value = if self.get(ty) == Err(Open::Any) { self.promote(value) } else { value };
         self.coerce(value, ty)
     }
 
@@ -321,15 +324,10 @@ impl<'s> Checker<'_, 's> {
 
     /// A count has the type of what is shifted.
     fn shift_operands(&mut self, left: ExprId, right: ExprId) -> Same {
-        let (left, mut right) = (self.promote(left), self.promote(right));
+        let (left, right) = (self.promote(left), self.promote(right));
         let (l, r) = (self.ty(left), self.ty(right));
         match (self.get(l), self.get(r)) {
-            (Ok(Type::Int(_)), Ok(Type::Int(_))) => {
-                if l != r {
-                    right = self.converted(right, l);
-                }
-                Same::Yes(left, right)
-            }
+            (Ok(Type::Int(_)), Ok(Type::Int(_))) => Same::Yes(left, self.converted(right, l)),
             _ => {
                 if self.program.types.unify(l, r) {
                     Same::Yes(left, right)
@@ -367,11 +365,7 @@ impl<'s> Checker<'_, 's> {
     ) -> StmtKind {
         let result = self.foreign_binary(op, span, place, value, span);
         let stored = self.coerce(result, self.ty(place));
-        if let ExprKind::Binary(op, left, right) = self.program.expr(stored).kind
-            && left == place
-        {
-            return StmtKind::Update(place, op, right);
-        }
+        // Not an update, which computes the value first: that may change the place.
         StmtKind::Rewrite(place, stored)
     }
 
@@ -500,7 +494,7 @@ impl<'s> Checker<'_, 's> {
 }
 
 /// The operation that unsigned types of C have instead of one that traps.
-const fn wrapping(op: BinaryOp) -> Option<IntOp> {
+fn wrapping(op: BinaryOp) -> Option<IntOp> {
     match op {
         BinaryOp::Add => Some(IntOp::WrappingAdd),
         BinaryOp::Sub => Some(IntOp::WrappingSub),

@@ -12,13 +12,13 @@ use super::tree::{Block, Builtin, Case, ExprId, ExprKind, FnId, Loop, Sign, Stmt
 use super::types::{Field, Type, TypeId};
 use super::{Around, AroundKind, Checker, Mode};
 use crate::diag::{Diagnostic, codes};
-use crate::fir::{FloatKind, FloatOp, IntKind};
+use crate::fir::{FloatKind, FloatOp};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{Dialect, Document, Ident, ItemKind, LoopTest, Provided};
 use crate::span::Span;
 
 /// Elements that an initializer may leave out.
-const MOST_ZEROS: u32 = 1 << 16;
+const MOST_ZEROS: u32 = 65_536;
 
 impl<'s> Checker<'_, 's> {
     // ------------------------------------------------------------ initializers
@@ -35,7 +35,16 @@ impl<'s> Checker<'_, 's> {
             Ok(Type::Error) => self.invalid(span),
             _ => match values {
                 [] => self.zero(want, span),
-                [one] if one.field.is_none() => self.expr_of(&one.value, want),
+                [ast::Init { field: None, value }] => self.expr_of(value, want),
+                [ast::Init { field: Some(field), .. }] => {
+                    let found = self.type_name(want);
+                    self.report(
+                        Diagnostic::new(codes::UNKNOWN_FIELD, field.span, format!("{found} has no fields"))
+                            .label("a field")
+                            .hint("write the value alone"),
+                    );
+                    self.invalid(span)
+                }
                 _ => {
                     let found = self.type_name(want);
                     self.report(
@@ -386,12 +395,14 @@ impl<'s> Checker<'_, 's> {
         let body = self.block(&parts.body, Want::Nothing);
         let around = self.ctx.loops.pop();
         // The first round runs to its end, unless something leaves it.
-        if around.is_none_or(|around| around.breaks || around.continues) {
+        if around.is_none_or(|around| around.continues) {
             self.flow.drop_path(fork);
         }
         let forever = parts.cond.as_ref().is_none_or(|cond| self.always_holds(cond));
         let cond = parts.cond.as_ref().map(|cond| self.condition(cond));
-        if forever && around.is_some_and(|around| !around.breaks) {
+        if around.is_none_or(|around| around.breaks) {
+            self.flow.drop_path(fork);
+        } else if forever {
             self.flow.die();
         }
         StmtKind::Loop(Box::new(Loop { cond, test: LoopTest::After, body, step: Block::default() }))
@@ -585,8 +596,7 @@ impl<'s> Checker<'_, 's> {
     /// A number of a step for a parameter of C or Python: any type that it fits at run time.
     fn number_for(&mut self, id: ExprId, want: TypeId) -> ExprId {
         match (self.get(self.ty(id)), self.get(want)) {
-            (Ok(Type::Int(a)), Ok(Type::Int(b))) if a != b => self.converted(id, want),
-            (Ok(Type::Int(_)), Ok(Type::Float(_)))
+            (Ok(Type::Int(_)), Ok(Type::Int(_) | Type::Float(_)))
             | (Ok(Type::Float(FloatKind::F64)), Ok(Type::Float(FloatKind::F32))) => self.converted(id, want),
             _ => self.coerce(id, want),
         }
@@ -600,7 +610,7 @@ impl<'s> Checker<'_, 's> {
             return call;
         }
         match self.get(self.ty(call)) {
-            Ok(Type::Int(kind)) if kind != IntKind::I64 => self.converted(call, TypeId::I64),
+            Ok(Type::Int(_)) => self.converted(call, TypeId::I64),
             Ok(Type::Float(FloatKind::F32)) => self.converted(call, TypeId::F64),
             _ => call,
         }
