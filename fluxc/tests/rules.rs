@@ -124,6 +124,41 @@ fn c_converts_as_its_standard_says() {
 }
 
 #[test]
+fn c_knows_on_which_ways_a_name_has_a_value() {
+    check("c_ways");
+}
+
+#[test]
+fn c_counts_in_the_types_of_its_standard() {
+    check("c_values");
+}
+
+#[test]
+fn python_counts_in_two_types_of_numbers() {
+    check("python_values");
+}
+
+#[test]
+fn branches_give_values_of_one_type() {
+    check("branches");
+}
+
+#[test]
+fn elements_have_one_type_and_known_methods() {
+    check("elements");
+}
+
+#[test]
+fn patterns_mean_variants_before_names() {
+    check("patterns");
+}
+
+#[test]
+fn declarations_are_complete_and_finite() {
+    check("declared");
+}
+
+#[test]
 fn python_means_what_it_means_elsewhere() {
     check("python");
 }

@@ -320,11 +320,7 @@ impl<'s> Checker<'_, 's> {
                 let result = self.program.types.intern(Type::List(to));
                 method(CollectionOp::Map, vec![function], result)
             }
-            "filter" => {
-                let result =
-                    if ty == TypeId::BYTES { ty } else { self.program.types.intern(Type::List(element)) };
-                method(CollectionOp::Filter, vec![holds(self)], result)
-            }
+            "filter" => method(CollectionOp::Filter, vec![holds(self)], ty),
             "fold" => {
                 let so_far = self.program.types.variable(Open::Any);
                 let function = self.program.types.function(vec![so_far, element], so_far);

@@ -41,7 +41,7 @@ impl Checker<'_, '_> {
                     rows.push([pattern].into());
                 }
             }
-            if !useful && search.left > 0 {
+            if !useful {
                 let empty = arm.patterns.iter().all(|pattern| search.is_empty_range(pattern));
                 useless.push((*place, empty));
             }

@@ -27,7 +27,7 @@ const MOST_FIELDS: usize = 256;
 /// The type of a group of values could not be told, which was reported.
 struct Untyped;
 
-const fn format_of(kind: ForeignKind) -> Option<Format> {
+fn format_of(kind: ForeignKind) -> Option<Format> {
     match kind {
         ForeignKind::Json => Some(Format::Json),
         ForeignKind::Yaml => Some(Format::Yaml),
@@ -334,13 +334,6 @@ impl<'s> Checker<'_, 's> {
     /// The value of the type that [`Self::type_of_data`] gave for it.
     fn value_of_data(&mut self, ty: TypeId, node: Node<'s>) -> Value {
         let span = node.span;
-        let count = match &node.kind {
-            Kind::Array(items) => items.len(),
-            Kind::Object(entries) => entries.len(),
-            Kind::Text(text) => text.len().checked_div(size_of::<Value>()).unwrap_or(0),
-            _ => 0,
-        };
-        self.sink.charge(count.saturating_mul(size_of::<Value>()), span);
         match (self.program.types.settled(ty), node.kind) {
             (Type::Optional(_), Kind::Null) => Value::Tagged(0, Vec::new()),
             (Type::Optional(inner), kind) => {
@@ -351,12 +344,16 @@ impl<'s> Checker<'_, 's> {
             (Type::Float(_), Kind::Int(value)) => Value::Float(exact(value).unwrap_or(f64::NAN)),
             (_, Kind::Int(value)) => Value::Int(value.into()),
             (_, Kind::Float(value)) => Value::Float(value),
-            (_, Kind::Text(text)) => Value::Text(text.into_owned()),
+            (_, Kind::Text(text)) => {
+                self.sink.charge(text.len(), span);
+                Value::Text(text.into_owned())
+            }
             (Type::List(element), Kind::Array(items)) => {
+                self.sink.charge(items.len().saturating_mul(size_of::<Value>()), span);
                 Value::Aggregate(items.into_iter().map(|item| self.value_of_data(element, item)).collect())
             }
             (Type::Map(_, value), Kind::Object(entries)) => {
-                self.sink.charge(entries.len().saturating_mul(size_of::<String>()), span);
+                self.sink.charge(entries.len().saturating_mul(size_of::<(String, Value)>()), span);
                 let entries = entries.into_iter();
                 Value::Map(
                     entries
@@ -365,6 +362,7 @@ impl<'s> Checker<'_, 's> {
                 )
             }
             (Type::Struct(id), Kind::Object(entries)) => {
+                self.sink.charge(entries.len().saturating_mul(size_of::<Value>()), span);
                 let fields: Vec<Field<'s>> =
                     self.program.types.structure(id).map_or(Vec::new(), |row| row.fields.clone());
                 let mut entries: Vec<Option<Entry<'s>>> = entries.into_iter().map(Some).collect();
@@ -391,9 +389,10 @@ impl<'s> Checker<'_, 's> {
 
 /// The same number as an `f64`, if there is one.
 fn exact(value: i64) -> Option<f64> {
-    const MOST: i64 = 1 << f64::MANTISSA_DIGITS;
-    #[expect(clippy::cast_precision_loss, reason = "the range is checked first")]
-    (-MOST..=MOST).contains(&value).then_some(value as f64)
+    #[expect(clippy::cast_precision_loss, reason = "what is lost is seen in the next line")]
+    let float = value as f64;
+    #[expect(clippy::cast_possible_truncation, reason = "an f64 made of an i64 is a whole number below 2^64")]
+    (float as i128 == i128::from(value)).then_some(float)
 }
 
 fn elements<'n, 's>(node: &'n Node<'s>) -> &'n [Node<'s>] {
