@@ -6,6 +6,7 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
+pub mod a2a;
 pub mod capability;
 pub mod device;
 pub mod fir_type;
@@ -20,4 +21,5 @@ pub mod status;
 pub mod supervise;
 pub mod syscall;
 pub mod table;
+pub mod topic;
 pub mod trap;

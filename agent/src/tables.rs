@@ -8,6 +8,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
 use flux_abi::supervise::Restart;
+use flux_abi::topic::{is_narrower, matches};
 use flux_isa::desc::{Desc, DescError};
 use flux_isa::{Export, ExportKind, Link, LinkKind, Module, Supervise, Supervised};
 use flux_kcore::supervise::Policy;
@@ -194,9 +195,18 @@ impl Tables {
         self.handlers.binary_search_by(|handler| handler.name.as_str().cmp(name)).ok()
     }
 
-    /// Number of the handler for events on `topic`.
+    /// Number of the handler for events on `topic`: of its own, or of the narrowest pattern that matches.
     pub(crate) fn topic(&self, topic: &str) -> Option<usize> {
-        self.topics.binary_search_by(|handler| handler.name.as_str().cmp(topic)).ok()
+        if let Ok(own) = self.topics.binary_search_by(|handler| handler.name.as_str().cmp(topic)) {
+            return Some(own);
+        }
+        let matching = self.topics.iter().enumerate().filter(|(_, handler)| matches(&handler.name, topic));
+        let narrowest = matching.reduce(
+            |best, other| {
+                if is_narrower(&other.1.name, &best.1.name) { other } else { best }
+            },
+        );
+        narrowest.map(|(at, _)| at)
     }
 
     /// Name of a function, for people.

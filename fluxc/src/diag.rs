@@ -487,6 +487,7 @@ pub mod codes {
         DEVICE_ARGUMENT = Error 603, "device not complete", "A device phrase names one device, so that rights can be given for it before the first step.";
         NOT_IN_MIGRATION = Error 604, "not possible in a migration", "A migration computes the new state from the old one, on any machine and at any time: no devices, messages, time, log or parameters.";
         MIGRATION_FAULT = Error 605, "migration not understood", "A migration names the other version and, in parentheses behind it, each variable of that version's State with its type.";
+        TOPIC_PATTERN = Error 606, "wildcard in a topic", "To subscribe, the level `+` of a topic stands for any one level and `#` as the last one for all that follow; an event has one topic.";
         // E07: tests
         TEST_NAME_UNKNOWN = Error 701, "name not known in a test", "Given sets a reading, a parameter or a state variable of the test's agent.";
         TEST_AGENT_UNKNOWN = Error 702, "agent not known in a test", "A test sends messages to the agents of its document.";

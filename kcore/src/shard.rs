@@ -36,7 +36,7 @@ use crate::sched::{Boost, Dispatch, Scheduler};
 use crate::sorted::SortedMap;
 use crate::time::{Span, Time};
 use crate::timer::{Order, TimerQueue};
-use crate::topic::Topics;
+use crate::topic::{Place, Subscriber, Topics};
 use crate::watch::{WatchKind, Watches};
 
 mod lifecycle;

@@ -32,10 +32,6 @@ impl<K, V> SortedMap<K, V> {
     pub(crate) fn reserve(&mut self, count: usize) -> Result<(), TryReserveError> {
         self.entries.try_reserve(count)
     }
-
-    pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
-        self.entries.iter().map(|(_, value)| value)
-    }
 }
 
 impl<K: Ord, V> SortedMap<K, V> {

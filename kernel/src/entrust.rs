@@ -101,7 +101,7 @@ impl Core {
                 let reading = Grant { rights: Rights::READ, ..grant };
                 let given = self.entrust_object((caller, claim), to, reading, kinds, program)?;
                 if kinds.allows(CapabilityKind::Communicate) {
-                    match self.shard.topics_mut().subscribe(topic, to).map_err(Status::from) {
+                    match self.shard.topics_mut().subscribe(topic, to, None).map_err(Status::from) {
                         Ok(()) | Err(Status::Exists) => {}
                         Err(status) => return Err(status),
                     }

@@ -195,7 +195,7 @@ impl Core {
             status,
         };
         let id = self.topic(topic).map_err(refused)?;
-        match self.shard.topics_mut().subscribe(id, agent).map_err(Status::from) {
+        match self.shard.topics_mut().subscribe(id, agent, None).map_err(Status::from) {
             Ok(()) | Err(Status::Exists) => Ok(()),
             Err(status) => Err(refused(status)),
         }

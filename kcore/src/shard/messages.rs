@@ -228,10 +228,13 @@ impl Shard {
         Some(message)
     }
 
-    /// Sends an EVENT to all subscribers of the topic of a handle, in the order of subscription.
+    /// Sends an EVENT to all subscribers of the topic of a handle, and of the patterns that match it, to each
+    /// once: see [`Topics`].
+    ///
+    /// A subscription whose handle was revoked or moved since ends here.
     ///
     /// # Errors
-    /// `DENIED`, `OVERFLOW`.
+    /// `DENIED`, `OVERFLOW`; `INVALID` for a pattern.
     pub fn publish(
         &mut self,
         caller: AgentId,
@@ -243,9 +246,18 @@ impl Shard {
         if len > flux_abi::limits::PAYLOAD_BYTES {
             return Err(PayloadError::TooLong { len }.into());
         }
+        if self.topics.is_pattern(topic) {
+            return Err(Status::Invalid);
+        }
         let mut delivery = Delivery::default();
-        for place in 0.. {
-            let Some(subscriber) = self.topics.subscriber(topic, place) else { break };
+        let mut place = Place::default();
+        while let Some((by, subscriber)) = self.topics.next_subscriber(topic, &mut place) {
+            if !self.may_hear(subscriber) {
+                // The one behind it has its place now.
+                let _ = self.topics.unsubscribe(by, subscriber.agent);
+                place.step_back();
+                continue;
+            }
             let posted = self.post(&Letter {
                 kind: MessageType::Event,
                 sender: Some(caller),
@@ -260,19 +272,28 @@ impl Shard {
                 delivery.delivered = delivery.delivered.saturating_add(1);
             } else {
                 delivery.refused = delivery.refused.saturating_add(1);
-                self.topics.count_refusal(topic, place);
+                self.topics.count_refusal(by, subscriber.agent);
             }
         }
         Ok(delivery)
     }
 
-    /// Subscribes the caller to the topic of a handle.
+    /// Subscribes the caller to the topic or pattern of a handle, for as long as it has the handle.
     ///
     /// # Errors
     /// `DENIED`, `EXISTS`, `BUSY`, `NOMEM`.
-    pub fn subscribe(&mut self, caller: AgentId, topic: Handle) -> Result<(), Status> {
-        let topic = self.topic_of(caller, topic, Rights::READ)?;
-        Ok(self.topics.subscribe(topic, caller)?)
+    pub fn subscribe(&mut self, caller: AgentId, handle: Handle) -> Result<(), Status> {
+        let topic = self.topic_of(caller, handle, Rights::READ)?;
+        if self.topics.subscription(topic, caller).is_some_and(|subscriber| !self.may_hear(subscriber)) {
+            self.topics.unsubscribe(topic, caller)?;
+        }
+        Ok(self.topics.subscribe(topic, caller, Some(handle))?)
+    }
+
+    /// Tells whether a subscriber still has the handle by which it subscribed.
+    fn may_hear(&self, subscriber: Subscriber) -> bool {
+        let has = |handle| self.topic_of(subscriber.agent, handle, Rights::READ).is_ok();
+        subscriber.through.is_none_or(has)
     }
 
     /// Ends the caller's subscription to the topic of a handle.

@@ -414,7 +414,59 @@ fn a_publication_counts_who_took_it_and_who_did_not() {
         Ok(Delivery { delivered: 1, refused: 1 })
     );
     let topic = world.shard.topics_mut().topic("weather").unwrap();
-    assert_eq!(world.shard.topics().subscriber(topic, 0).unwrap().refused, 1);
+    assert_eq!(world.shard.topics().subscription(topic, agents[1]).unwrap().refused, 1);
+}
+
+#[test]
+fn a_subscription_ends_with_the_handle_by_which_it_was_made() {
+    let (mut world, agents) = World::with_agents(4);
+    let [owner, reader, other, third] = agents[..] else { unreachable!("four agents") };
+    let own = world.topic(owner, "weather");
+    let grant = world.shard.capabilities().inspect(owner, own).unwrap();
+    let reading = Grant { rights: Rights::READ, ..grant };
+    let publish = |world: &mut World| world.shard.publish(owner, own, PAYLOAD).map(|d| d.delivered);
+    let mut handles = Vec::new();
+    for agent in [reader, other, third] {
+        let handle = world.shard.capabilities_mut().mint(agent, reading).unwrap();
+        world.shard.subscribe(agent, handle).unwrap();
+        handles.push(handle);
+    }
+    assert_eq!(publish(&mut world), Ok(3));
+    world.shard.capabilities_mut().revoke(reader, handles[0], Extent::Whole).unwrap();
+    assert_eq!(publish(&mut world), Ok(2), "those behind it are not passed over");
+    let again = world.shard.capabilities_mut().mint(reader, reading).unwrap();
+    world.shard.subscribe(reader, again).unwrap();
+    assert_eq!(publish(&mut world), Ok(3));
+    // Not noticed by a publication yet, and not in the way of the next one.
+    world.shard.capabilities_mut().revoke(reader, again, Extent::Whole).unwrap();
+    let anew = world.shard.capabilities_mut().mint(reader, reading).unwrap();
+    assert_eq!(world.shard.subscribe(reader, anew), Ok(()));
+    assert_eq!(world.shard.subscribe(reader, anew), Err(Status::Exists));
+    world.shard.unsubscribe(reader, anew).unwrap();
+    assert_eq!(publish(&mut world), Ok(2));
+}
+
+#[test]
+fn a_pattern_is_subscribed_to_and_never_published_on() {
+    let (mut world, agents) = World::with_agents(3);
+    let pattern = world.topic(agents[1], "house/+");
+    let all = world.topic(agents[1], "#");
+    let (door, garden) = (world.topic(agents[0], "house/door"), world.topic(agents[0], "garden"));
+    world.shard.subscribe(agents[1], pattern).unwrap();
+    assert_eq!(world.shard.publish(agents[1], pattern, PAYLOAD), Err(Status::Invalid));
+    assert_eq!(world.shard.publish(agents[0], garden, PAYLOAD), Ok(Delivery { delivered: 0, refused: 0 }));
+    world.shard.subscribe(agents[1], all).unwrap();
+    for _ in 0..=SHARE {
+        world.shard.publish(agents[0], door, PAYLOAD).unwrap();
+    }
+    let [by_pattern, by_all] = ["house/+", "#"].map(|name| {
+        let topic = world.shard.topics_mut().topic(name).unwrap();
+        world.shard.topics().subscription(topic, agents[1]).unwrap().refused
+    });
+    assert_eq!((by_pattern, by_all), (1, 0), "counted where it came from");
+    world.pass(1_000);
+    let topic = world.shard.receive(agents[1]).unwrap().topic.unwrap();
+    assert_eq!(world.shard.topics().name(topic), Some("house/door"), "the topic, not the pattern");
 }
 
 #[test]

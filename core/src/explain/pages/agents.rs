@@ -47,6 +47,14 @@ pub(super) const PAGES: &[Page] = &[
         ),
         mended: "## Agent\nname: a\nversion: 2\n\n## State\n- count: f64 = 0\n\n## Loop\n1. Add 1 to count\n2. YIELD\n\n## Migrate from 1 (count: int)\n1. Set count to old.count\n\n## Migrate back to 1 (count: int)\n1. `count = old.count as int`\n",
     },
+    Page {
+        code: codes::TOPIC_PATTERN,
+        mend: "Publish on one topic; to hear of many, use `+` and `#` in `Subscribe to`, `subscribe:` and `## On topic`.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. Publish 1 on \"house/+\"\n2. YIELD\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. Publish 1 on \"house/door\"\n2. YIELD\n\n## On topic \"house/+\" (n: int)\n1. Log \"{n}\"\n",
+    },
 ];
 
 pub(super) const WARNINGS: &[Page] = &[

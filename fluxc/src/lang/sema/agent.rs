@@ -136,7 +136,7 @@ impl<'s> Checker<'_, 's> {
         let state_body = self.state(doc);
         let mut subscribe: Vec<String> = Vec::new();
         for topic in &doc.keys.subscribe {
-            self.check_topic(topic);
+            self.check_topics(topic);
             self.need(CapabilityKind::Communicate, topic.span, "subscribe");
             push_once(&mut subscribe, &topic.name);
         }
@@ -234,7 +234,7 @@ impl<'s> Checker<'_, 's> {
             self.done_with(&mut handler.body);
         }
         for (index, topic) in doc.topics.iter().enumerate() {
-            self.check_topic(&topic.topic);
+            self.check_topics(&topic.topic);
             let before = doc.topics.iter().take(index.min(64));
             let first = before.map(|other| &other.topic).find(|other| other.name == topic.topic.name);
             if let Some(first) = first {
@@ -342,8 +342,13 @@ impl<'s> Checker<'_, 's> {
             });
         let steps = steps.map(|link| (link.link.name.clone(), link.span));
         let handled: BTreeSet<&str> = doc.topics.iter().map(|topic| topic.topic.name.as_ref()).collect();
-        let all: Vec<(String, Span)> =
-            keys.chain(steps).filter(|(name, _)| !handled.contains(name.as_str())).collect();
+        // One with a misplaced wildcard has its error already.
+        let is_handled = |name: &str| {
+            flux_abi::topic::form(name) == flux_abi::topic::Form::Misplaced
+                || handled.contains(name)
+                || handled.iter().any(|pattern| flux_abi::topic::matches(pattern, name))
+        };
+        let all: Vec<(String, Span)> = keys.chain(steps).filter(|(name, _)| !is_handled(name)).collect();
         for (name, span) in all {
             self.report(
                 Diagnostic::new(

@@ -17,6 +17,7 @@ use crate::lang::syntax::ast::{AgentRef, Ident, Message, Step, StepKind, Topic};
 use crate::span::Span;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::limits;
+use flux_abi::topic::Form as TopicForm;
 use flux_isa::LinkKind;
 
 const WRITE: u8 = 2;
@@ -74,9 +75,45 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn topic_link(&mut self, step: &Step<'s>, topic: &Topic<'s>, rights: u8) -> LinkId {
-        self.check_topic(topic);
+        if rights & READ == 0 {
+            self.check_one_topic(topic, "published on");
+        } else {
+            self.check_topics(topic);
+        }
         self.need(CapabilityKind::Communicate, step.span, step.kind.name());
         self.link(LinkKind::Topic, topic.name.as_ref().into(), "", rights, topic.span)
+    }
+
+    /// Checks what is subscribed to: a topic, or a pattern for many.
+    pub(super) fn check_topics(&mut self, topic: &Topic<'s>) {
+        self.check_topic(topic);
+        if flux_abi::topic::form(&topic.name) == TopicForm::Misplaced {
+            self.report(
+                Diagnostic::new(
+                    codes::TOPIC_PATTERN,
+                    topic.span,
+                    "`+` and `#` stand for whole levels between `/`, and `#` for the last ones",
+                )
+                .label("wildcard inside a level, or `#` before the end")
+                .hint("for example: \"greenhouse/+\" or \"greenhouse/#\""),
+            );
+        }
+    }
+
+    /// Checks the topic of an event: no pattern.
+    pub(super) fn check_one_topic(&mut self, topic: &Topic<'s>, what: &str) {
+        self.check_topic(topic);
+        if flux_abi::topic::form(&topic.name) != TopicForm::Name {
+            self.report(
+                Diagnostic::new(
+                    codes::TOPIC_PATTERN,
+                    topic.span,
+                    format!("`+` and `#` are wildcards: one topic is {what}, not many"),
+                )
+                .label("a pattern")
+                .hint("write the topic out, for example \"greenhouse/temp\""),
+            );
+        }
     }
 
     pub(super) fn check_topic(&mut self, topic: &Topic<'s>) {

@@ -198,12 +198,10 @@ impl<'s> Checker<'_, 's> {
                 self.when_sent(*kind, *target, message, scene)
             }
             TestStep::WhenEvent { topic, value } => {
-                self.check_topic(topic);
-                let heard = self
-                    .program
-                    .agents
-                    .iter()
-                    .any(|agent| agent.subscribe.iter().any(|name| *name == topic.name));
+                self.check_one_topic(topic, "published on");
+                let heard = self.program.agents.iter().any(|agent| {
+                    agent.subscribe.iter().any(|pattern| flux_abi::topic::matches(pattern, &topic.name))
+                });
                 if !heard {
                     self.matches_nothing(
                         topic.span,

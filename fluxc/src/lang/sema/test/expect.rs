@@ -347,6 +347,7 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn check_published(&mut self, topic: &Topic<'s>) {
+        self.check_one_topic(topic, "expected");
         let published = self.links_of_document().any(|(kind, name, rights)| {
             kind == LinkKind::Topic && name == topic.name && rights & !send::READ != 0
         });
