@@ -1,6 +1,7 @@
 //! Writes the pages that are derived from tables and the pictures that pages make, or checks that they
 //! are up to date.
 
+mod a2a;
 mod isa;
 mod pictures;
 mod syscalls;
@@ -32,6 +33,7 @@ enum Maker {
 
 /// Every derived page: its path from the root, and what makes its text.
 const PAGES: &[(&str, Maker)] = &[
+    ("docs/A2A.md", Maker::Table(a2a::a2a_markdown)),
     ("docs/ISA.md", Maker::Table(isa::isa_markdown)),
     ("docs/SYSCALLS.md", Maker::Table(syscalls::syscalls_markdown)),
     ("docs/ERRORS.md", Maker::Flux(&["explain", "--markdown"])),
