@@ -4,11 +4,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilitySet;
-use flux_abi::select::AllocKind;
+use flux_isa::desc::Desc;
 use flux_kcore::runtime::Role;
 use flux_vm::{Config, Instance, Program, VmError};
 
-use crate::parameters::ParameterValue;
+use crate::parameters::{ParameterValue, store};
 use crate::tables::Tables;
 
 /// A loaded program with its wiring.
@@ -42,22 +42,15 @@ impl Image {
         for (index, word) in self.links.iter().enumerate() {
             instance.set_link(index, *word)?;
         }
-        for (index, value) in self.parameters.iter().enumerate() {
-            let word = match value {
-                ParameterValue::Bool(value) => u64::from(*value),
-                ParameterValue::Int(value) | ParameterValue::Duration(value) => value.cast_unsigned(),
-                ParameterValue::Float(value) => value.to_bits(),
-                ParameterValue::Text(text) => {
-                    let memory = instance.memory();
-                    let quota = memory.quota();
-                    let ptr = memory.alloc_str(AllocKind::State, text.as_bytes());
-                    u64::from(ptr.map_err(|_| VmError::Quota {
-                        needed: u64::try_from(text.len()).unwrap_or(u64::MAX),
-                        left: 0,
-                        quota,
-                    })?)
-                }
-            };
+        for (index, (parameter, value)) in
+            self.program.module().parameters.iter().zip(&self.parameters).enumerate()
+        {
+            let memory = instance.memory();
+            let quota = memory.quota();
+            // A value that was bound has its type: nothing but the quota can be short.
+            let word = Desc::parse(&parameter.desc).ok().and_then(|desc| store(memory, &desc, value).ok());
+            let left = quota.saturating_sub(memory.charged());
+            let word = word.ok_or(VmError::Quota { needed: left.saturating_add(1), left, quota })?;
             instance.set_parameter(index, word)?;
         }
         Ok(instance)

@@ -216,7 +216,7 @@ fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> R
 }
 
 /// Offset of the value in an entry of a map, and bytes from one entry to the next.
-fn entry(key: &Desc, value: &Desc) -> Result<(u64, u64), MarshalError> {
+pub(crate) fn entry(key: &Desc, value: &Desc) -> Result<(u64, u64), MarshalError> {
     let (_, layout) = place(Layout::EMPTY, key)?;
     let (offset, layout) = place(layout, value)?;
     let stride = layout.rounded().ok_or(MarshalError::Unsupported)?.size;
@@ -258,7 +258,7 @@ pub(crate) fn payload_places<'d>(
 }
 
 /// Tells whether a value lies in place where it is held, so that its word is an address.
-fn is_inline(desc: &Desc) -> bool {
+pub(crate) fn is_inline(desc: &Desc) -> bool {
     match desc {
         Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) => true,
         Desc::Enum(variants) => !is_plain(variants),

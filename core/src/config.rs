@@ -13,6 +13,8 @@
 //!
 //! [parameters]
 //! threshold = "30"
+//! limits = [20.5, 30]
+//! rooms = { lab = 20, hall = 18 }
 //! ```
 //!
 //! [`keys`] is the table of what may stand in it, [`file`] changes it.
@@ -46,8 +48,9 @@ pub struct Config {
     /// Driver of each device address.
     #[serde(default)]
     pub devices: BTreeMap<String, String>,
-    /// Values of parameters, as `--set` takes them; `--set` goes before.
-    #[serde(default)]
+    /// Values of parameters, as `--set` takes them; `--set` goes before. Arrays, tables and numbers of TOML are
+    /// read as such a text.
+    #[serde(default, deserialize_with = "settings")]
     pub parameters: BTreeMap<String, String>,
 }
 
@@ -102,6 +105,39 @@ impl Config {
     }
 }
 
+/// Parameters whose values are texts, or other values of TOML.
+fn settings<'de, D: serde::Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let table = BTreeMap::<String, toml::Value>::deserialize(from)?;
+    let text = |value: toml::Value| match value {
+        toml::Value::String(text) => text,
+        other => setting(&other),
+    };
+    Ok(table.into_iter().map(|(name, value)| (name, text(value))).collect())
+}
+
+/// A value of TOML inside of another, as `--set` takes it.
+fn setting(value: &toml::Value) -> String {
+    match value {
+        toml::Value::String(text) => quoted(text),
+        toml::Value::Array(values) => {
+            format!("[{}]", values.iter().map(setting).collect::<Vec<_>>().join(", "))
+        }
+        toml::Value::Table(table) => {
+            let entries = table.iter().map(|(key, value)| format!("{}: {}", quoted(key), setting(value)));
+            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        }
+        toml::Value::Integer(value) => value.to_string(),
+        toml::Value::Float(value) => format!("{value:?}"),
+        toml::Value::Boolean(value) => value.to_string(),
+        toml::Value::Datetime(value) => quoted(&value.to_string()),
+    }
+}
+
+/// A text in quotes, with the escapes that JSON has too.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
 fn usual_places() -> Vec<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let xdg = std::env::var_os("XDG_CONFIG_HOME")
@@ -125,6 +161,22 @@ mod tests {
                 .unwrap();
         let merged = config.merged(&[("threshold".into(), "30".into())]);
         assert_eq!(merged, [("location".into(), "lab".into()), ("threshold".into(), "30".into())]);
+    }
+
+    #[test]
+    fn arrays_tables_and_numbers_are_read_as_text_of_set() {
+        let text = "[parameters]\na = 1\nb = 2.5\nc = true\nd = [1, \"x\\\"\", [0x10]]\ne = { low = 1, \"two words\" = \"30s\" }\n";
+        let config: Config = toml::from_str(text).unwrap();
+        let parameters: Vec<(&str, &str)> =
+            config.parameters.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let wanted = [
+            ("a", "1"),
+            ("b", "2.5"),
+            ("c", "true"),
+            ("d", r#"[1, "x\"", [16]]"#),
+            ("e", r#"{"low": 1, "two words": "30s"}"#),
+        ];
+        assert_eq!(parameters, wanted);
     }
 
     #[test]

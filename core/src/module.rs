@@ -5,6 +5,7 @@ use std::path::Path;
 
 pub use flux_isa::Module;
 use flux_isa::module::LinkKind;
+use flux_isa::shape::Shape;
 use serde::Serialize;
 
 use crate::error::Error;
@@ -146,6 +147,8 @@ pub struct ParameterFacts {
     pub name: String,
     /// Type descriptor.
     pub desc: String,
+    /// The type as documents name it.
+    pub kind: String,
     /// Default as text.
     pub default: Option<String>,
     /// Help.
@@ -196,6 +199,7 @@ pub fn facts(module: &Module, bytes: usize) -> Facts {
             .map(|parameter| ParameterFacts {
                 name: parameter.name.clone(),
                 desc: parameter.desc.clone(),
+                kind: Shape::of(parameter).map_or_else(|| parameter.desc.clone(), |shape| shape.to_string()),
                 default: parameter.default.as_ref().map(|text| String::from_utf8_lossy(text).into_owned()),
                 help: parameter.help.clone(),
             })

@@ -23,9 +23,9 @@ use crate::backend::bytecode::Generator;
 use crate::children::{Children, Family, attach};
 use crate::dependencies::{Units, link, stem};
 use crate::diag::{Diagnostic, Severity, Sink, codes};
-use crate::fir::Function;
 use crate::fir::pack::LARGE;
 use crate::fir::passes::{CallOrder, Level, Optimizer, Workspace};
+use crate::fir::{FuncId, Function};
 use crate::lang::sema;
 use crate::lang::sema::Bodies;
 use crate::lang::sema::tree::{Agent, Program};
@@ -460,8 +460,8 @@ fn generate(lowered: Vec<Packed>, options: &Options, sink: &mut Sink, compiled: 
                 compiled.stats.words += module.code.len() as u64;
                 compiled.modules.push(module);
             }
-            Err(error) => {
-                sink.push(Diagnostic::new(codes::LIMIT_PASSED, Span::empty(0), format!("{error}")));
+            Err((error, place)) => {
+                sink.push(Diagnostic::new(codes::LIMIT_PASSED, place, format!("{error}")).label("here"));
             }
         }
     }
@@ -469,17 +469,26 @@ fn generate(lowered: Vec<Packed>, options: &Options, sink: &mut Sink, compiled: 
 
 /// Optimises the functions of a module and makes their code one by one: all that is known of a
 /// function is in the cache, and gone before the next one comes.
+///
+/// # Errors
+/// A limit of the instruction set, with the function that passes it or else the agent.
 fn generate_module(
-    lowered: Packed,
+    mut lowered: Packed,
     level: Level,
     room: usize,
     work: &mut Workspace,
     stats: &mut Stats,
-) -> Result<Module, bytecode::BackendError> {
-    let Packed { mut fir, mut bodies, addresses, shell } = lowered;
+) -> Result<Module, (bytecode::BackendError, Span)> {
+    let mut fir = core::mem::take(&mut lowered.fir);
+    let mut bodies = core::mem::take(&mut lowered.bodies);
+    let whole = |error| (error, lowered.place(None));
+    let own = |id: FuncId| {
+        let lowered = &lowered;
+        move |error| (error, lowered.place(Some(id.index())))
+    };
     let order = CallOrder::new(&bodies, |body, visit| body.calls().iter().copied().for_each(visit));
     let mut optimizer = Optimizer::new(&order, level, room);
-    let mut generator = Generator::new(&fir.functions)?;
+    let mut generator = Generator::new(&fir.functions).map_err(whole)?;
     let mut function = Function::default();
     stats.functions += number(bodies.len());
     for &id in order.ids() {
@@ -488,22 +497,22 @@ fn generate_module(
             continue;
         };
         if header.given.is_some() {
-            generator.add(id, header, None)?;
+            generator.add(id, header, None).map_err(own(id))?;
             continue;
         }
         function.take_header(header);
-        core::mem::take(body).unpack(&mut function, work.spare(), addresses.of(id.index()));
+        core::mem::take(body).unpack(&mut function, work.spare(), lowered.addresses.of(id.index()));
         stats.instructions += function.instruction_count() as u64;
         optimizer.run(id, &mut function, work);
         stats.optimized += function.instruction_count() as u64;
         if function.values.len() > LARGE {
             *work = Workspace::default();
         }
-        generator.add(id, &mut function, work.lend_graph())?;
+        generator.add(id, &mut function, work.lend_graph()).map_err(own(id))?;
         header.name = core::mem::take(&mut function.name);
     }
-    let code = generator.finish(fir.functions.into_iter().map(|function| function.name))?;
-    Ok(assemble(shell, fir.data, code))
+    let code = generator.finish(fir.functions.into_iter().map(|function| function.name)).map_err(whole)?;
+    Ok(assemble(lowered.shell, fir.data, code))
 }
 
 /// Bytes of what grows in a module with its code.

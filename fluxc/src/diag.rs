@@ -470,7 +470,7 @@ pub mod codes {
         NOT_ASSIGNABLE = Error 508, "not a place to assign to", "Only variables, State, their fields and elements change. Parameters and constants keep their value.";
         USE_BEFORE_SET = Error 509, "may have no value yet", "A name that a section introduces has a value only behind the step that sets it, on every way there.";
         TYPE_UNKNOWN = Error 510, "type not known", "The uses of a name must tell its type; otherwise `## Config` or `## State` says it.";
-        PARAMETER_TYPE = Error 511, "type not allowed for a parameter", "`--set` can give bool, int, f64, str and duration.";
+        PARAMETER_TYPE = Error 511, "type not allowed for a parameter", "A parameter that only a step names is bool, int, f64, str or duration. `## Config` may name one of any type whose values can be written as text: no handle, no function, no type that holds itself.";
         NUMBER_OUT_OF_RANGE = Error 512, "number out of range", "A literal must fit its type.";
         NOT_CONSTANT = Error 513, "not known when compiling", "Constants, lengths, defaults and intervals are made of literals, constants and operators.";
         MISSING_RETURN = Error 514, "end of a function without result", "A function with a result returns one on every way.";

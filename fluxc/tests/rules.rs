@@ -174,6 +174,11 @@ fn a_wrong_type_comes_with_what_to_write() {
 }
 
 #[test]
+fn a_constant_alone_takes_the_values_that_are_equal_to_it() {
+    check("constant_arms");
+}
+
+#[test]
 fn devices_have_numbers_that_are_known_before_the_first_step() {
     check("devices");
 }

@@ -61,8 +61,7 @@ pub fn lower(fir: &mut Module) -> Option<flux_isa::Module> {
             .map(|number| flux_isa::Parameter {
                 name: row(number),
                 desc: "l".into(),
-                default: None,
-                help: String::new(),
+                ..flux_isa::Parameter::default()
             })
             .collect(),
         links: (0..ROWS)

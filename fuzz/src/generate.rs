@@ -129,7 +129,7 @@ pub fn program(bytes: &mut Bytes<'_>) -> Module {
         constants: CONSTANTS.to_vec(),
         state: StateLayout { size: 48, scratch: 32, fields: Vec::new() },
         parameters: (0..ROWS)
-            .map(|n| Parameter { name: n.to_string(), desc: "l".into(), default: None, help: String::new() })
+            .map(|n| Parameter { name: n.to_string(), desc: "l".into(), ..Parameter::default() })
             .collect(),
         links: LINKS
             .iter()

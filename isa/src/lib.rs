@@ -19,6 +19,7 @@ pub mod file;
 pub mod flow;
 pub mod instruction;
 pub mod module;
+pub mod shape;
 pub mod succession;
 
 pub use file::{ModuleError, ModuleProblem};

@@ -106,8 +106,10 @@ pub struct StateField {
 pub struct Parameter {
     /// Its name in `--set`.
     pub name: String,
-    /// Type descriptor, one of `b l d s t`.
+    /// Type descriptor; [`crate::shape`] tells which types parameters have.
     pub desc: String,
+    /// Names of structs, fields, enums and variants in it, in the order that [`crate::shape`] reads them.
+    pub names: Vec<String>,
     /// Default, as text in the syntax of `--set`.
     pub default: Option<Vec<u8>>,
     /// One line for people.

@@ -166,8 +166,8 @@ fn not_started(test: &Test, error: &BootError) -> Failure {
 
 fn parameter_error(error: &flux_agent::parameters::ParameterError) -> String {
     match error {
-        flux_agent::parameters::ParameterError::Missing { agent, name, example, kind } => alloc::format!(
-            "parameter `{name}` of {agent} has no value; begin the test with `Given {name} = {example}` ({kind})"
+        flux_agent::parameters::ParameterError::Missing { agent, name, literal, kind, .. } => alloc::format!(
+            "parameter `{name}` of {agent} has no value; begin the test with `Given {name} = {literal}` ({kind})"
         ),
         error => error.to_string(),
     }

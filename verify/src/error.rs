@@ -104,8 +104,8 @@ pub enum Problem {
     /// A type descriptor does not parse.
     #[error("{0}")]
     Desc(DescError),
-    /// A parameter's type is none of the five.
-    #[error("a parameter is of type b, l, d, s or t")]
+    /// A parameter's type is none that people can write values of, or its names do not fit.
+    #[error("a parameter is of a type that has no values in text, or its names do not fit its type")]
     ParameterType,
     /// Rights are not 1, 2 or 3.
     #[error("rights {0} are none of 1 (read), 2 (write), 3 (both)")]

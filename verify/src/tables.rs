@@ -5,6 +5,7 @@ use flux_abi::register;
 use flux_abi::supervise::MOST_RESTARTS;
 use flux_isa::desc::{Desc, Layout};
 use flux_isa::flow::{Context, FlowError};
+use flux_isa::shape::Shape;
 use flux_isa::{
     Export, ExportKind, LinkKind, LocalPlace, LocalRange, Module, Signature, SourceLine, StateField,
     Supervise,
@@ -169,7 +170,7 @@ fn fields(list: &[StateField], end: u32) -> Result<(), VerifyError> {
 fn parameters_and_links(module: &Module) -> Result<(), VerifyError> {
     for (row, parameter) in module.parameters.iter().enumerate() {
         name(&parameter.name, limits::STRING_BYTES).map_err(at("parameter", row))?;
-        if !["b", "l", "d", "s", "t"].contains(&parameter.desc.as_str()) {
+        if Shape::of(parameter).is_none() {
             return Err(at("parameter", row)(Problem::ParameterType));
         }
     }

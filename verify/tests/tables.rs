@@ -145,7 +145,10 @@ fn state_fields_lie_in_the_state_apart_and_aligned() {
 
 #[test]
 fn parameters_links_and_signatures_have_known_types_and_rights() {
-    assert_eq!(changed(|m| m.parameters[0].desc = "w".into()), Problem::ParameterType);
+    for desc in ["a", "[k", "{l}", "", "q", "{[^0;}"] {
+        assert_eq!(changed(|m| m.parameters[0].desc = desc.into()), Problem::ParameterType, "{desc}");
+    }
+    assert_eq!(changed(|m| m.parameters[0].names = vec!["Span".into()]), Problem::ParameterType);
     assert_eq!(changed(|m| m.links[0].rights = 0), Problem::Rights(0));
     assert_eq!(changed(|m| m.links[0].rights = 4), Problem::Rights(4));
     assert_eq!(changed(|m| m.signatures[0].results = 2), Problem::Results(2));

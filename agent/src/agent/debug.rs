@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 
 use flux_abi::register::{FIRST_GENERAL, LAST_GENERAL};
 use flux_isa::desc::Desc;
+use flux_isa::shape::Shape;
 use flux_isa::{Line, Local, LocalPlace, LocalRange, Module, SourceLine};
 use flux_vm::{LineSteps, Pc, VmError};
 
 use super::{Agent, Body};
-use crate::parameters::ParameterValue;
 use crate::runtime::debug::{AgentView, MemoryView, NamedValue, RunView, TraceView};
 use crate::task::Task;
 use crate::value;
@@ -90,7 +90,7 @@ impl Agent {
                 .map(|(parameter, value)| NamedValue {
                     name: parameter.name.clone(),
                     desc: parameter.desc.clone(),
-                    text: parameter_text(value),
+                    text: Shape::of(parameter).map_or_else(String::new, |shape| value.shown(&shape)),
                 })
                 .collect(),
             memory: MemoryView {
@@ -190,14 +190,4 @@ fn local_names(module: &Module) -> Vec<(String, String)> {
         Some((function.name.clone(), local.name.clone()))
     };
     module.locals.iter().filter_map(row).collect()
-}
-
-fn parameter_text(value: &ParameterValue) -> String {
-    match value {
-        ParameterValue::Bool(value) => value.to_string(),
-        ParameterValue::Int(value) => value.to_string(),
-        ParameterValue::Float(value) => value.to_string(),
-        ParameterValue::Duration(value) => value::duration(*value),
-        ParameterValue::Text(text) => alloc::format!("{text:?}"),
-    }
 }

@@ -83,12 +83,7 @@ fn values(out: &mut String, facts: &AgentFacts) {
                 _ => "must be given",
             };
             let default = parameter.default.as_deref().map_or_else(|| without.to_owned(), code);
-            vec![
-                code(&parameter.name),
-                code(&describe_all(&parameter.desc).join(", ")),
-                default,
-                escape(&parameter.help),
-            ]
+            vec![code(&parameter.name), code(&parameter.kind), default, escape(&parameter.help)]
         })
         .collect();
     table(out, "Parameters", &["Name", "Type", "Default", "Meaning"], &parameters);

@@ -123,13 +123,8 @@ fn table(facts: &Facts, terminal: &Terminal) -> String {
                 .default
                 .as_ref()
                 .map_or_else(|| "no default".to_owned(), |text| format!("= {text}"));
-            let _ = writeln!(
-                out,
-                "  {:<20} {:<8} {default}  {}",
-                parameter.name,
-                describe_all(&parameter.desc).join(", "),
-                parameter.help
-            );
+            let _ =
+                writeln!(out, "  {:<20} {:<8} {default}  {}", parameter.name, parameter.kind, parameter.help);
         }
     }
     if !facts.state.is_empty() {

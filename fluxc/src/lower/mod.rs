@@ -107,11 +107,20 @@ pub(crate) struct Packed {
     pub(crate) bodies: Vec<Body>,
     /// What was not known while functions were lowered.
     pub(crate) addresses: Addresses,
+    /// Where each function stands in the document; those that the compiler makes have no place.
+    places: Vec<Span>,
+    /// Where the agent stands.
+    whole: Span,
     /// As in [`Lowered`].
     pub(crate) shell: flux_isa::Module,
 }
 
 impl Packed {
+    /// Where the function with this number stands, or else the agent.
+    pub(crate) fn place(&self, function: Option<usize>) -> Span {
+        function.and_then(|number| self.places.get(number)).copied().unwrap_or(self.whole)
+    }
+
     /// Bytes that it takes.
     pub(crate) fn bytes(&self) -> usize {
         let functions: usize = self.fir.functions.iter().map(fir::Function::bytes).sum();
@@ -120,13 +129,13 @@ impl Packed {
         let fields: usize =
             fields.map(|field| size_of::<StateField>() + field.name.len() + field.desc.len()).sum();
         let spare = self.fir.functions.capacity() - self.fir.functions.len();
-        let frames = size_of_val(self.addresses.frames.as_slice());
+        let frames = size_of_val(self.addresses.frames.as_slice()) + size_of_val(self.places.as_slice());
         functions + bodies + frames + spare * size_of::<fir::Function>() + self.fir.data.capacity() + fields
     }
 
     /// All functions with their bodies at once.
     pub(crate) fn unpack(self) -> Lowered {
-        let Self { mut fir, bodies, addresses, shell } = self;
+        let Self { mut fir, bodies, addresses, shell, .. } = self;
         let mut spare = SpareBlocks::default();
         for ((number, function), body) in fir.functions.iter_mut().enumerate().zip(bodies) {
             body.unpack(function, &mut spare, addresses.of(number));
@@ -556,7 +565,7 @@ impl<'p, 's> Shared<'p, 's> {
         let (frames, end) = self.frames(units, callers_first, send_bytes.next_multiple_of(16));
         let Ok(scratch) = u32::try_from(end) else {
             return Err(LowerError::limit(
-                Span::empty(0),
+                self.agent.map_or(Span::empty(0), |agent| agent.span),
                 format!("arrays and structs of functions take {end} bytes together, too many"),
             ));
         };
@@ -567,7 +576,9 @@ impl<'p, 's> Shared<'p, 's> {
         let locals = core::mem::take(&mut self.locals);
         let mut shell = self.shell(units, state);
         shell.locals = locals;
-        Ok(Packed { fir: self.module, bodies, addresses, shell })
+        let places = units.iter().map(|unit| unit.span).collect();
+        let whole = self.agent.map_or(Span::empty(0), |agent| agent.span);
+        Ok(Packed { fir: self.module, bodies, addresses, places, whole, shell })
     }
 
     /// Offset of each unit's frame behind the send area, and the end of the last.

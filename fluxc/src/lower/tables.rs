@@ -97,9 +97,12 @@ impl<'p, 's> Shared<'p, 's> {
             subscribe: agent.subscribe.clone(),
         };
         for param in &agent.params {
+            let mut names = Vec::new();
+            types.write_names(param.ty, &mut names);
             shell.parameters.push(Parameter {
                 name: param.name.to_owned(),
                 desc: descriptor(param.ty),
+                names,
                 default: param.default.as_ref().map(|text| text.as_bytes().to_vec()),
                 help: param.help.clone(),
             });

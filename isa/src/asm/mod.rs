@@ -66,7 +66,11 @@ pub const DIRECTIVES: &[(&str, &str, &str)] = &[
     ("zero", "number", "zero bytes appended to the constants"),
     ("state", "bytes [scratch bytes]", "sizes of state and scratch area"),
     ("field", "\"name\" offset \"desc\"", "a field of the state"),
-    ("parameter", "\"name\" \"desc\" [default \"text\"] [help \"text\"]", "a parameter"),
+    (
+        "parameter",
+        "\"name\" \"desc\" [name \"name\"]... [default \"text\"] [help \"text\"]",
+        "a parameter; names of structs, fields, enums and variants stand in the order of its type",
+    ),
     ("link", "kind \"name\" [channel \"name\"] [rights r|w|rw|number]", "a link"),
     ("signature", "arguments results", "a signature"),
     ("timer", "\"section\" ns [ordinal number]", "a pacer"),

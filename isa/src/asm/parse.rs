@@ -386,9 +386,15 @@ fn local_range(cursor: &mut Cursor<'_>) -> Result<LocalRange, AsmError> {
 }
 
 fn parameter(cursor: &mut Cursor<'_>) -> Result<Parameter, AsmError> {
+    let (name, desc) = (cursor.text("a name")?, cursor.text("a type descriptor")?);
+    let mut names = Vec::new();
+    while cursor.keyword("name") {
+        names.push(cursor.text("a name in the type")?);
+    }
     Ok(Parameter {
-        name: cursor.text("a name")?,
-        desc: cursor.text("a type descriptor")?,
+        name,
+        desc,
+        names,
         default: if cursor.keyword("default") { Some(cursor.bytes("a text")?) } else { None },
         help: if cursor.keyword("help") { cursor.text("a text")? } else { String::new() },
     })

@@ -227,6 +227,9 @@ impl<'a> Printer<'a> {
         for parameter in &module.parameters {
             let (name, desc) = (Quoted(parameter.name.as_bytes()), Quoted(parameter.desc.as_bytes()));
             write!(out, ".parameter {name} {desc}")?;
+            for name in &parameter.names {
+                write!(out, " name {}", Quoted(name.as_bytes()))?;
+            }
             if let Some(default) = &parameter.default {
                 write!(out, " default {}", Quoted(default))?;
             }

@@ -137,6 +137,7 @@ fn a_directive_for_each_part_of_a_module() {
         .field "count" 0 "l"
         .parameter "threshold" "d" default "\xff30" help "limit"
         .parameter "room" "s"
+        .parameter "spans" "[{dd}" name "Span" name "low" name "high" default "[]"
         .link device "i2c:0x48" channel "temp" rights r
         .link agent "cloud"
         .signature 1 1

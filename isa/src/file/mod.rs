@@ -27,6 +27,7 @@
 
 mod record;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::limits::{MODULE_BYTES, STRING_BYTES};
@@ -44,7 +45,7 @@ pub const ENDIAN_MARK: u16 = 0x1FE0;
 /// First number of sections that readers skip.
 pub const FIRST_FOREIGN: u16 = 0x8000;
 /// Names of the sections; the number of a section is its position here, from 1.
-pub const SECTIONS: [&str; 20] = [
+pub const SECTIONS: [&str; 21] = [
     "meta",
     "capabilities",
     "constants",
@@ -65,6 +66,7 @@ pub const SECTIONS: [&str; 20] = [
     "children",
     "supervise",
     "locals",
+    "names",
 ];
 /// The first optional section. The identity leaves out `native` and `signature`, no other.
 const FIRST_OPTIONAL: u16 = 14;
@@ -78,6 +80,8 @@ const CHILDREN: u16 = 18;
 const SUPERVISE: u16 = 19;
 /// The section of named locals.
 const LOCALS: u16 = 20;
+/// The section of names in the types of parameters.
+const NAMES: u16 = 21;
 const HEADER_BYTES: usize = 8;
 /// Bytes of the digest at the end of a file.
 pub const DIGEST_BYTES: usize = 32;
@@ -188,6 +192,7 @@ fn write_section(module: &Module, number: u16, out: &mut Vec<u8>) {
         CHILDREN => module.children.write(out),
         SUPERVISE => module.supervise.iter().for_each(|table| table.write(out)),
         LOCALS => module.locals.write(out),
+        NAMES => ParameterNames::of(module).write(out),
         _ => out.extend(module.signature.iter().flatten()),
     }
 }
@@ -246,9 +251,36 @@ fn read_section(module: &mut Module, number: u16, reader: &mut Reader<'_>) -> Re
                 return Err(reader.error(ModuleProblem::SectionEmpty));
             }
         }
+        NAMES => {
+            let rows: Vec<ParameterNames> = Record::read(reader)?;
+            if rows.is_empty() {
+                return Err(reader.error(ModuleProblem::SectionEmpty));
+            }
+            let mut least = 0;
+            for ParameterNames { parameter, names } in rows {
+                let row = usize::from(parameter);
+                let place = module.parameters.get_mut(row).filter(|_| row >= least && !names.is_empty());
+                let choice = ModuleProblem::Choice(u64::from(parameter), "parameter with names");
+                place.ok_or_else(|| reader.error(choice))?.names = names;
+                least = row.saturating_add(1);
+            }
+        }
         _ => module.signature = Some(core::mem::take(&mut reader.rest).to_vec()),
     }
     Ok(())
+}
+
+/// The names in the type of a parameter, which stand in a section of their own.
+struct ParameterNames {
+    parameter: u16,
+    names: Vec<String>,
+}
+
+impl ParameterNames {
+    fn of(module: &Module) -> Vec<Self> {
+        let rows = (0u16..).zip(&module.parameters).filter(|(_, row)| !row.names.is_empty());
+        rows.map(|(parameter, row)| Self { parameter, names: row.names.clone() }).collect()
+    }
 }
 
 fn section_name(number: u16) -> Option<&'static str> {
@@ -285,6 +317,9 @@ impl Module {
         }
         if !self.locals.is_empty() {
             self.append_section(LOCALS, out);
+        }
+        if self.parameters.iter().any(|parameter| !parameter.names.is_empty()) {
+            self.append_section(NAMES, out);
         }
     }
 

@@ -7,7 +7,7 @@ use flux_abi::capability::CapabilitySet;
 use flux_abi::limits::STRING_BYTES;
 use flux_abi::supervise::{Restart, Strategy};
 
-use super::{ModuleError, ModuleProblem};
+use super::{ModuleError, ModuleProblem, ParameterNames};
 use crate::module::{
     Child, Entry, Export, ExportKind, Function, Line, Link, LinkKind, Local, LocalPlace, LocalRange, Meta,
     Migration, MigrationWay, NativeSection, Parameter, Signature, StateField, StateLayout, Supervise,
@@ -105,7 +105,7 @@ rows! {
     }
     StateLayout { size: u32, scratch: u32, fields: Vec<StateField> }
     StateField { name: String, offset: u32, desc: String }
-    Parameter { name: String, desc: String, default: Option<Vec<u8>>, help: String }
+    ParameterNames { parameter: u16, names: Vec<String> }
     Link { kind: LinkKind, name: String, channel: String, rights: u8 }
     Signature { arguments: u8, results: u8 }
     Function { name: String, offset: u32, length: u32, signature: u16 }
@@ -125,6 +125,28 @@ rows! {
     Local { function: u32, name: String, desc: String, offset: u32, ranges: Vec<LocalRange> }
     LocalRange { start: u32, end: u32, place: LocalPlace, number: i64 }
     NativeSection { architecture: String, identity: [u8; 32], code: Vec<u8> }
+}
+
+impl Record for Parameter {
+    const LEAST: usize = <String as Record>::LEAST.saturating_mul(3).saturating_add(Option::<Vec<u8>>::LEAST);
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.name.write(out);
+        self.desc.write(out);
+        self.default.write(out);
+        self.help.write(out);
+    }
+
+    /// Names of its type follow in a section of their own, which most modules have no use for.
+    fn read(reader: &mut Reader<'_>) -> Result<Self, ModuleError> {
+        Ok(Self {
+            name: Record::read(reader)?,
+            desc: Record::read(reader)?,
+            names: Vec::new(),
+            default: Record::read(reader)?,
+            help: Record::read(reader)?,
+        })
+    }
 }
 
 macro_rules! choices {

@@ -253,6 +253,7 @@ pub(crate) fn module(seed: u64) -> Module {
             .map(|_| Parameter {
                 name: text(random),
                 desc: (*random.pick(&["b", "l", "d", "s", "t"])).into(),
+                names: (0..random.below(3)).map(|_| text(random)).collect(),
                 default: (random.below(2) == 0).then(|| random.next().to_le_bytes().to_vec()),
                 help: text(random),
             })

@@ -73,9 +73,14 @@ pub(super) const PAGES: &[Page] = &[
     },
     Page {
         code: codes::PARAMETER_TYPE,
-        mend: "Pass the parts as parameters of their own, or keep the value in `## State`.",
-        example: Example::Text("## Config\n- scale: [int; 2] = [1, 2]\n\n## Loop\n1. Log \"{scale[0]}\"\n"),
-        mended: "## State\n- scale: [int; 2] = [1, 2]\n\n## Loop\n1. Log \"{scale[0]}\"\n",
+        mend: "Say in `## Config` what it is. An array is set as `--set 'scale=[1, 2]'`, a map as `--set 'rooms={\"lab\": \
+               20}'`, a struct as `--set 'span={low: 1, high: 3}'`, an enum by the name of its variant, an optional as \
+               `none` or its value.",
+        example: Example::Text(
+            "## State\n- kept: [int; 2] = [1, 2]\n\n## Loop\n1. Set kept to scale\n2. Log \"{kept[0]}\"\n",
+        ),
+        mended: "## Config\n- scale: [int; 2] = [1, 2]\n\n## State\n- kept: [int; 2] = [1, 2]\n\n## Loop\n1. Set kept to \
+                 scale\n2. Log \"{kept[0]}\"\n",
     },
     Page {
         code: codes::NUMBER_OUT_OF_RANGE,

@@ -75,18 +75,6 @@ impl Checker<'_, '_> {
     }
 }
 
-/// A value as `--set` takes it.
-pub(super) fn as_setting(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Int(value) => format!("{value}"),
-        Value::Float(value) => format!("{value:?}"),
-        Value::Bool(value) => format!("{value}"),
-        Value::Duration(value) => duration_text(*value),
-        Value::Text(text) => text.clone(),
-        Value::Aggregate(_) | Value::Repeat(..) | Value::Map(_) | Value::Tagged(..) => return None,
-    })
-}
-
 /// Nanoseconds with the largest unit that divides them.
 pub(crate) fn duration_text(value: i64) -> String {
     const UNITS: &[(i64, &str)] = &[

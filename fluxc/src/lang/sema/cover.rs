@@ -194,6 +194,10 @@ impl<'c> Search<'c, '_, '_> {
         let program = &self.checker.program;
         match program.expr(id).kind {
             ExprKind::Text(text) => Some(program.text(text)),
+            ExprKind::Const(id) => match &program.consts.get(id.index())?.value {
+                Some(Value::Text(text)) => Some(text),
+                _ => None,
+            },
             _ => None,
         }
     }

@@ -39,6 +39,7 @@ mod optional;
 mod pattern;
 mod scope;
 mod send;
+mod setting;
 mod spawn;
 mod step;
 mod supervise;

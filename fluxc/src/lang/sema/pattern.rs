@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use super::scope::Binding;
 use super::tree::{ExprId, ExprKind, LocalId, Pattern};
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Use};
@@ -67,7 +68,7 @@ impl<'s> Checker<'_, 's> {
             }
             // In a payload a name takes the optional as it is.
             (MatchPatternKind::Variant { of: None, name, payload: None }, Some(inner))
-                if names.inside && !self.reads_as_variant(*name, inner) =>
+                if names.inside && !self.reads_as_variant(*name, inner) && !self.is_constant(*name) =>
             {
                 self.name_pattern(*name, ty, names)
             }
@@ -127,6 +128,10 @@ impl<'s> Checker<'_, 's> {
             return Pattern::All;
         }
         if of.is_none() && payload.is_none() && !self.reads_as_variant(name, ty) {
+            // A name that is a constant was taken for a new one, and the arm for every value.
+            if self.is_constant(name) {
+                return self.constant_pattern(name, ty);
+            }
             return self.name_pattern(name, ty, names);
         }
         let Some((id, tag)) = self.variant_tag(ty, name) else { return Pattern::All };
@@ -149,6 +154,21 @@ impl<'s> Checker<'_, 's> {
             row.variants.iter().any(|variant| variant.name == name.text)
                 || name.text.starts_with(|first: char| first.is_ascii_uppercase())
         })
+    }
+
+    /// Tells whether a name is that of a constant here.
+    fn is_constant(&mut self, name: Ident<'s>) -> bool {
+        let symbol = self.names.symbol(name.text);
+        matches!(self.names.binding(symbol), Binding::Const(_))
+    }
+
+    /// A constant alone takes the values that are equal to it.
+    fn constant_pattern(&mut self, name: Ident<'s>, ty: TypeId) -> Pattern {
+        if !self.compares(ty, name.span) {
+            return Pattern::All;
+        }
+        let id = self.name(name);
+        Pattern::Equal(self.coerce(id, ty))
     }
 
     /// Tells whether `of` is the name of the type `ty`; reports another one.
@@ -236,23 +256,31 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    fn pattern_value(&mut self, expr: &ast::Expr<'s>, ty: TypeId) -> Option<ExprId> {
-        if !matches!(
+    /// Tells whether values of a type are compared with patterns; reports another one.
+    fn compares(&mut self, ty: TypeId, span: Span) -> bool {
+        let known = matches!(
             self.get(ty),
             Ok(Type::Int(_) | Type::Bool | Type::Str | Type::Duration | Type::Enum(_) | Type::Error)
                 | Err(Open::Integer | Open::Any)
-        ) {
+        );
+        if !known {
             let found = self.type_name(ty);
             self.report(
                 Diagnostic::new(
                     codes::TYPE_MISMATCH,
-                    expr.span,
+                    span,
                     format!("a value of type {found} cannot be compared with a pattern"),
                 )
                 .label("take it under a name and compare it in a guard")
                 .expected("a name or `_`")
                 .hint("write `name if name > …`"),
             );
+        }
+        known
+    }
+
+    fn pattern_value(&mut self, expr: &ast::Expr<'s>, ty: TypeId) -> Option<ExprId> {
+        if !self.compares(ty, expr.span) {
             return None;
         }
         let id = self.expr_of(expr, ty);

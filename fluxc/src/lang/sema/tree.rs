@@ -784,6 +784,15 @@ pub struct StateVar<'s> {
     pub initial: Option<ExprId>,
 }
 
+/// What makes a name a parameter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Named {
+    /// An entry of `## Config`.
+    InConfig,
+    /// A step that uses it.
+    ByUse,
+}
+
 /// A parameter.
 #[derive(Clone, Debug)]
 pub struct Param<'s> {
@@ -795,6 +804,8 @@ pub struct Param<'s> {
     pub ty: TypeId,
     /// Its default, as `--set` takes it.
     pub default: Option<String>,
+    /// Whether `## Config` names it.
+    pub(super) named: Named,
     /// The expression that the default comes from.
     pub(super) default_expr: Option<ExprId>,
     /// One line for people.

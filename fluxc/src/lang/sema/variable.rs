@@ -1,12 +1,11 @@
 //! Parameters and state variables of an agent.
 
-use super::consts::as_setting;
 use super::scope::{Binding, Symbol, nearest};
-use super::tree::{Local, Param, ParamId, StateId, StateVar};
+use super::setting::Settable;
+use super::tree::{Local, Named, Param, ParamId, StateId, StateVar};
 use super::types::{Open, Type, TypeId};
 use super::{Carrier, Checker, Mode, Place, number};
 use crate::diag::{Diagnostic, codes};
-use crate::fir::{FloatKind, IntKind};
 use crate::lang::syntax::ast::{AgentDoc, Ident};
 use crate::span::Span;
 use alloc::borrow::ToOwned;
@@ -18,9 +17,11 @@ use flux_abi::limits;
 impl<'s> Checker<'_, 's> {
     pub(super) fn config(&mut self, doc: &AgentDoc<'s>) {
         self.begin_body(Place::Value, TypeId::UNIT);
+        // A default is a text of the module: the agent needs no memory to make it.
+        let needs = self.agent.needs;
         for entry in &doc.config {
             self.mode = Mode::Code;
-            let declared = entry.ty.as_ref().map(|ty| self.type_of(ty));
+            let declared = entry.ty.as_ref().map(|ty| self.stored_type_of(ty));
             let default = entry.default.as_ref().map(|expr| match declared {
                 Some(ty) => self.expr_of(expr, ty),
                 None => self.value(expr, TypeId::ERROR),
@@ -36,7 +37,7 @@ impl<'s> Checker<'_, 's> {
                 self.defined_twice(entry.name, "parameter", first);
                 continue;
             }
-            let Some(id) = self.new_param(entry.name, ty) else { continue };
+            let Some(id) = self.new_param(entry.name, ty, Named::InConfig) else { continue };
             if let Some(param) = self.agent.params.get_mut(id.index()) {
                 param.default_expr = default;
                 param.help = entry.help.map_or_else(String::new, |help| help.text.to_owned());
@@ -44,10 +45,11 @@ impl<'s> Checker<'_, 's> {
             self.names.bind(symbol, Binding::Param(id));
             self.agent.sorted.push(entry.name.text);
         }
+        self.agent.needs = needs;
         self.ctx = super::Context::default();
     }
 
-    pub(super) fn new_param(&mut self, name: Ident<'s>, ty: TypeId) -> Option<ParamId> {
+    pub(super) fn new_param(&mut self, name: Ident<'s>, ty: TypeId, named: Named) -> Option<ParamId> {
         if self.agent.params.len() >= limits::PARAMETERS {
             if self.agent.params.len() == limits::PARAMETERS {
                 self.report(
@@ -68,6 +70,7 @@ impl<'s> Checker<'_, 's> {
             span: name.span,
             ty,
             default: None,
+            named,
             default_expr: None,
             help: String::new(),
         });
@@ -79,7 +82,7 @@ impl<'s> Checker<'_, 's> {
         if let Some(id) = self.agent.implicit.get(&symbol) {
             return *id;
         }
-        let id = self.new_param(name, ty).unwrap_or(ParamId(0));
+        let id = self.new_param(name, ty, Named::ByUse).unwrap_or(ParamId(0));
         self.agent.implicit.insert(symbol, id);
         id
     }
@@ -142,10 +145,11 @@ impl<'s> Checker<'_, 's> {
                 else {
                     continue;
                 };
-                let (name, span, ty, default) = (param.name, param.span, param.ty, param.default_expr);
-                self.check_parameter(name, span, ty);
+                let (name, span, ty) = (param.name, param.span, param.ty);
+                let (named, default) = (param.named, param.default_expr);
+                self.check_parameter(name, span, ty, named);
                 let Some(expr) = default else { continue };
-                let text = self.constant_of(expr, "a default").as_ref().and_then(as_setting);
+                let text = self.setting_of(expr, "a default");
                 if let Some(param) =
                     self.program.agents.get_mut(agent).and_then(|agent| agent.params.get_mut(index))
                 {
@@ -201,7 +205,7 @@ impl<'s> Checker<'_, 's> {
         }
     }
 
-    pub(super) fn check_parameter(&mut self, name: &str, span: Span, ty: TypeId) {
+    fn check_parameter(&mut self, name: &str, span: Span, ty: TypeId, named: Named) {
         let near = self.meant.get(&span.start).copied();
         if let Some(near) = near
             && self.get(ty) != Err(Open::Any)
@@ -216,19 +220,23 @@ impl<'s> Checker<'_, 's> {
                 .replace(format!("did you mean `{near}`?"), span, near),
             );
         }
-        match self.get(ty) {
+        match (self.settable(ty), named) {
             // The step that defines it may be one of those that were not understood.
-            Err(Open::Any) if self.misread && near.is_none() => {}
-            Ok(
-                Type::Bool
-                | Type::Int(IntKind::I64)
-                | Type::Float(FloatKind::F64)
-                | Type::Str
-                | Type::Duration
-                | Type::Error,
-            )
-            | Err(Open::Integer | Open::Float) => {}
-            Err(Open::Any) => {
+            (Settable::Unknown, _) if self.misread && near.is_none() => {}
+            (Settable::Plain, _) | (Settable::Declared, Named::InConfig) => {}
+            (Settable::Unknown, _) if self.get(ty) != Err(Open::Any) => {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_UNKNOWN,
+                        span,
+                        format!("nothing tells the type of `{name}` in full: {found}"),
+                    )
+                    .label("a part of it may be anything")
+                    .hint(format!("write it: `- {name}: [f64] = []`")),
+                );
+            }
+            (Settable::Unknown, _) => {
                 let row = Diagnostic::new(
                     codes::TYPE_UNKNOWN,
                     span,
@@ -240,18 +248,31 @@ impl<'s> Checker<'_, 's> {
                     None => row.hint(format!("say what it is in `## Config`: `- {name}: f64`")),
                 });
             }
-            Ok(_) => {
+            (Settable::Declared, Named::ByUse) => {
                 let found = self.type_name(ty);
                 let row = Diagnostic::new(
                     codes::PARAMETER_TYPE,
                     span,
-                    format!("a parameter cannot be of type {found}"),
+                    format!("`{name}` is not defined, and as a parameter of type {found} it must stand in `## Config`"),
                 )
                 .label(format!("`{name}` is {found} by its uses"))
-                .expected("bool, int, f64, str or duration")
-                .found(found);
+                .expected("a name that is defined")
+                .hint(format!("say in `## Config` what it is: `- {name}: {found}`"));
                 let hint = self.variant_hint(name, span, ty).or_else(|| row.hint.clone());
                 self.report(Diagnostic { hint, ..row });
+            }
+            (Settable::No, _) => {
+                let found = self.type_name(ty);
+                self.report(
+                    Diagnostic::new(
+                        codes::PARAMETER_TYPE,
+                        span,
+                        format!("a parameter cannot be of type {found}"),
+                    )
+                    .label(format!("`{name}` is {found}"))
+                    .expected("a type without handles, functions and values of its own type")
+                    .found(found),
+                );
             }
         }
     }

@@ -5,7 +5,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::consts::as_setting;
 use super::super::scope::Binding;
 use super::super::tree::{Stmt, StmtKind};
 use super::super::types::TypeId;
@@ -58,8 +57,7 @@ impl<'s> Checker<'_, 's> {
                     return None;
                 }
                 let id = self.probe_value(value, ty);
-                let text = self.constant_of(id, "a value that a parameter has at the start");
-                let text = text.as_ref().and_then(as_setting)?;
+                let text = self.setting_of(id, "a value that a parameter has at the start")?;
                 Some(Action::GiveParameter { name: name.text.to_owned(), text })
             }
             Binding::State(_) => {

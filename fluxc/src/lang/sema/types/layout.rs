@@ -89,6 +89,31 @@ impl Types<'_> {
         self.describe(id, out, usize::MAX, &mut Vec::new());
     }
 
+    /// Appends the names of structs, fields, enums and variants in a type as [`flux_isa::shape`] reads
+    /// them; the type must not hold itself.
+    pub fn write_names(&self, id: TypeId, out: &mut Vec<String>) {
+        let parts: Vec<TypeId> = match self.settled(id) {
+            Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => [inner].into(),
+            Type::Map(key, value) => [key, value].into(),
+            Type::Struct(row) => {
+                let Some(row) = self.structure(row) else { return };
+                out.push(row.name.into());
+                out.extend(row.fields.iter().map(|field| String::from(field.name)));
+                row.fields.iter().map(|field| field.ty).collect()
+            }
+            Type::Enum(row) | Type::Union(row) => {
+                let Some(row) = self.enumeration(row) else { return };
+                out.push(row.name.into());
+                out.extend(row.variants.iter().map(|variant| String::from(variant.name)));
+                row.variants.iter().flat_map(|variant| variant.payload.iter().copied()).collect()
+            }
+            _ => return,
+        };
+        for part in parts {
+            self.write_names(part, out);
+        }
+    }
+
     /// Why there is no descriptor of a type, if there is none.
     pub(in super::super) fn descriptor_problem(&self, id: TypeId) -> Option<Problem> {
         let mut text = String::new();
