@@ -199,3 +199,39 @@ fn data_leaves_address_0_free() {
         "fir: the first 8 bytes of the data must be zero, so that address 0 names nothing"
     );
 }
+
+#[test]
+fn a_head_that_a_way_into_its_loop_leads_past_was_copied() {
+    // The head is b2; b3 jumps back to it and is reached from b1, too. What it loads with does not change.
+    let text = r#"
+fir "two ways in"
+
+func f0 "f"() -> void source 0 @1 {
+b0:
+  v0: i64 = runtime last_status[0]() @1
+  v1: i64 = const 0 @1
+  v2: bool = eq v0, v1 @1
+  branch v2, b1, b2 @1
+b1:
+  v3: i64 = runtime last_status[0]() @2
+  v4: bool = eq v3, v1 @2
+  branch v4, b2, b3 @2
+b2:
+  v5: ptr = const 0x70 @3
+  v6: bool = load.z8 v5, 0 @3
+  branch v6, b3, b4 @3
+b3:
+  host YIELD_AGENT[0]() @4
+  jump b2 @4
+b4:
+  return @5
+}
+"#;
+    let module = parse(text).expect("it reads");
+    verify(&module).expect("it is right");
+    for level in [Level::None, Level::Basic, Level::Small, Level::Full] {
+        let mut optimized = module.clone();
+        passes::optimize(&mut optimized, level);
+        verify(&optimized).unwrap_or_else(|error| panic!("{level:?}: {error}\n{optimized}"));
+    }
+}

@@ -85,7 +85,7 @@ pub(super) fn rotate_loops(function: &mut Function, work: &mut Workspace) -> Rot
     }
     work.know_dominators(function);
     let Workspace { known, cfg, dominators, rotation: memory, .. } = work;
-    memory.find_heads(function, cfg);
+    memory.find_heads(function, cfg, dominators);
     memory.find_varying(function);
     memory.find_uses(function, cfg, dominators);
     if !memory.heads.iter().any(|head| head.rotates) {
@@ -121,7 +121,7 @@ impl Memory {
         !self.ways.is_empty()
     }
 
-    fn find_heads(&mut self, function: &Function, cfg: &Cfg) {
+    fn find_heads(&mut self, function: &Function, cfg: &Cfg, dominators: &Dominators) {
         self.heads.clear();
         for ways in self.ways.chunk_by(|a, b| a.0 == b.0).filter(|ways| ways.len() <= WAYS) {
             let [(block, from), ..] = *ways else { continue };
@@ -136,7 +136,14 @@ impl Memory {
             } else {
                 (otherwise.block, then.block)
             };
-            self.heads.push(Head { block, inside, outside, rotates: position(outside) != 0 });
+            // What a copy takes over from the head is known at its place only if no way leads there past the head.
+            let through_head = ways.iter().all(|&(_, from)| dominators.dominates(block, from));
+            self.heads.push(Head {
+                block,
+                inside,
+                outside,
+                rotates: through_head && position(outside) != 0,
+            });
         }
     }
 
