@@ -591,3 +591,58 @@ fn documents_that_use_others_are_built_and_described() {
     assert_eq!(broken.status.code(), Some(1));
     assert!(err(&broken).contains("areas.flux.md"), "{}", err(&broken));
 }
+
+#[test]
+fn a_timeline_holds_slices_messages_and_calls_and_changes_nothing_of_the_run() {
+    let scratch = Scratch::new("timeline");
+    let file = scratch.0.join("out.json");
+    let mut line = MAIN_JOB.to_vec();
+    let undrawn = flux(&line);
+    line.extend(["--timeline", file.to_str().expect("a name")]);
+    assert_eq!(out(&flux(&line)), out(&undrawn));
+    let text = std::fs::read_to_string(&file).expect("it was written");
+    let events: Vec<serde_json::Value> = serde_json::from_str(&text).expect("an array");
+    let count = |kind: &str, category: &str| {
+        events.iter().filter(|event| event["ph"] == kind && event["cat"] == category).count()
+    };
+    let tracks: Vec<&str> = events
+        .iter()
+        .filter(|event| event["ph"] == "M")
+        .filter_map(|event| event["args"]["name"].as_str())
+        .collect();
+    assert!(
+        ["FLUX OS", "temp-monitor", "alert-agent", "cloud-agent"].iter().all(|name| tracks.contains(name)),
+        "{tracks:?}"
+    );
+    // 300 readings; 95 DELEGATE with their RESULT and 5 TELL, as the summary says; heartbeats are none.
+    let reads = events.iter().filter(|event| event["name"] == "IO_READ" && event["cat"] == "call").count();
+    assert_eq!((reads, count("s", "message"), count("f", "message")), (300, 95 + 95 + 5, 95 + 95 + 5));
+    // Every arrow that arrives left somewhere, earlier.
+    for end in events.iter().filter(|event| event["ph"] == "f") {
+        let begin =
+            events.iter().find(|event| event["ph"] == "s" && event["id"] == end["id"]).expect("its begin");
+        assert!(begin["ts"].as_f64() <= end["ts"].as_f64(), "{begin} {end}");
+        // Both ends lie in a slice of their track, at which the arrow is drawn.
+        for end in [begin, end] {
+            let at = end["ts"].as_f64().expect("a time");
+            let inside = |event: &&serde_json::Value| {
+                let from = event["ts"].as_f64().unwrap_or(f64::MAX);
+                event["ph"] == "X"
+                    && event["tid"] == end["tid"]
+                    && from <= at
+                    && at <= from + event["dur"].as_f64().unwrap_or(0.0)
+            };
+            assert!(events.iter().any(|event| inside(&event)), "{end}");
+        }
+    }
+    // Slices of one track follow each other.
+    let mut ends = std::collections::BTreeMap::new();
+    for slice in events.iter().filter(|event| event["ph"] == "X") {
+        let (track, from) = (slice["tid"].as_u64().expect("a track"), slice["ts"].as_f64().expect("a time"));
+        let end = ends.entry(track).or_insert(0.0);
+        assert!(from >= *end - 1e-6, "{slice} begins before {end}");
+        *end = from + slice["dur"].as_f64().expect("a length");
+    }
+    let bad = flux(["run", "apps/press.flux.md", "--for", "1s", "--timeline", "/nowhere/out.json"]);
+    assert!(err(&bad).contains("F0002") && err(&bad).contains("/nowhere/out.json"), "{}", err(&bad));
+}

@@ -245,6 +245,11 @@ impl<S: Syscalls + Host + ?Sized> AgentRuntime<S> for Runtime {
         step
     }
 
+    fn used(&self, id: AgentId) -> u64 {
+        let place = index(id).and_then(|at| self.agents.get(at)).and_then(Option::as_ref);
+        place.filter(|agent| agent.context.id == id).map_or(0, |agent| agent.gas())
+    }
+
     fn inspect(&self, id: AgentId) -> String {
         let place = index(id).and_then(|at| self.agents.get(at)).and_then(Option::as_ref);
         place.filter(|agent| agent.context.id == id).map_or_else(String::new, |agent| agent.inspect())

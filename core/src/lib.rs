@@ -21,6 +21,7 @@ pub mod report;
 pub mod run;
 pub mod source;
 pub mod test;
+pub mod timeline;
 pub mod watch;
 
 pub use flux_abi::select::LogLevel;

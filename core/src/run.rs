@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::flame;
 use crate::live::{Live, Signal};
 use crate::source::Source;
+use crate::timeline::Timeline;
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Request {
     pub trace: bool,
     /// Where to write a flame graph of the run.
     pub profile: Option<PathBuf>,
+    /// Where to write a picture of the run over time.
+    pub timeline: Option<PathBuf>,
     /// The folder whose files agents with FILESYSTEM may open; without one files are kept in memory.
     pub files: Option<PathBuf>,
 }
@@ -134,7 +137,12 @@ pub fn run(
 ) -> Result<Summary, RunError> {
     let start = Instant::now();
     let settings = settings(request, config)?;
+    let timeline =
+        request.timeline.as_deref().map(|path| Timeline::create(path, request.clock)).transpose()?;
     let mut system = boot_with(request, config, &settings, Options::default(), sink)?;
+    if let Some(timeline) = &timeline {
+        system.observe(timeline.observer());
+    }
     loop {
         let elapsed = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
         let wait = match system.advance(Time::from_ns(elapsed), sink) {
@@ -153,6 +161,9 @@ pub fn run(
         }
     }
     let summary = system.finish(sink);
+    if let Some(timeline) = timeline {
+        timeline.finish()?;
+    }
     if let Some(path) = &request.profile {
         crate::module::write(path, flame::svg(&system.executed(), &request.documents).as_bytes())?;
     }

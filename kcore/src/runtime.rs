@@ -385,6 +385,12 @@ pub trait AgentRuntime<S: Syscalls + ?Sized> {
     /// Runs the agent for at most `slice` gas.
     fn run(&mut self, sys: &mut S, agent: AgentId, slice: Gas) -> Step;
 
+    /// Gas that the agent used until now; 0 for one that the runtime does not have, or where it counts none.
+    fn used(&self, agent: AgentId) -> u64 {
+        let _ = agent;
+        0
+    }
+
     /// What the runtime knows of the agent beside what the kernel keeps, as lines of text that
     /// begin with `;`: registers, calls, trace. Empty for an agent that it does not have.
     fn inspect(&self, agent: AgentId) -> String;

@@ -11,6 +11,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::message::MessageType;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_fluxc::Outline;
@@ -35,6 +36,7 @@ use crate::log::LogBuffer;
 use crate::modules::{ModuleNumber, ModuleTable};
 use crate::places::Place;
 use crate::services::Services;
+use crate::timeline::{Flow, Happening, Observer};
 use crate::wiring::Launch;
 
 /// What a kernel is made with.
@@ -117,6 +119,8 @@ pub struct Core {
     pub(crate) diagnostics: Vec<(String, Vec<Diagnostic>)>,
     /// Agents and messages of the document that was compiled last.
     pub(crate) outline: Outline,
+    /// Who is told what happens.
+    pub(crate) observer: Option<Box<dyn Observer>>,
 }
 
 impl core::fmt::Debug for Core {
@@ -157,6 +161,7 @@ impl Core {
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
             outline: Outline::default(),
+            observer: None,
         }
     }
 
@@ -347,7 +352,9 @@ impl Syscalls for Core {
     }
 
     fn tell(&mut self, caller: AgentId, target: Handle, outgoing: Outgoing<'_>) -> Result<u64, Status> {
-        self.shard.tell(caller, target, outgoing)
+        let number = self.shard.tell(caller, target, outgoing)?;
+        self.note(caller, Happening::Sent(Flow::Message(number), MessageType::Tell));
+        Ok(number)
     }
 
     fn request(
@@ -358,19 +365,31 @@ impl Syscalls for Core {
         outgoing: Outgoing<'_>,
         deadline: Time,
     ) -> Result<RequestId, Status> {
-        self.shard.request(caller, target, kind, outgoing, deadline)
+        let request = self.shard.request(caller, target, kind, outgoing, deadline)?;
+        self.note(caller, Happening::Sent(Flow::Request(request), kind.message_type()));
+        Ok(request)
     }
 
     fn answer(&mut self, caller: AgentId, request: RequestId, payload: &[u8]) -> Result<(), Status> {
-        self.shard.answer_value(caller, request, payload)
+        self.shard.answer_value(caller, request, payload)?;
+        self.note(caller, Happening::Sent(Flow::Outcome(request), MessageType::Reply));
+        Ok(())
     }
 
     fn answer_error(&mut self, caller: AgentId, request: RequestId, failure: Failure) -> Result<(), Status> {
-        self.shard.answer(caller, request, None, Outcome::Error(failure)).map_err(Status::from)
+        self.shard.answer(caller, request, None, Outcome::Error(failure)).map_err(Status::from)?;
+        self.note(caller, Happening::Sent(Flow::Outcome(request), MessageType::Error));
+        Ok(())
     }
 
     fn take_outcome(&mut self, caller: AgentId, request: RequestId) -> Option<Outcome> {
-        self.shard.take_outcome(caller, request)
+        let outcome = self.shard.take_outcome(caller, request)?;
+        let kind = match outcome {
+            Outcome::Error(_) => MessageType::Error,
+            _ => MessageType::Reply,
+        };
+        self.note(caller, Happening::Took(Flow::Outcome(request), kind));
+        Some(outcome)
     }
 
     fn peek(&self, caller: AgentId) -> Option<Arrival> {
@@ -378,7 +397,9 @@ impl Syscalls for Core {
     }
 
     fn receive(&mut self, caller: AgentId) -> Option<Message> {
-        self.shard.receive(caller)
+        let message = self.shard.receive(caller)?;
+        self.note(caller, Happening::Took(Flow::of(&message), message.kind));
+        Some(message)
     }
 
     fn dead_letter(&mut self, _caller: AgentId, message: &Message) {
@@ -503,6 +524,9 @@ impl Syscalls for Core {
 
     fn swapped(&mut self, caller: AgentId) {
         self.exchanged(caller);
+        if let Some(program) = self.known(caller).and_then(|known| known.program.clone()) {
+            self.note(caller, Happening::Swapped(program.identity()));
+        }
     }
 
     fn swap_ended(&mut self, caller: AgentId) {

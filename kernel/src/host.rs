@@ -14,6 +14,7 @@ use flux_abi::capability::CapabilityKind;
 use flux_abi::opcode::Opcode;
 use flux_abi::select::{InfoItem, LogLevel, QueryItem};
 use flux_abi::status::Status;
+use flux_abi::syscall::Syscall;
 use flux_abi::trap::TrapKind;
 use flux_kcore::capability::{Handle, Object, Rights};
 use flux_kcore::id::AgentId;
@@ -24,6 +25,7 @@ use crate::base::Core;
 use crate::devices::DeviceNumber;
 use crate::exchange::StateRule;
 use crate::syscall;
+use crate::timeline::Happening;
 
 impl Host for Core {
     fn call(&mut self, call: &HostCall, memory: &mut Memory) -> HostOutcome {
@@ -65,6 +67,7 @@ impl Host for Core {
             Opcode::Debug => Ok(0),
             _ => Err(Status::NotFound),
         };
+        self.note(caller, Happening::Called(call.opcode.info().name, result.err().unwrap_or(Status::Ok)));
         match result {
             Ok(value) => HostOutcome::value(value),
             Err(Status::Denied) => HostOutcome::Trap(self.denied(caller, handles(call))),
@@ -99,7 +102,12 @@ impl Core {
 
     fn vm_syscall(&mut self, caller: AgentId, call: &HostCall, memory: &mut Memory) -> HostOutcome {
         let [number, arguments @ ..] = call.arguments;
-        match syscall::dispatch(self, caller, number, arguments, memory) {
+        let answer = syscall::dispatch(self, caller, number, arguments, memory);
+        if let Some(call) = Syscall::from_number(number) {
+            let status = answer.as_ref().err().map_or(Status::Ok, |refusal| refusal.status);
+            self.note(caller, Happening::Called(call.info().name, status));
+        }
+        match answer {
             Ok(syscall::Answer::Value(value)) => HostOutcome::value(value),
             Ok(syscall::Answer::Wait) => HostOutcome::Suspend,
             Ok(syscall::Answer::Fault(kind)) => HostOutcome::Trap(kind),

@@ -32,6 +32,7 @@ use crate::base::{Core, CoreConfig, Known, Pending};
 use crate::error::{KernelError, Refusal};
 use crate::log::Record;
 use crate::syscall::{self, Answer};
+use crate::timeline::{Happening, Observer};
 use crate::user_memory::UserMemory;
 use crate::wiring::Launch;
 
@@ -144,6 +145,11 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         let topic = self.core.topic(name)?;
         let grant = Grant::new(CapabilityKind::Communicate, Object::Topic(topic), Rights::WRITE);
         self.core.mint(native, grant)
+    }
+
+    /// Tells `observer` who is there, and from now on what happens.
+    pub fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.core.observe(observer);
     }
 
     /// The time now.
@@ -286,6 +292,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             let _ = self.runtime.event(&mut self.core, agent, Event::Stop);
         }
         self.order.push(agent);
+        self.core.note(agent, Happening::Begins(&launch.name));
         let text = self.core.holdings(agent, &launch);
         self.core.record(Stream::Log, Some(agent), LogLevel::Info, &text);
         if wake == Wake::Ready {
@@ -332,6 +339,7 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
     }
 
     fn bury(&mut self, agent: AgentId, exit: Exit) {
+        self.core.note(agent, Happening::Ended(exit));
         self.preempted.remove(&agent);
         self.stopped_early.remove(&agent);
         if let Some(at) = self.order.iter().rposition(|other| *other == agent) {
@@ -422,9 +430,13 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
 
     /// One slice of an agent.
     fn turn(&mut self, agent: AgentId) -> Step {
+        let before = self.runtime.used(agent);
+        self.core.note(agent, Happening::Slice);
         self.core.set_current(Some(agent));
         let step = self.runtime.run(&mut self.core, agent, self.slice);
         self.core.set_current(None);
+        let gas = self.runtime.used(agent).saturating_sub(before);
+        self.core.note(agent, Happening::SliceEnded { gas, step });
         step
     }
 

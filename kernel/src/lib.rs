@@ -35,6 +35,7 @@ pub mod modules;
 mod places;
 mod services;
 pub mod syscall;
+pub mod timeline;
 pub mod user_memory;
 pub mod wiring;
 

@@ -19,6 +19,7 @@ use flux_kernel::boot::{BootReport, SubsystemState};
 use flux_kernel::compile::CompileService;
 use flux_kernel::kernel::{ClockMode, Kernel, Pause};
 use flux_kernel::log::{LineFormat, LogSink, Record};
+use flux_kernel::timeline::Observer;
 use flux_kernel::wiring::Launch;
 use flux_vm::Program;
 
@@ -290,6 +291,11 @@ impl System {
     /// The kernel, for shells that add agents to a running system.
     pub const fn kernel_mut(&mut self) -> &mut Kernel<Runtime> {
         &mut self.kernel
+    }
+
+    /// Tells `observer` who is there, and from now on what happens.
+    pub fn observe(&mut self, observer: Box<dyn Observer>) {
+        self.kernel.observe(observer);
     }
 
     /// Kernel time now.

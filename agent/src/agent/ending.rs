@@ -430,7 +430,7 @@ impl Agent {
         Step::Ended(exit)
     }
 
-    pub(super) fn gas(&self) -> u64 {
+    pub(crate) fn gas(&self) -> u64 {
         self.gas_before.saturating_add(self.instance.gas_used().0)
     }
 

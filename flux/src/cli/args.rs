@@ -208,6 +208,10 @@ pub(crate) struct RunArguments {
     /// Write a flame graph of the run as SVG: instructions by agent, section or function, and line
     #[arg(long, value_name = "FILE")]
     pub(crate) profile: Option<PathBuf>,
+    /// Write what happened over time, for https://ui.perfetto.dev: slices of each agent, messages as arrows, calls and
+    /// swaps. In simulated time a slice is drawn 1 ns long for each gas
+    #[arg(long, value_name = "FILE")]
+    pub(crate) timeline: Option<PathBuf>,
     /// Run native code (not supported yet)
     #[arg(long)]
     pub(crate) jit: bool,

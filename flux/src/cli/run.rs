@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         let mut request = request(&arguments.files, &arguments.options, clock, terminal)?;
         request.trace = arguments.trace;
         request.profile.clone_from(&arguments.profile);
+        request.timeline.clone_from(&arguments.timeline);
         request.files.clone_from(&arguments.files_in);
         Ok(request)
     };
@@ -109,6 +110,7 @@ pub(crate) fn request(
         level: if terminal.verbose > 0 { LogLevel::Debug } else { LogLevel::Info },
         trace: false,
         profile: None,
+        timeline: None,
         files: None,
     })
 }

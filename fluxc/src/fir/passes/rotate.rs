@@ -138,12 +138,7 @@ impl Memory {
             };
             // What a copy takes over from the head is known at its place only if no way leads there past the head.
             let through_head = ways.iter().all(|&(_, from)| dominators.dominates(block, from));
-            self.heads.push(Head {
-                block,
-                inside,
-                outside,
-                rotates: through_head && position(outside) != 0,
-            });
+            self.heads.push(Head { block, inside, outside, rotates: through_head && position(outside) != 0 });
         }
     }
 
