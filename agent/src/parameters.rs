@@ -401,7 +401,7 @@ mod tests {
             (&span, "[{lo: 1}]", "`lo`", 3, "one of the fields `low`, `high`"),
             (&span, "[Range {low: 1}]", "`Range`", 2, "a Span"),
             (&level(), "Middle", "`Middle`", 1, "one of the variants `Low`, `High`"),
-            (&level(), "Size.Low", "`Size`", 1, "a Level"),
+            (&level(), "Size.Low", "`Size.Low`", 1, "a Level"),
             (&level(), "High", "the end", 5, "`(`"),
             (&level(), "High(1)", "`)`", 7, "`,`"),
         ] {

@@ -32,6 +32,11 @@ fn body(module: &Module) -> Vec<u8> {
     file
 }
 
+/// Takes away the section that stands behind those of the tests: names in the types of parameters.
+fn clear_names(module: &mut Module) {
+    module.parameters.iter_mut().for_each(|parameter| parameter.names.clear());
+}
+
 /// Reads `body` with the digest that fits it.
 fn decode(body: &[u8]) -> Result<Module, ModuleError> {
     Module::decode(&seal(body.to_vec()))
@@ -285,6 +290,7 @@ fn documents_and_migrations_are_kept_by_file_and_text() {
     plain.children.clear();
     plain.supervise = None;
     plain.locals.clear();
+    clear_names(&mut plain);
     let mut empty = body(&plain);
     empty.extend([17, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
@@ -306,6 +312,7 @@ fn modules_that_an_agent_starts_are_part_of_what_it_is() {
     module.children.clear();
     module.supervise = None;
     module.locals.clear();
+    clear_names(&mut module);
     let mut empty = body(&module);
     empty.extend([18, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
@@ -324,6 +331,7 @@ fn names_of_locals_are_part_of_what_a_module_is() {
     assert_eq!(Module::decode(&module.encode()).unwrap(), module);
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
     module.locals.clear();
+    clear_names(&mut module);
     let mut empty = body(&module);
     empty.extend([20, 0, 4, 0, 0, 0, 0, 0, 0, 0]);
     assert_eq!(problem(&empty), ModuleProblem::SectionEmpty);
@@ -352,6 +360,7 @@ fn what_a_supervisor_does_is_part_of_what_it_is() {
     let bytes = module.encode();
     assert_eq!(Module::decode(&bytes).unwrap(), module);
     assert_eq!(assemble(&disassemble(&module)).unwrap(), module);
+    clear_names(&mut module);
     let mut strange = body(&module);
     *strange.last_mut().unwrap() = 3;
     assert_eq!(problem(&strange), ModuleProblem::Choice(3, "kind of restart"));
