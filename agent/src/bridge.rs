@@ -100,6 +100,7 @@ impl<S: Syscalls + Host + ?Sized> Host for Bridge<'_, S> {
         {
             self.sys.commit(self.context.id);
             trial.commit(memory);
+            trial.answered = self.about.replied;
         }
         outcome
     }

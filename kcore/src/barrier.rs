@@ -72,6 +72,7 @@ pub struct Waiter {
 type Name = ([u8; TOPIC_BYTES], u8);
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Barrier {
     parties: u32,
     waiting: Vec<Waiter>,
@@ -88,6 +89,7 @@ pub enum Arrived {
 
 /// All barriers of a shard.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Barriers {
     barriers: SortedMap<Name, Barrier>,
     at: SortedMap<AgentId, Name>,

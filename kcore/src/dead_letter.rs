@@ -34,6 +34,7 @@ reasons! {
     NoMemory "no memory" = "the kernel has no memory for the message";
     Misfit "misfit" = "the agent has no handler for this message";
     Late "late" = "the request had ended before its answer came";
+    Revoked "revoked" = "a handle that the message carries was revoked before it could go";
     Unread "unread" = "the agent ended before it read the message";
 }
 

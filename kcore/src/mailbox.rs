@@ -46,6 +46,7 @@ impl From<Refusal> for Status {
 }
 
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 struct Slot {
     link: Link,
     message: Option<Message>,
@@ -53,6 +54,7 @@ struct Slot {
 
 /// The message records of a shard.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Pool {
     slots: Vec<Slot>,
     free: u32,
@@ -74,6 +76,17 @@ impl Pool {
     /// Messages that wait in all mailboxes.
     pub const fn used(&self) -> u32 {
         self.used
+    }
+
+    /// Makes sure that the next message finds a place.
+    ///
+    /// # Errors
+    /// [`Refusal::NoMemory`].
+    pub(crate) fn make_room(&mut self) -> Result<(), Refusal> {
+        if self.free != 0 {
+            return Ok(());
+        }
+        self.slots.try_reserve(1).map_err(|_| Refusal::NoMemory)
     }
 
     fn message(&self, at: u32) -> Option<&Message> {
@@ -113,6 +126,7 @@ impl Pool {
 ///
 /// Dropping one leaves its messages in the pool; empty it with [`Mailbox::pop`] first.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Mailbox {
     list: List,
     /// Messages that it may hold, 1 to [`flux_abi::limits::MAILBOX`].
@@ -223,7 +237,7 @@ impl Mailbox {
         pool.take(at)
     }
 
-    fn iter<'p>(&self, pool: &'p Pool) -> impl Iterator<Item = &'p Message> {
+    pub(crate) fn iter<'p>(&self, pool: &'p Pool) -> impl Iterator<Item = &'p Message> {
         let mut at = self.list.head;
         core::iter::from_fn(move || {
             let slot = pool.slots.get(index(at)?)?;

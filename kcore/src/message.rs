@@ -44,12 +44,14 @@ impl From<PayloadError> for Status {
     }
 }
 
+#[cfg_attr(test, derive(Clone))]
 enum Bytes {
     Inline { len: u8, bytes: [u8; INLINE_BYTES] },
     Heap(Vec<u8>),
 }
 
 /// The bytes of a message: handler name and values as [`flux_proto::payload`] writes them.
+#[cfg_attr(test, derive(Clone))]
 pub struct Payload(Bytes);
 
 impl Payload {
@@ -118,6 +120,7 @@ impl Eq for Payload {}
 /// Answers (REPLY, RESULT, ERROR) never stand in a mailbox: they go into the completion
 /// slot that the request reserved (see [`crate::request`]).
 #[derive(Debug, Eq, PartialEq)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Message {
     /// Number of the message, unique in this kernel and rising in the order of sending.
     pub id: u64,
@@ -229,6 +232,7 @@ impl Failure {
 
 /// The one outcome of a request.
 #[derive(Debug, Eq, PartialEq)]
+#[cfg_attr(test, derive(Clone))]
 pub enum Outcome {
     /// REPLY of an ASK or RESULT of a DELEGATE with its value.
     Answer(Payload),

@@ -73,18 +73,23 @@ pub enum AnswerError {
     /// A RESULT for an ASK, or a REPLY for a DELEGATE.
     #[error("an answer of this type does not belong to the request")]
     WrongType,
+    /// It has to be kept until the run stands, and there is no memory for it.
+    #[error("no memory to keep the answer until it is known whether the run stands")]
+    NoMemory,
 }
 
 impl From<AnswerError> for Status {
     fn from(error: AnswerError) -> Self {
         match error {
             AnswerError::Closed => Self::Timeout,
+            AnswerError::NoMemory => Self::NoMemory,
             AnswerError::NeverAsked | AnswerError::NotTarget | AnswerError::WrongType => Self::Invalid,
         }
     }
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum State {
     Open,
     Decided(Outcome),
@@ -92,6 +97,7 @@ enum State {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Request {
     asker: AgentId,
     target: AgentId,
@@ -141,6 +147,7 @@ struct Party {
 
 /// All requests of a shard.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Requests {
     requests: Table<RequestId, Request>,
     parties: Vec<Party>,

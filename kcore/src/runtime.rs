@@ -326,7 +326,10 @@ pub trait Syscalls {
     fn dismiss(&mut self, caller: AgentId, child: Handle) -> Result<(), Status>;
 
     /// Keeps from now on what the caller sends and answers, until it is committed or discarded.
-    fn hold(&mut self, caller: AgentId);
+    ///
+    /// # Errors
+    /// `NOMEM`: nothing is kept.
+    fn hold(&mut self, caller: AgentId) -> Result<(), Status>;
 
     /// Lets go what was kept of the caller; what it does next is kept again.
     fn commit(&mut self, caller: AgentId);

@@ -113,6 +113,7 @@ impl Counters {
 
 /// What the kernel keeps of one agent.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Agent {
     name: String,
     process: ProcessId,
@@ -189,6 +190,7 @@ struct Flight {
 
 /// One kernel core.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Shard {
     agents: Table<AgentId, Agent>,
     names: SortedMap<String, AgentId>,

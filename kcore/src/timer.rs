@@ -26,6 +26,7 @@ pub struct Order {
 }
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Timer<T> {
     place: usize,
     owner: AgentId,
@@ -48,6 +49,7 @@ pub struct Fired<T> {
 
 /// All timers of a shard.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct TimerQueue<T> {
     timers: Table<TimerId, Timer<T>>,
     heap: Vec<(Order, TimerId)>,
@@ -136,6 +138,13 @@ impl<T> TimerQueue<T> {
         }
         let Timer { owner, content, .. } = self.remove(timer)?;
         Some(Fired { timer, due: order.due, owner, content })
+    }
+
+    /// What is set, in no order.
+    #[cfg(test)]
+    pub(crate) fn all(&self) -> impl Iterator<Item = (Order, AgentId, &T)> {
+        let timers = self.heap.iter().filter_map(|(order, id)| Some((*order, self.timers.get(*id)?)));
+        timers.map(|(order, timer)| (order, timer.owner, &timer.content))
     }
 
     fn remove(&mut self, id: TimerId) -> Option<Timer<T>> {

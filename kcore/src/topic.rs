@@ -29,6 +29,7 @@ pub const PATTERNS: u32 = 256;
 pub const SUBSCRIPTIONS: u32 = 64;
 
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Topic {
     name: String,
     subscribers: Vec<Subscriber>,
@@ -106,6 +107,7 @@ impl Place {
 
 /// All topics of a shard.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Topics {
     topics: Table<TopicId, Topic>,
     names: SortedMap<String, TopicId>,

@@ -31,6 +31,7 @@ struct Watch {
 
 /// The watches of a shard, in the order in which they were made.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Watches(Vec<Watch>);
 
 impl Watches {

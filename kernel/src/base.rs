@@ -501,9 +501,8 @@ impl Syscalls for Core {
         Self::dismiss(self, caller, child)
     }
 
-    fn hold(&mut self, caller: AgentId) {
-        // Without memory for it the caller's messages go at once.
-        let _ = self.shard.hold(caller);
+    fn hold(&mut self, caller: AgentId) -> Result<(), Status> {
+        self.shard.hold(caller)
     }
 
     fn commit(&mut self, caller: AgentId) {

@@ -41,6 +41,8 @@ pub(crate) struct Trial {
     checkpoint: Checkpoint,
     /// The message that started the run, until its first commit point.
     taken: Option<Message>,
+    /// The run answered its request before its last commit point.
+    pub(crate) answered: bool,
 }
 
 impl Trial {
@@ -151,6 +153,8 @@ impl Agent {
         });
         let checkpoint = carried.and_then(|(way, instance)| {
             let checkpoint = instance.memory_ref().checkpoint().map_err(|error| alloc::format!("{error}"))?;
+            // What its runs send must be kept from the first one on, or a trap could not undo it.
+            sys.hold(self.context.id).map_err(|_| String::from("no memory to keep what its runs send"))?;
             Ok((way, instance, checkpoint))
         });
         match checkpoint {
@@ -163,8 +167,7 @@ impl Agent {
                 );
                 self.install(sys, shared, &mut exchange.other, instance);
                 sys.swapped(self.context.id);
-                sys.hold(self.context.id);
-                self.context.trial = Some(Box::new(Trial { checkpoint, taken: None }));
+                self.context.trial = Some(Box::new(Trial { checkpoint, taken: None, answered: false }));
                 exchange.machine.begin(sys.now());
                 self.exchange = Some(exchange);
                 self.context.log(sys, shared, LogLevel::Info, &text);
@@ -231,6 +234,7 @@ impl Agent {
     pub(super) fn try_out(&mut self, taken: Option<Message>) {
         if let Some(trial) = &mut self.context.trial {
             trial.taken = taken;
+            trial.answered = false;
         }
     }
 
@@ -270,7 +274,7 @@ impl Agent {
         if let Some(task) = self.task.take() {
             let Task { run, about } = *task;
             self.instance.end(run);
-            match (trial.taken, about.request.filter(|_| !about.replied)) {
+            match (trial.taken, about.request.filter(|_| !trial.answered)) {
                 (Some(message), _) => sys.put_back(id, message),
                 (None, Some(asked)) => {
                     let tables = Arc::clone(&self.context.tables);

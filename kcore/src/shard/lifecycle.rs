@@ -267,6 +267,7 @@ impl Shard {
         }
         let agent = spawned?;
         self.capabilities.redirect(old, agent);
+        self.outboxes.redirect(old, agent);
         for flight in &mut self.flights {
             if flight.agent == old && flight.event == Event::Message {
                 flight.agent = agent;
@@ -297,14 +298,11 @@ impl Shard {
 
     /// Posts a notice of an end: name, reason, heartbeats given.
     fn tell_end(&mut self, to: AgentId, request: &str, record: &Agent, exit: Exit) {
-        let status;
+        let mut status = [0; STATUS_BYTES];
         let reason = match exit {
             Exit::Stopped(0) => "stopped",
             Exit::Killed => "killed",
-            Exit::Stopped(code) => {
-                status = alloc::format!("status {code}");
-                status.as_str()
-            }
+            Exit::Stopped(code) => status_text(code, &mut status),
             Exit::Trapped(kind) => kind.name(),
         };
         let heartbeats = record.counters.sent(MessageType::Heartbeat);
@@ -403,6 +401,29 @@ fn notice<'b>(
     }
     writer.int(i64::try_from(heartbeats).unwrap_or(i64::MAX)).ok()?;
     writer.finish().ok()
+}
+
+/// Bytes of the longest `status …`.
+const STATUS_BYTES: usize = 32;
+
+/// `status -17`, without an allocation: an end is told without memory, too.
+fn status_text(code: i64, buffer: &mut [u8; STATUS_BYTES]) -> &str {
+    let digits = core::iter::successors(Some(code.unsigned_abs()), |left| (*left > 9).then_some(left / 10));
+    let mut at = buffer.len();
+    let mut put = |byte: u8| {
+        at = at.saturating_sub(1);
+        if let Some(place) = buffer.get_mut(at) {
+            *place = byte;
+        }
+    };
+    for left in digits {
+        put(b'0'.saturating_add(u8::try_from(left % 10).unwrap_or(0)));
+    }
+    if code < 0 {
+        put(b'-');
+    }
+    b"status ".iter().rev().for_each(|byte| put(*byte));
+    buffer.get(at..).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or("status")
 }
 
 const fn is_failure(exit: Exit) -> bool {

@@ -139,8 +139,7 @@ impl Shard {
         outcome: Outcome,
     ) -> Result<(), AnswerError> {
         if self.outboxes.keeps(caller) && self.requests.may_answer(caller, request, kind).is_ok() {
-            self.keep_answer(caller, request, outcome);
-            return Ok(());
+            return self.keep_answer(caller, request, outcome);
         }
         self.answer_now(caller, request, kind, outcome)
     }
@@ -184,6 +183,10 @@ impl Shard {
         payload: &[u8],
     ) -> Result<(), Status> {
         // Checked first, so that a refused answer hands no handle over.
+        if self.outboxes.has_answer(caller, request) {
+            self.dead_letters.count(MessageType::Reply, DeadReason::Late);
+            return Err(AnswerError::Closed.into());
+        }
         if let Err(error) = self.requests.may_answer(caller, request, None) {
             let _ = self.answer(caller, request, None, Outcome::Answer(Payload::EMPTY));
             return Err(error.into());
@@ -442,7 +445,8 @@ impl Shard {
             return Err(Status::Denied);
         }
         let mut payload = Payload::copy_of(outgoing.payload)?;
-        let admitted = record.mailbox.admits(&self.pool, sender);
+        // The place first: handles that are derived for a message which then finds none would stay behind.
+        let admitted = record.mailbox.admits(&self.pool, sender).and_then(|()| self.pool.make_room());
         if let (Ok(()), Some(sender)) = (admitted, sender) {
             translate(&mut self.capabilities, sender, target, &mut payload)?;
         }

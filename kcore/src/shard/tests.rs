@@ -12,7 +12,10 @@ use crate::mailbox::SHARE;
 use crate::request::COMPLETIONS;
 use crate::topic::TopicError;
 
+mod explore;
+mod requests;
 mod succession;
+mod swapping;
 mod transaction;
 
 const SECOND: i64 = 1_000_000_000;

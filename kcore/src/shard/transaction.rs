@@ -7,7 +7,11 @@
 //!
 //! # Invariants
 //! 1. What was kept is let go in the order in which it was sent, before anything that is sent later.
-//! 2. An agent keeps at most [`MOST_HELD`] messages; more are refused with `BUSY`.
+//! 2. An agent keeps at most [`MOST_HELD`] messages; more are refused with `BUSY`. Answers are not counted:
+//!    each request is answered once.
+//! 3. An answer that was taken is the outcome if the run stands and the request is still open then.
+//! 4. Nothing is let go but by [`Shard::commit`]: what finds no room is refused, and what is let go and not
+//!    taken then is told to its asker or counted as a dead letter.
 
 use alloc::vec::Vec;
 
@@ -19,6 +23,7 @@ pub const MOST_HELD: usize = 1_024;
 
 /// Something that an agent did and that nobody knows of yet.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) enum Held {
     Letter {
         kind: MessageType,
@@ -39,6 +44,7 @@ pub(super) enum Held {
 
 /// What held agents did.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Outboxes(SortedMap<AgentId, Vec<Held>>);
 
 impl Outboxes {
@@ -53,7 +59,8 @@ impl Outboxes {
 
     fn push(&mut self, agent: AgentId, held: Held) -> Result<(), Status> {
         let Some(outbox) = self.0.get_mut(&agent) else { return Err(Status::Invalid) };
-        if outbox.len() >= MOST_HELD {
+        let letters = outbox.iter().filter(|held| matches!(held, Held::Letter { .. })).count();
+        if letters >= MOST_HELD {
             return Err(Status::Busy);
         }
         outbox.try_reserve(1).map_err(|_| Status::NoMemory)?;
@@ -61,14 +68,37 @@ impl Outboxes {
         Ok(())
     }
 
-    /// Keeps an answer; gives it back if there is no room.
-    fn push_answer(&mut self, agent: AgentId, request: RequestId, outcome: Outcome) -> Result<(), Outcome> {
-        let Some(outbox) = self.0.get_mut(&agent) else { return Err(outcome) };
-        if outbox.len() >= MOST_HELD || outbox.try_reserve(1).is_err() {
-            return Err(outcome);
+    /// Keeps the first answer to a request.
+    fn push_answer(
+        &mut self,
+        agent: AgentId,
+        request: RequestId,
+        outcome: Outcome,
+    ) -> Result<(), AnswerError> {
+        if self.has_answer(agent, request) {
+            return Err(AnswerError::Closed);
         }
+        let Some(outbox) = self.0.get_mut(&agent) else { return Err(AnswerError::Closed) };
+        outbox.try_reserve(1).map_err(|_| AnswerError::NoMemory)?;
         outbox.push(Held::Answer { request, outcome });
         Ok(())
+    }
+
+    /// Whether an answer to a request is kept.
+    pub(super) fn has_answer(&self, agent: AgentId, request: RequestId) -> bool {
+        let is_it = |held: &Held| matches!(held, Held::Answer { request: kept, .. } if *kept == request);
+        !self.0.is_empty() && self.0.get(&agent).is_some_and(|outbox| outbox.iter().any(is_it))
+    }
+
+    /// Lets messages that are kept for an agent reach its next generation.
+    pub(super) fn redirect(&mut self, old: AgentId, new: AgentId) {
+        for held in self.0.values_mut().flatten() {
+            if let Held::Letter { target, reply_to: None, .. } = held
+                && *target == old
+            {
+                *target = new;
+            }
+        }
     }
 
     pub(super) fn forget(&mut self, agent: AgentId) {
@@ -126,12 +156,12 @@ impl Shard {
                     let outgoing = Outgoing { required, priority, payload: payload.bytes() };
                     let sender = Some(agent);
                     let letter = Letter { kind, sender, target, badge, reply_to, topic, deadline, outgoing };
-                    if let Err(status) = self.deliver(&letter)
-                        && let Some(request) = reply_to
-                        && let Some(decided) = self.requests.fail(request, Failure::Answered(status))
-                    {
-                        self.tell_outcome(decided);
+                    let counted = self.dead_letters.total();
+                    let Err(status) = self.deliver(&letter) else { continue };
+                    if self.dead_letters.total() == counted {
+                        self.dead_letters.count(kind, late_reason(status));
                     }
+                    self.fail_request(reply_to, status);
                 }
                 Held::Answer { request, outcome } => {
                     // One whose request has ended meanwhile is counted as a dead letter there.
@@ -156,10 +186,19 @@ impl Shard {
     pub fn put_back(&mut self, agent: AgentId, message: Message) {
         if let Some(record) = self.agents.get_mut(agent) {
             record.counters.uncount_received(message.kind);
-            let kind = message.kind;
+            let (kind, request) = (message.kind, message.reply_to);
             if record.mailbox.put_back(&mut self.pool, message).is_err() {
                 self.dead_letters.count(kind, DeadReason::NoMemory);
+                self.fail_request(request, Status::NoMemory);
             }
+        }
+    }
+
+    /// Ends a request whose message was taken and then found no place.
+    fn fail_request(&mut self, request: Option<RequestId>, status: Status) {
+        let decided = request.and_then(|request| self.requests.fail(request, Failure::Answered(status)));
+        if let Some(decided) = decided {
+            self.tell_outcome(decided);
         }
     }
 
@@ -184,11 +223,26 @@ impl Shard {
         Ok(self.next_sequence())
     }
 
-    /// Keeps an answer of a held agent. One for which there is no room is given at once, with all before it.
-    pub(super) fn keep_answer(&mut self, caller: AgentId, request: RequestId, outcome: Outcome) {
-        if let Err(outcome) = self.outboxes.push_answer(caller, request, outcome) {
-            self.commit(caller);
-            let _ = self.answer_now(caller, request, None, outcome);
+    /// Keeps an answer of a held agent.
+    pub(super) fn keep_answer(
+        &mut self,
+        caller: AgentId,
+        request: RequestId,
+        outcome: Outcome,
+    ) -> Result<(), AnswerError> {
+        let kind = self.requests.info(request).map_or(RequestKind::Ask, |info| info.kind);
+        let kept = self.outboxes.push_answer(caller, request, outcome);
+        if kept == Err(AnswerError::Closed) {
+            self.dead_letters.count(kind.answer_type(), DeadReason::Late);
         }
+        kept
+    }
+}
+
+/// Why a letter was not taken that could have been sent when it was kept.
+const fn late_reason(status: Status) -> DeadReason {
+    match status {
+        Status::Denied => DeadReason::Revoked,
+        _ => DeadReason::NoMemory,
     }
 }
