@@ -227,7 +227,7 @@ const OPERATIONS: &[(&str, Before, Operation)] = &[
         "subscribe once more",
         |s| s.shard.subscribe(s.agents[0], s.topic).unwrap(),
         |s| {
-            let topic = s.shard.topics_mut().topic("#").unwrap();
+            let topic = s.shard.topics_mut().topic("#")?;
             Ok(s.shard.topics_mut().subscribe(topic, s.agents[0], None)?)
         },
     ),
