@@ -1,8 +1,10 @@
 //! Operations of IOCTL (602), which carries what has no number of its own: rows 602.1 and on.
 
+use crate::status::Status;
+
 macro_rules! operations {
     ($($num:literal $variant:ident $object:literal $name:literal $needs:literal record $record:literal
-        gives $gives:literal = $meaning:literal;)*) => {
+        gives $gives:literal [$($status:ident),*] = $meaning:literal;)*) => {
         /// An operation; the number is the second argument of IOCTL.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[repr(u8)]
@@ -23,6 +25,8 @@ macro_rules! operations {
             pub record: &'static str,
             /// What R16 holds when it is done.
             pub gives: &'static str,
+            /// Every status that it can return, in the order of the codes.
+            pub statuses: &'static [Status],
             /// What it does, in one line.
             pub meaning: &'static str,
         }
@@ -30,7 +34,7 @@ macro_rules! operations {
         /// The operations in the order of the numbers.
         pub static OPERATIONS: &[OperationInfo] = &[$(OperationInfo {
             operation: Operation::$variant, object: $object, name: $name, needs: $needs,
-            record: $record, gives: $gives, meaning: $meaning,
+            record: $record, gives: $gives, statuses: &[$(Status::$status),*], meaning: $meaning,
         },)*];
 
         impl Operation {
@@ -43,47 +47,52 @@ macro_rules! operations {
             pub const fn number(self) -> u64 {
                 self as u64
             }
+
+            /// Every status that it can return.
+            pub const fn statuses(self) -> &'static [Status] {
+                match self { $(Self::$variant => &[$(Status::$status),*],)* }
+            }
         }
     };
 }
 
 operations! {
-    1 Own "capability" "own" "0" record "kind" gives "handle"
+    1 Own "capability" "own" "0" record "kind" gives "handle" [Ok, Invalid, Denied, NotFound]
         = "the caller's own handle of the kind with this number";
-    2 Unsubscribe "topic" "unsubscribe" "READ on a topic" record "–" gives "0"
+    2 Unsubscribe "topic" "unsubscribe" "READ on a topic" record "–" gives "0" [Ok, Denied, NotFound]
         = "ends the subscription to the topic";
-    3 Revoke "capability" "revoke" "any handle" record "–" gives "0"
+    3 Revoke "capability" "revoke" "any handle" record "–" gives "0" [Ok, Denied]
         = "revokes the handle and everything derived from it";
     4 Derive "capability" "derive" "any handle, with GRANT for another agent"
-        record "[to, kinds, rights, badge, object type, object]" gives "handle"
+        record "[to, kinds, rights, badge, object type, object]" gives "handle" [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Overflow]
         = "derives a handle that is no wider, for the caller (to = 0) or the agent of the handle `to`";
-    5 Transfer "capability" "transfer" "any handle with GRANT" record "handle of an agent" gives "handle"
+    5 Transfer "capability" "transfer" "any handle with GRANT" record "handle of an agent" gives "handle" [Ok, NoMemory, Invalid, Denied, Busy, NotFound]
         = "moves the handle to the agent; the caller's is stale";
-    6 Check "capability" "check" "any word" record "rights" gives "1 or 0"
+    6 Check "capability" "check" "any word" record "rights" gives "1 or 0" [Ok]
         = "tells whether the handle is live and covers the rights";
-    7 Publish "service" "publish" "any handle of COMMUNICATE" record "[name, audience]" gives "handle"
+    7 Publish "service" "publish" "any handle of COMMUNICATE" record "[name, audience]" gives "handle" [Ok, NoMemory, Invalid, Denied, Busy, Exists, Overflow]
         = "lets others find the caller under a name: all agents, or the one of the handle `audience`";
-    8 Withdraw "service" "withdraw" "the handle that publish gave" record "–" gives "0"
+    8 Withdraw "service" "withdraw" "the handle that publish gave" record "–" gives "0" [Ok, Denied, NotFound]
         = "ends a publication and revokes what was found through it";
-    9 Find "service" "find" "any handle of COMMUNICATE" record "[name, skip]" gives "handle"
+    9 Find "service" "find" "any handle of COMMUNICATE" record "[name, skip]" gives "handle" [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Overflow]
         = "a handle for the agent that published the name to the caller, after skipping some";
-    10 Link "agent" "link" "MANAGE on an agent" record "–" gives "0"
+    10 Link "agent" "link" "MANAGE on an agent" record "–" gives "0" [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Exists]
         = "binds the caller and the agent: when one fails, the other is ended";
-    11 Monitor "agent" "monitor" "any handle of an agent" record "–" gives "0"
+    11 Monitor "agent" "monitor" "any handle of an agent" record "–" gives "0" [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Exists]
         = "lets the caller have the message `ended(name, reason, heartbeats)` when the agent ends";
-    12 Unlink "agent" "unlink" "any handle of an agent" record "–" gives "0"
+    12 Unlink "agent" "unlink" "any handle of an agent" record "–" gives "0" [Ok, Invalid, Denied, NotFound]
         = "takes link or monitor back";
-    13 Signal "agent" "signal" "MANAGE on an agent" record "15 stop, 9 kill" gives "0"
+    13 Signal "agent" "signal" "MANAGE on an agent" record "15 stop, 9 kill" gives "0" [Ok, NoMemory, Invalid, Denied, NotFound]
         = "asks the agent to stop in order, or ends it";
-    14 Snapshot "agent" "snapshot" "MANAGE on an agent" record "–" gives "–"
+    14 Snapshot "agent" "snapshot" "MANAGE on an agent" record "–" gives "–" [Invalid, Denied, NotFound]
         = "not supported yet: NOTFOUND";
-    15 SetLimit "agent" "set-limit" "MANAGE on an agent" record "[limit, value]" gives "0"
+    15 SetLimit "agent" "set-limit" "MANAGE on an agent" record "[limit, value]" gives "0" [Ok, Invalid, Denied, NotFound]
         = "limit 0: priority 0 to 255; 1: messages that may wait, 1 to 64; others are not supported yet: NOTFOUND";
-    16 Poll "device or file" "poll" "READ on a device or file" record "–" gives "1"
+    16 Poll "device or file" "poll" "READ on a device or file" record "–" gives "1" [Ok, Invalid, Denied]
         = "tells that there is something to read; devices and files always answer";
-    17 Entrust "capability" "entrust" "any handle with GRANT" record "[agent, kinds]" gives "links"
+    17 Entrust "capability" "entrust" "any handle with GRANT" record "[agent, kinds]" gives "links" [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Overflow]
         = "gives the agent the handle's object for those of the kinds by which its module lists it; how many links it has then";
-    18 Withhold "capability" "withhold" "any handle with GRANT" record "[agent, kinds]" gives "handles"
+    18 Withhold "capability" "withhold" "any handle with GRANT" record "[agent, kinds]" gives "handles" [Ok, NoMemory, Invalid, Denied, NotFound]
         = "revokes what the agent holds of these kinds by the handle; how many handles went";
 }
 

@@ -1,10 +1,11 @@
 //! The system calls: one table of numbers, names, capabilities.
 
 use crate::capability::CapabilityKind;
+use crate::status::Status;
 
 macro_rules! calls {
     (@cap) => { None }; (@cap $c:ident) => { Some(CapabilityKind::$c) };
-    ($($num:literal $variant:ident $name:literal [$($arg:literal),*] $(cap $cap:ident)? = $meaning:literal;)*) => {
+    ($($num:literal $variant:ident $name:literal [$($arg:literal),*] $(cap $cap:ident)? gives [$($status:ident),*] = $meaning:literal;)*) => {
         /// A system call; the number goes into R60.
         #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
         #[repr(u16)]
@@ -21,6 +22,8 @@ macro_rules! calls {
             pub arguments: &'static [&'static str],
             /// Kind of the handle that must be the first argument.
             pub capability: Option<CapabilityKind>,
+            /// Every status that it can return, in the order of the codes.
+            pub statuses: &'static [Status],
             /// What it does, in one line.
             pub meaning: &'static str,
         }
@@ -28,7 +31,7 @@ macro_rules! calls {
         /// The system calls in the order of the numbers.
         pub static SYSCALLS: &[SyscallInfo] = &[$(SyscallInfo {
             call: Syscall::$variant, name: $name, arguments: &[$($arg),*],
-            capability: calls!(@cap $($cap)?), meaning: $meaning,
+            capability: calls!(@cap $($cap)?), statuses: &[$(Status::$status),*], meaning: $meaning,
         },)*];
 
         impl Syscall {
@@ -46,7 +49,7 @@ macro_rules! calls {
             pub const fn info(self) -> &'static SyscallInfo {
                 match self { $(Self::$variant => &const { SyscallInfo {
                     call: Syscall::$variant, name: $name, arguments: &[$($arg),*],
-                    capability: calls!(@cap $($cap)?), meaning: $meaning,
+                    capability: calls!(@cap $($cap)?), statuses: &[$(Status::$status),*], meaning: $meaning,
                 } },)* }
             }
         }
@@ -54,37 +57,68 @@ macro_rules! calls {
 }
 
 calls! {
-    100 Spawn "SPAWN" ["handle", "record"] cap Spawn = "starts an agent from a loaded module with a subset of the caller's capabilities";
-    101 Yield "YIELD" [] = "gives up the rest of the time slice";
-    102 Exit "EXIT" ["status"] = "ends the caller";
-    103 Kill "KILL" ["agent", "status"] = "ends a child, or with SUPERVISOR another agent";
-    104 Wait "WAIT" ["agent", "timeout"] = "waits for the end of a child";
-    105 Getpid "GETPID" [] = "own process number";
-    200 Alloc "ALLOC" ["handle", "type", "size"] cap Memory = "memory of a type inside the caller's quota";
-    201 Free "FREE" ["handle", "region"] cap Memory = "gives memory back";
-    202 Mmap "MMAP" ["handle", "object", "size"] cap Memory = "maps new memory, or what an open file holds, as a region";
-    203 Munmap "MUNMAP" ["handle", "region"] cap Memory = "unmaps a region";
-    204 Mprotect "MPROTECT" ["handle", "region", "rights"] cap Memory = "changes the rights of a region";
-    300 A2aSend "A2A_SEND" ["handle", "record"] cap Communicate = "sends one message";
-    301 A2aRecv "A2A_RECV" ["handle", "buffer", "size", "timeout"] cap Communicate = "receives one message";
-    302 A2aBroadcast "A2A_BROADCAST" ["handle", "record"] cap Communicate = "sends to all subscribers of a topic";
-    303 A2aSubscribe "A2A_SUBSCRIBE" ["handle"] cap Communicate = "subscribes to a topic";
-    400 BcLoad "BC_LOAD" ["handle", "bytes", "size"] cap Compile = "verifies and loads a module";
-    401 BcExec "BC_EXEC" ["handle", "module", "record", "agent"] cap Spawn = "runs a module as a new agent (agent 0), or swaps it into one";
-    402 BcStatus "BC_STATUS" ["agent", "buffer", "size"] = "state, counters, gas";
-    403 BcDump "BC_DUMP" ["handle", "agent", "buffer", "size"] cap Debug = "disassembly, registers, trace";
-    500 Compile "COMPILE" ["handle", "record"] cap Compile = "compiles a document or FIR text";
-    501 Emit "EMIT" ["handle", "artifact", "target"] cap Compile = "writes a module that COMPILE made to the open file `target`";
-    502 Devcode "DEVCODE" ["handle", "record"] cap Compile = "writes a document from a description in words; not supported yet: NOTFOUND";
-    600 Read "READ" ["handle", "buffer", "size"] cap IoRead = "reads a file or device";
-    601 Write "WRITE" ["handle", "buffer", "size"] cap IoWrite = "writes a file or device";
-    602 Ioctl "IOCTL" ["handle", "operation", "record"] = "carries an operation on an object that has no number of its own";
-    603 Open "OPEN" ["handle", "name", "mode"] cap Filesystem = "opens a file or device";
-    604 Close "CLOSE" ["handle"] = "closes a file or device";
-    700 HwInfo "HW_INFO" ["item", "buffer", "size"] = "what the hardware layer found";
-    701 HwConfig "HW_CONFIG" ["handle", "item", "value"] cap Hardware = "changes the hardware's configuration; no hardware layer can change any yet: NOTFOUND";
-    800 Info "INFO" ["item"] = "kernel version, uptime, counters";
-    801 Log "LOG" ["level", "text"] = "one structured log record";
+    100 Spawn "SPAWN" ["handle", "record"] cap Spawn gives [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Exists, Overflow]
+        = "starts an agent from a loaded module with a subset of the caller's capabilities";
+    101 Yield "YIELD" [] gives [Ok]
+        = "gives up the rest of the time slice";
+    102 Exit "EXIT" ["status"] gives [Invalid]
+        = "ends the caller";
+    103 Kill "KILL" ["agent", "status"] gives [Ok, NoMemory, Invalid, Denied, NotFound]
+        = "ends a child, or the agent of a handle with MANAGE";
+    104 Wait "WAIT" ["agent", "timeout"] gives [Ok, General, Invalid, Denied, Timeout, Busy, NotFound]
+        = "waits for the end of a child";
+    105 Getpid "GETPID" [] gives [Ok]
+        = "own process number";
+    200 Alloc "ALLOC" ["handle", "type", "size"] cap Memory gives [Ok, NoMemory, Invalid, Denied, Busy, NotFound]
+        = "memory of a type inside the caller's quota";
+    201 Free "FREE" ["handle", "region"] cap Memory gives [Ok, Denied, NotFound]
+        = "gives memory back";
+    202 Mmap "MMAP" ["handle", "object", "size"] cap Memory gives [Ok, General, NoMemory, Invalid, Denied, Busy, NotFound, Overflow]
+        = "maps new memory, or what an open file holds, as a region";
+    203 Munmap "MUNMAP" ["handle", "region"] cap Memory gives [Ok, Denied, NotFound]
+        = "unmaps a region";
+    204 Mprotect "MPROTECT" ["handle", "region", "rights"] cap Memory gives [Ok, Invalid, Denied, NotFound]
+        = "changes the rights of a region";
+    300 A2aSend "A2A_SEND" ["handle", "record"] cap Communicate gives [Ok, NoMemory, Invalid, Denied, Timeout, Busy, NotFound, Overflow, Deadlock]
+        = "sends one message";
+    301 A2aRecv "A2A_RECV" ["handle", "buffer", "size", "timeout"] cap Communicate gives [Ok, Invalid, Denied, Timeout, NotFound]
+        = "receives one message";
+    302 A2aBroadcast "A2A_BROADCAST" ["handle", "record"] cap Communicate gives [Ok, NoMemory, Invalid, Denied, Overflow]
+        = "sends to all subscribers of a topic";
+    303 A2aSubscribe "A2A_SUBSCRIBE" ["handle"] cap Communicate gives [Ok, NoMemory, Denied, Busy, NotFound, Exists]
+        = "subscribes to a topic";
+    400 BcLoad "BC_LOAD" ["handle", "bytes", "size"] cap Compile gives [Ok, NoMemory, Invalid, Denied, Busy, Overflow]
+        = "verifies and loads a module";
+    401 BcExec "BC_EXEC" ["handle", "module", "record", "agent"] cap Spawn gives [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Exists, Overflow]
+        = "runs a module as a new agent (agent 0), or swaps it into one";
+    402 BcStatus "BC_STATUS" ["agent", "buffer", "size"] gives [Ok, Invalid, Denied, NotFound, Overflow]
+        = "state, counters, gas";
+    403 BcDump "BC_DUMP" ["handle", "agent", "buffer", "size"] cap Debug gives [Ok, NoMemory, Invalid, Denied, NotFound, Overflow]
+        = "disassembly, registers, trace";
+    500 Compile "COMPILE" ["handle", "record"] cap Compile gives [Ok, General, NoMemory, Invalid, Denied, Overflow]
+        = "compiles a document or FIR text";
+    501 Emit "EMIT" ["handle", "artifact", "target"] cap Compile gives [Ok, General, NoMemory, Invalid, Denied, Busy, NotFound, Overflow]
+        = "writes a module that COMPILE made to the open file `target`";
+    502 Devcode "DEVCODE" ["handle", "record"] cap Compile gives [Denied, NotFound]
+        = "writes a document from a description in words; not supported yet: NOTFOUND";
+    600 Read "READ" ["handle", "buffer", "size"] cap IoRead gives [Ok, General, NoMemory, Invalid, Denied, Timeout, NotFound]
+        = "reads a file or device";
+    601 Write "WRITE" ["handle", "buffer", "size"] cap IoWrite gives [Ok, General, NoMemory, Invalid, Denied, Timeout, Busy, NotFound, Overflow]
+        = "writes a file or device";
+    602 Ioctl "IOCTL" ["handle", "operation", "record"] gives [Denied, NotFound]
+        = "carries an operation on an object that has no number of its own";
+    603 Open "OPEN" ["handle", "name", "mode"] cap Filesystem gives [Ok, General, NoMemory, Invalid, Denied, Timeout, Busy, NotFound, Overflow]
+        = "opens a file or device";
+    604 Close "CLOSE" ["handle"] gives [Ok, Invalid, Denied]
+        = "closes a file or device";
+    700 HwInfo "HW_INFO" ["item", "buffer", "size"] gives [Ok, NoMemory, Invalid, NotFound, Overflow]
+        = "what the hardware layer found";
+    701 HwConfig "HW_CONFIG" ["handle", "item", "value"] cap Hardware gives [Invalid, Denied, NotFound]
+        = "changes the hardware's configuration; no hardware layer can change any yet: NOTFOUND";
+    800 Info "INFO" ["item"] gives [Ok, Invalid]
+        = "kernel version, uptime, counters";
+    801 Log "LOG" ["level", "text"] gives [Ok, NoMemory, Invalid, Overflow]
+        = "one structured log record";
 }
 
 /// Types of memory that ALLOC takes.

@@ -60,6 +60,8 @@ pub enum FileError {
     TooLarge,
     /// No place for another file, or for more bytes.
     Full,
+    /// The allocator gave no memory.
+    NoMemory,
     /// It was opened for the other direction, or is not open.
     NotOpen,
     /// The storage failed.
@@ -74,6 +76,7 @@ impl FileError {
             Self::Refused | Self::NotOpen => Status::Denied,
             Self::TooLarge => Status::Overflow,
             Self::Full => Status::Busy,
+            Self::NoMemory => Status::NoMemory,
             Self::Failed => Status::General,
         }
     }
@@ -120,7 +123,7 @@ pub trait FileSystem {
     /// Writes all of `bytes` or nothing; how many.
     ///
     /// # Errors
-    /// [`FileError::NotOpen`], [`FileError::TooLarge`], [`FileError::Full`], [`FileError::Failed`].
+    /// [`FileError::NotOpen`], [`FileError::TooLarge`], [`FileError::Full`], [`FileError::NoMemory`], [`FileError::Failed`].
     fn write(&mut self, id: FileId, bytes: &[u8]) -> Result<usize, FileError>;
 
     /// Closes a file; one that is not open is none.
@@ -198,15 +201,15 @@ impl FileSystem for MemoryFiles {
 
     fn write(&mut self, id: FileId, bytes: &[u8]) -> Result<usize, FileError> {
         let open = self.open.get(&id.0).filter(|open| open.mode != OpenMode::Read);
-        let path = open.ok_or(FileError::NotOpen)?.path.clone();
+        let path = open.ok_or(FileError::NotOpen)?.path.as_str();
         if self.bytes().saturating_add(bytes.len()) > MEMORY_BYTES {
             return Err(FileError::Full);
         }
-        let file = self.files.get_mut(&path).ok_or(FileError::NotFound)?;
+        let file = self.files.get_mut(path).ok_or(FileError::NotFound)?;
         if file.len().saturating_add(bytes.len()) > FILE_BYTES {
             return Err(FileError::TooLarge);
         }
-        file.try_reserve(bytes.len()).map_err(|_| FileError::Full)?;
+        file.try_reserve(bytes.len()).map_err(|_| FileError::NoMemory)?;
         file.extend_from_slice(bytes);
         Ok(bytes.len())
     }

@@ -180,6 +180,15 @@ impl Capabilities {
         self.add(agent, grant, None, None, 0)
     }
 
+    /// Makes sure that the next grant that is minted for an agent finds a place.
+    ///
+    /// # Errors
+    /// [`CapabilityError::NoAgent`], [`CapabilityError::Full`], [`CapabilityError::NoMemory`].
+    pub fn reserve(&mut self, agent: AgentId) -> Result<(), CapabilityError> {
+        self.nodes.reserve(1).map_err(|_| CapabilityError::NoMemory)?;
+        self.holder_mut(agent)?.make_room()
+    }
+
     /// Derives from `parent`, a handle of `caller`, a grant for `to` that is no wider.
     ///
     /// # Errors

@@ -282,8 +282,8 @@ impl Core {
         if self.shard.agent(agent).is_none() {
             return Err(Status::NotFound);
         }
+        self.ask(Pending::Wake(agent))?;
         self.held.remove(&agent);
-        self.pending.push(Pending::Wake(agent));
         Ok(0)
     }
 
@@ -299,6 +299,13 @@ impl Core {
         })
     }
 
+    /// Leaves something for the kernel's loop to do.
+    pub(crate) fn ask(&mut self, what: Pending) -> Result<(), Status> {
+        self.pending.try_reserve(1).map_err(|_| Status::NoMemory)?;
+        self.pending.push(what);
+        Ok(())
+    }
+
     pub(crate) fn ask_to_stop(&mut self, agent: AgentId) -> Result<u64, Status> {
         self.shard.ask_to_stop(agent).map(|()| 0)
     }
@@ -307,8 +314,7 @@ impl Core {
         if self.shard.agent(agent).is_none() {
             return Err(Status::NotFound);
         }
-        self.pending.push(Pending::Kill(agent));
-        Ok(0)
+        self.ask(Pending::Kill(agent)).map(|()| 0)
     }
 
     /// Gives a handle of `grant` to `agent`, derived from nothing. For the kernel's own wiring.

@@ -21,7 +21,8 @@ use flux_kcore::runtime::Syscalls as _;
 use flux_vm::Program;
 
 use crate::base::Core;
-use crate::user_memory::Words;
+use crate::syscall::SMALL;
+use crate::user_memory::{Words, room};
 use crate::wiring::{LINK_READ, LINK_WRITE, Launch, PLAIN_KINDS};
 
 /// The word of link number `index` while the agent has no handle for it: place 0 of no table.
@@ -80,6 +81,7 @@ impl Core {
         record: &Words<2>,
     ) -> Result<u64, Status> {
         let (to, kinds, program) = self.receiver(caller, record)?;
+        room(SMALL)?;
         let given = self.entrust_to((caller, claim), grant, to, kinds, &program)?;
         self.note_gift(caller, claim, to, kinds);
         Ok(given)
@@ -127,6 +129,7 @@ impl Core {
         record: &Words<2>,
     ) -> Result<u64, Status> {
         let (from, kinds, program) = self.receiver(caller, record)?;
+        room(SMALL)?;
         self.forget_gift(caller, claim, from, kinds);
         let held: Vec<(Handle, Grant)> = self.shard.capabilities().held(from).collect();
         let mut gone = 0;

@@ -48,6 +48,8 @@ pub struct LogBuffer {
     records: Vec<Record>,
     /// Records above this level are dropped.
     level: LogLevel,
+    /// Records for which there was no memory.
+    lost: u64,
 }
 
 /// Records after which the kernel comes back, so that nobody fills its memory with them.
@@ -59,7 +61,7 @@ pub const MOST_TEXT: usize = 4_096;
 impl LogBuffer {
     /// A buffer that keeps records up to `level`.
     pub const fn new(level: LogLevel) -> Self {
-        Self { records: Vec::new(), level }
+        Self { records: Vec::new(), level, lost: 0 }
     }
 
     /// Tells whether records of `level` are kept.
@@ -71,8 +73,16 @@ impl LogBuffer {
     /// write a line in another one's name.
     pub fn push(&mut self, stream: Stream, time: Time, agent: Option<Arc<str>>, level: LogLevel, text: &str) {
         if self.wants(level) {
-            self.records.push(Record { stream, time, agent, level, text: one_line(text) });
+            match one_line(text).filter(|_| self.records.try_reserve(1).is_ok()) {
+                Some(text) => self.records.push(Record { stream, time, agent, level, text }),
+                None => self.lost = self.lost.saturating_add(1),
+            }
         }
+    }
+
+    /// Records that were wanted and for which there was no memory.
+    pub const fn lost(&self) -> u64 {
+        self.lost
     }
 
     /// Tells whether so much was written that somebody should take it before more is.
@@ -91,18 +101,21 @@ impl LogBuffer {
     }
 }
 
-/// `text` on one line and of bounded length.
-fn one_line(text: &str) -> String {
+/// `text` on one line and of bounded length; `None` without memory for it.
+fn one_line(text: &str) -> Option<String> {
     let mut end = text.len().min(MOST_TEXT);
     while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
     let kept = text.get(..end).unwrap_or_default();
-    let mut line: String = kept.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = String::new();
+    // A control character becomes a space, which is never longer.
+    line.try_reserve_exact(kept.len().saturating_add('…'.len_utf8())).ok()?;
+    line.extend(kept.chars().map(|c| if c.is_control() { ' ' } else { c }));
     if end < text.len() {
         line.push('…');
     }
-    line
+    Some(line)
 }
 
 /// Kernel time as people read it: seconds and milliseconds.

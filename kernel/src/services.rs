@@ -53,12 +53,11 @@ impl Core {
             1..=TOPIC_BYTES => {}
             _ => return Err(Status::Overflow),
         }
-        let own = self.services.0.iter().filter(|service| service.publisher == caller);
-        let names: Vec<&str> = own.map(|service| service.name.as_str()).collect();
-        if names.contains(&name.as_str()) {
+        let own = || self.services.0.iter().filter(|service| service.publisher == caller);
+        if own().any(|service| service.name == name) {
             return Err(Status::Exists);
         }
-        if names.len() >= SERVICES || self.services.0.len() >= AGENTS {
+        if own().count() >= SERVICES || self.services.0.len() >= AGENTS {
             return Err(Status::Busy);
         }
         self.services.0.try_reserve(1).map_err(|_| Status::NoMemory)?;

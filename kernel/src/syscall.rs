@@ -57,7 +57,7 @@ use flux_kcore::runtime::Syscalls as _;
 use crate::base::Core;
 use crate::error::Refusal;
 use crate::exchange::StateRule;
-use crate::user_memory::{UserMemory, Words};
+use crate::user_memory::{UserMemory, Words, room, text_of};
 
 mod code;
 mod devices;
@@ -88,6 +88,10 @@ pub enum Answer {
 const MESSAGE_WORDS: usize = 8;
 /// Bytes of a message record with the longest payload.
 pub const MESSAGE_BYTES: u64 = (MESSAGE_WORDS * 8 + PAYLOAD_BYTES) as u64;
+/// Bytes that must be free for what a call makes of small pieces.
+pub(crate) const SMALL: usize = 64 << 10;
+/// Bytes that a byte of a module file takes at most while it is decoded, verified and loaded.
+const DECODED: usize = 32;
 /// Longest name, document or parameter block of an execution, in bytes.
 const MOST_TEXT: u64 = 64 << 10;
 
@@ -190,7 +194,7 @@ fn text_bytes(memory: &dyn UserMemory, at: u64) -> Result<&[u8], Status> {
 }
 
 fn text_at(memory: &dyn UserMemory, at: u64) -> Result<String, Status> {
-    core::str::from_utf8(text_bytes(memory, at)?).map(String::from).map_err(|_| Status::Invalid)
+    text_of(text_bytes(memory, at)?)
 }
 
 /// Writes `bytes` to a buffer of the caller; how many there were, also if they are too many.
@@ -244,7 +248,9 @@ fn log(
     memory: &dyn UserMemory,
 ) -> Result<u64, Status> {
     let level = u8::try_from(level).ok().and_then(LogLevel::from_byte).ok_or(Status::Invalid)?;
-    let text = String::from_utf8_lossy(text_bytes(memory, text)?).into_owned();
-    core.log(caller, level, &text);
-    Ok(0)
+    let text = text_bytes(memory, text)?;
+    room(text.len().saturating_mul(3))?;
+    let lost = core.log.lost();
+    core.log(caller, level, &String::from_utf8_lossy(text));
+    if core.log.lost() > lost { Err(Status::NoMemory) } else { Ok(0) }
 }

@@ -1,5 +1,6 @@
 //! A caller's memory as system calls see it: offsets are claims, checked once, copied once.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::status::Status;
@@ -40,6 +41,59 @@ impl UserMemory for Memory {
     fn machine(&mut self) -> Result<&mut Memory, Status> {
         Ok(self)
     }
+}
+
+/// Sees that the `length` bytes at `offset` can be written, and changes none.
+///
+/// # Errors
+/// `INVALID`.
+pub(crate) fn writable(memory: &mut dyn UserMemory, offset: u64, length: u64) -> Result<(), Status> {
+    let mut at = offset;
+    let mut left = length;
+    memory.read(offset, length)?;
+    while left > 0 {
+        let count = left.min(64);
+        let mut piece = [0; 64];
+        let bytes = memory.read(at, count)?;
+        let piece = piece.get_mut(..bytes.len()).ok_or(Status::Invalid)?;
+        piece.copy_from_slice(bytes);
+        memory.write(at, piece)?;
+        at = at.checked_add(count).ok_or(Status::Invalid)?;
+        left = left.saturating_sub(count);
+    }
+    Ok(())
+}
+
+/// A copy of bytes of a caller.
+///
+/// # Errors
+/// `NOMEM`.
+pub(crate) fn copied(bytes: &[u8]) -> Result<Vec<u8>, Status> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| Status::NoMemory)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
+}
+
+/// A copy of a text of a caller.
+///
+/// # Errors
+/// `NOMEM`; `INVALID` for bytes that are no text.
+pub(crate) fn text_of(bytes: &[u8]) -> Result<String, Status> {
+    let text = core::str::from_utf8(bytes).map_err(|_| Status::Invalid)?;
+    let mut copy = String::new();
+    copy.try_reserve_exact(text.len()).map_err(|_| Status::NoMemory)?;
+    copy.push_str(text);
+    Ok(copy)
+}
+
+/// Sees that `bytes` are to be had at this moment, for what is then made of small pieces whose
+/// allocation the language gives no way to fail. The kernel runs on one thread, so they stay free.
+///
+/// # Errors
+/// `NOMEM`.
+pub(crate) fn room(bytes: usize) -> Result<(), Status> {
+    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| Status::NoMemory)
 }
 
 /// Memory of a process that is part of the kernel, such as the loader.

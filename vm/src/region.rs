@@ -14,7 +14,7 @@ use flux_abi::select::RegionRights;
 /// Storage of one region. Clones name the same storage.
 #[derive(Clone, Debug)]
 pub struct SharedRegion {
-    words: Arc<[AtomicU64]>,
+    words: Arc<Vec<AtomicU64>>,
     length: u64,
 }
 
@@ -22,6 +22,9 @@ pub struct SharedRegion {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("no memory for a region of {0} bytes")]
 pub struct RegionError(pub u64);
+
+/// Bytes that a region takes in small pieces, at most.
+const PIECES: usize = 1_024;
 
 impl SharedRegion {
     /// A zeroed region of `length` bytes.
@@ -33,7 +36,10 @@ impl SharedRegion {
         let mut words = Vec::new();
         words.try_reserve_exact(count).map_err(|_| RegionError(length))?;
         words.resize_with(count, AtomicU64::default);
-        Ok(Self { words: words.into(), length })
+        // An Arc, and the table of regions of whoever maps this one, give no way to fail: room for both is
+        // looked for first.
+        Vec::<u8>::new().try_reserve_exact(PIECES).map_err(|_| RegionError(length))?;
+        Ok(Self { words: Arc::new(words), length })
     }
 
     /// Its length in bytes.

@@ -13,12 +13,12 @@ use flux_kcore::runtime::Syscalls as _;
 use flux_kcore::swap::Policy;
 use flux_vm::Program;
 
-use super::{Answer, MOST_TEXT, bytes_out};
+use super::{Answer, DECODED, MOST_TEXT, SMALL, bytes_out};
 use crate::base::{Core, Pending};
 use crate::error::{KernelError, Refusal};
 use crate::exchange::{StateRule, SwapRequest};
 use crate::modules::ModuleNumber;
-use crate::user_memory::{UserMemory, Words, words};
+use crate::user_memory::{UserMemory, Words, room, text_of, words, writable};
 use crate::wiring::Execution;
 
 pub(super) fn load(
@@ -32,6 +32,9 @@ pub(super) fn load(
         return Err(Status::Overflow.into());
     }
     let bytes = memory.read(bytes, size)?;
+    // Nothing is loaded that the caller could not hold.
+    core.shard.capabilities_mut().reserve(caller).map_err(Status::from)?;
+    room(bytes.len().saturating_mul(DECODED).saturating_add(SMALL))?;
     let number = core.modules.load(bytes)?;
     let rights = Rights::USE.with(Rights::GRANT);
     let handle = core.mint(caller, Grant::new(CapabilityKind::Spawn, Object::Module(number.0), rights))?;
@@ -53,9 +56,17 @@ fn text(memory: &(impl UserMemory + ?Sized), at: u64, length: u64) -> Result<Str
     if length > MOST_TEXT {
         return Err(Status::Overflow);
     }
-    let bytes = memory.read(at, length)?;
-    core::str::from_utf8(bytes).map(String::from).map_err(|_| Status::Invalid)
+    text_of(memory.read(at, length)?)
 }
+
+/// Bytes that must be free to register an agent of a program, or to wire it anew.
+fn needed(program: &Program) -> usize {
+    let most = usize::try_from(MOST_TEXT).unwrap_or(usize::MAX);
+    program.module().links.len().saturating_mul(LINK_BYTES).saturating_add(most.saturating_mul(8))
+}
+
+/// Bytes that the wiring of a link takes at most.
+const LINK_BYTES: usize = 1_024;
 
 /// Starts an agent from a module handle and the record at `record` (0: none); its handle.
 pub(crate) fn spawn<M: UserMemory + ?Sized>(
@@ -66,6 +77,7 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
     memory: &M,
 ) -> Result<u64, Refusal> {
     let (number, program) = module_of(core, caller, module)?;
+    room(needed(&program))?;
     let execution = if record == 0 {
         let document = core.modules.document(number).map_or("module", |document| document);
         Execution {
@@ -88,6 +100,8 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
             grants: Handle::from_word(record.get(1)),
         }
     };
+    // Nobody is started whom the caller could not hold.
+    core.shard.capabilities_mut().reserve(caller).map_err(Status::from)?;
     let agent = core.execute(caller, execution)?;
     // GRANT lets the agent be a value in messages.
     let rights = Rights::MANAGE.with(Rights::WRITE).with(Rights::GRANT);
@@ -106,6 +120,7 @@ pub(crate) fn exchange<M: UserMemory + ?Sized>(
     memory: &M,
 ) -> Result<u64, Refusal> {
     let (number, program) = module_of(core, caller, module)?;
+    room(needed(&program))?;
     let agent = if target == 0 { caller } else { core.endpoint(caller, target, Rights::NONE)? };
     core.may_swap(caller, agent, Handle::from_word(target))?;
     let mut document =
@@ -139,17 +154,20 @@ pub(super) fn status(
 ) -> Result<u64, Refusal> {
     let agent = if agent == 0 { caller } else { core.endpoint(caller, agent, Rights::NONE)? };
     let record = core.shard.agent(agent).ok_or(Status::NotFound)?;
-    let bytes = words(&[
+    let state = [
         record.state() as u64,
         u64::from(record.queued()),
         record.memory().used(),
         record.counters().refused(),
-    ]);
-    bytes_out(&bytes, at, size, memory)
+    ];
+    bytes_out(state.map(u64::to_le_bytes).as_flattened(), at, size, memory)
 }
 
 /// Most words of code that BC_DUMP disassembles: the text is made before it is known to fit.
 const MOST_DUMPED: usize = 1 << 20;
+
+/// Bytes of text, and of its making, that a word of code takes at most.
+const DUMPED: usize = 256;
 
 /// BC_DUMP: an agent as text, the caller for 0.
 ///
@@ -172,9 +190,13 @@ pub(super) fn dump(
         return Err(Status::Overflow.into());
     }
     let Some((_, said)) = said.filter(|(subject, _)| *subject == agent) else {
-        core.pending.push(Pending::Inspect(caller, agent));
+        // What the runtime says of it is made at once, and kept until the call is made again.
+        room(SMALL)?;
+        core.ask(Pending::Inspect(caller, agent))?;
         return Ok(Answer::Wait);
     };
+    let lines = program.module().code.len().saturating_mul(DUMPED);
+    room(lines.saturating_add(said.len().saturating_mul(4)).saturating_add(SMALL))?;
     let mut text = alloc::format!("; agent {}, state {}\n{said}", known.name, record.state().name());
     text.push_str(&flux_isa::asm::disassemble(program.module()));
     bytes_out(text.as_bytes(), at, size, memory).map(Answer::Value)
@@ -193,6 +215,8 @@ pub(super) fn compile(core: &mut Core, record_at: u64, memory: &mut dyn UserMemo
         return Err(KernelError::Compile(error).into());
     }
     let name = text(memory, record.get(2), record.get(3))?;
+    // What the service itself needs is its own affair: it may be dropped.
+    room(SMALL)?;
     let compiled = {
         let source = memory.read(record.get(0), length)?;
         core.compiler.compile(source, &name).map_err(KernelError::Compile)?
@@ -221,10 +245,14 @@ pub(super) fn compile(core: &mut Core, record_at: u64, memory: &mut dyn UserMemo
     }
     let count = u64::try_from(compiled.modules.len()).unwrap_or(u64::MAX);
     let needed = u64::try_from(output.len()).unwrap_or(u64::MAX);
-    memory.write(record_at.saturating_add(48), &words(&[count, needed]))?;
+    let back = record_at.checked_add(48).ok_or(Status::Invalid)?;
     if needed > record.get(5) {
+        memory.write(back, &words(&[count, needed]))?;
         return Err(Refusal { value: needed, ..Refusal::from(Status::Overflow) });
     }
+    // A record that can't be written is found before the output is.
+    writable(memory, back, 16)?;
     memory.write(record.get(4), &output)?;
+    memory.write(back, &words(&[count, needed]))?;
     Ok(count)
 }

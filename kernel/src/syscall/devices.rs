@@ -16,10 +16,10 @@ use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
 
-use super::{MOST_TEXT, bytes_out};
+use super::{MOST_TEXT, SMALL, bytes_out};
 use crate::base::{Core, shown};
 use crate::error::Refusal;
-use crate::user_memory::{UserMemory, Words};
+use crate::user_memory::{UserMemory, Words, room, writable};
 
 /// Bytes of a reading or setting.
 const WORD_BYTES: u64 = 8;
@@ -38,8 +38,7 @@ pub(super) fn read(
         return Err(Status::Invalid);
     }
     // Checked before the device is asked, so that no reading is lost.
-    let place = memory.read(at, WORD_BYTES)?.to_vec();
-    memory.write(at, &place)?;
+    writable(memory, at, WORD_BYTES)?;
     let word = core.read_device(caller, device)?;
     memory.write(at, &word.to_le_bytes())?;
     Ok(WORD_BYTES)
@@ -59,7 +58,9 @@ pub(super) fn write(
         if size > MOST_TEXT {
             return Err(Status::Overflow);
         }
-        let text = alloc::format!("console: {}", shown(memory.read(at, size)?));
+        let text = memory.read(at, size)?;
+        room(SMALL)?;
+        let text = alloc::format!("console: {}", shown(text));
         core.log(caller, LogLevel::Info, &text);
         return Ok(size);
     }
@@ -96,6 +97,7 @@ pub(super) fn open(
     if narrower.kinds == CapabilitySet::EMPTY || grant.object == Object::Kind {
         return Err(Status::Denied);
     }
+    room(SMALL)?;
     let (address, channel) = name.split_once(' ').unwrap_or((name, ""));
     let parsed: DeviceAddress = address.parse().map_err(|_| Status::Invalid)?;
     let listed = core.devices.list();
@@ -154,6 +156,7 @@ pub(super) fn hardware(
     memory: &mut dyn UserMemory,
 ) -> Result<u64, Refusal> {
     let item = HardwareItem::from_number(item)?;
+    room(SMALL)?;
     let found = core.hardware.as_ref().ok_or(Status::NotFound);
     let text = match item {
         HardwareItem::Cores => return Ok(u64::from(found?.cores)),

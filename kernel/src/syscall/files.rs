@@ -16,9 +16,9 @@ use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
 
-use super::{devices, text_at};
+use super::{DECODED, SMALL, devices, text_at};
 use crate::base::Core;
-use crate::user_memory::{UserMemory, Words};
+use crate::user_memory::{UserMemory, Words, copied, room};
 
 /// OPEN: a handle for the device or file that the text at `name` names.
 pub(super) fn open(
@@ -37,6 +37,7 @@ pub(super) fn open(
     if !matches!(grant.object, Object::Kind | Object::Any) {
         return Err(Status::Denied);
     }
+    room(SMALL)?;
     let mode = OpenMode::from_number(mode).ok_or(Status::Invalid)?;
     let path = FilePath::new(&name).ok_or(Status::Invalid)?;
     // Files whose handles were revoked take no place.
@@ -94,7 +95,7 @@ pub(super) fn read(
 ) -> Result<u64, Status> {
     // Checked before the file is read, so that no bytes are lost.
     let size = size.min(FILE_TRANSFER_BYTES as u64);
-    let mut buffer = memory.read(at, size)?.to_vec();
+    let mut buffer = copied(memory.read(at, size)?)?;
     memory.write(at, &buffer)?;
     let count = core.files.read(number, &mut buffer)?;
     memory.write(at, buffer.get(..count).unwrap_or_default())?;
@@ -133,6 +134,7 @@ pub(super) fn emit(
     }
     let bytes = memory.read(record.get(0), record.get(1))?;
     // What is no module is no artifact of COMPILE; plain bytes go through WRITE.
+    room(bytes.len().saturating_mul(DECODED).saturating_add(SMALL))?;
     Module::decode(bytes).map_err(|_| Status::Invalid)?;
     let count = core.files.write(number, bytes)?;
     u64::try_from(count).map_err(|_| Status::Overflow)

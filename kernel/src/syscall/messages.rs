@@ -12,17 +12,17 @@ use flux_kcore::message::{Message, Outgoing, RequestKind};
 use flux_kcore::runtime::Syscalls as _;
 use flux_kcore::time::Span;
 
-use super::{Answer, MESSAGE_BYTES};
+use super::{Answer, MESSAGE_BYTES, MESSAGE_WORDS};
 use crate::base::Core;
 use crate::error::Refusal;
-use crate::user_memory::{UserMemory, Words, words};
+use crate::user_memory::{UserMemory, Words, copied, writable};
 
 /// A payload of a caller.
 fn payload(memory: &dyn UserMemory, at: u64, length: u64) -> Result<Vec<u8>, Status> {
     if length > PAYLOAD_BYTES as u64 {
         return Err(Status::Overflow);
     }
-    let bytes = memory.read(at, length)?.to_vec();
+    let bytes = copied(memory.read(at, length)?)?;
     // What is no payload would be refused by every receiver; better the sender knows.
     flux_proto::payload::Reader::new(&bytes).map_err(|_| Status::Invalid)?;
     Ok(bytes)
@@ -76,17 +76,21 @@ pub(crate) fn receive(
         return Err(Status::Invalid);
     }
     // Checked before the message is taken, so that none is lost.
-    let place = memory.read(at, MESSAGE_BYTES)?.to_vec();
-    memory.write(at, &place)?;
+    writable(memory, at, MESSAGE_BYTES)?;
     let message = core.receive(caller).ok_or(Status::NotFound)?;
-    let record = message_record(&message);
-    memory.write(at, &record)?;
-    u64::try_from(record.len()).map_err(|_| Status::Overflow)
+    let bytes = message.payload.bytes();
+    let head = head(&message).map(u64::to_le_bytes);
+    let head = head.as_flattened();
+    memory.write(at, head)?;
+    let length = u64::try_from(head.len()).map_err(|_| Status::Overflow)?;
+    let payload = u64::try_from(bytes.len()).map_err(|_| Status::Overflow)?;
+    memory.write(at.checked_add(length).ok_or(Status::Invalid)?, bytes)?;
+    length.checked_add(payload).ok_or(Status::Overflow)
 }
 
-fn message_record(message: &Message) -> Vec<u8> {
-    let bytes = message.payload.bytes();
-    let mut record = words(&[
+/// The words before the payload.
+fn head(message: &Message) -> [u64; MESSAGE_WORDS] {
+    [
         message.id,
         u64::from(message.kind as u8),
         message.sender.map_or(0, AgentId::word),
@@ -94,10 +98,8 @@ fn message_record(message: &Message) -> Vec<u8> {
         message.sent.ns().cast_unsigned(),
         message.deadline.ns().cast_unsigned(),
         u64::from(message.badge),
-        bytes.len() as u64,
-    ]);
-    record.extend_from_slice(bytes);
-    record
+        message.payload.bytes().len() as u64,
+    ]
 }
 
 pub(super) fn broadcast(

@@ -5,7 +5,11 @@
 
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
-use flux_hal::{HardwareInfo, SimBus, SimSpec};
+use flux_hal::files::{FileError, FileId, FilePath, FileSystem, OpenMode};
+use flux_hal::{
+    DeviceAddress, DeviceBus, DeviceError, DeviceId, DeviceInfo, FaultKind, HardwareInfo, Reading, SimBus,
+    SimSpec,
+};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::{AgentRuntime, Event, Exit, Step, Wake};
 use flux_kcore::sched::Gas;
@@ -43,9 +47,12 @@ impl AgentRuntime<Core> for Still {
     fn end(&mut self, _: &mut Core, _: AgentId, _: Exit) {}
 }
 
-/// A document whose text is `agents NAME…` gives a module for each name.
+/// A document whose text is `agents NAME…` gives a module for each name; `broken` breaks the service.
 pub fn compiler(source: &[u8], _name: &str) -> Result<Compiled, CompileError> {
     let text = String::from_utf8_lossy(source);
+    if text == "broken" {
+        return Err(CompileError::Service { reason: "it is broken".into() });
+    }
     let names = text.split_whitespace().skip(1);
     let module = |name: &str| {
         let text = format!(
@@ -54,6 +61,67 @@ pub fn compiler(source: &[u8], _name: &str) -> Result<Compiled, CompileError> {
         flux_isa::asm::assemble(&text).unwrap()
     };
     Ok(Compiled { modules: names.map(module).collect(), ..Compiled::default() })
+}
+
+/// Files in memory; one below `broken` fails when it is used, `dead` when it is opened.
+#[derive(Default)]
+struct Faulty {
+    files: flux_hal::MemoryFiles,
+    broken: Vec<FileId>,
+}
+
+impl FileSystem for Faulty {
+    fn open(&mut self, path: FilePath<'_>, mode: OpenMode) -> Result<FileId, FileError> {
+        if path.text() == "dead" {
+            return Err(FileError::Failed);
+        }
+        let id = self.files.open(path, mode)?;
+        if path.text().starts_with("broken/") {
+            self.broken.push(id);
+        }
+        Ok(id)
+    }
+
+    fn read(&mut self, id: FileId, buffer: &mut [u8]) -> Result<usize, FileError> {
+        if self.broken.contains(&id) { Err(FileError::Failed) } else { self.files.read(id, buffer) }
+    }
+
+    fn write(&mut self, id: FileId, bytes: &[u8]) -> Result<usize, FileError> {
+        if self.broken.contains(&id) { Err(FileError::Failed) } else { self.files.write(id, bytes) }
+    }
+
+    fn close(&mut self, id: FileId) {
+        self.files.close(id);
+    }
+
+    fn name(&self) -> String {
+        self.files.name()
+    }
+}
+
+/// Simulated devices; one at `i2c:0x54` never answers to being opened.
+struct Deaf(SimBus);
+
+impl DeviceBus for Deaf {
+    fn open(&mut self, address: &DeviceAddress, channel: &str) -> Result<DeviceId, DeviceError> {
+        if address.to_string() == "i2c:0x54" {
+            let kind = FaultKind::Timeout;
+            return Err(DeviceError::Fault { address: address.clone(), kind, detail: String::new() });
+        }
+        self.0.open(address, channel)
+    }
+
+    fn read(&mut self, id: DeviceId, now_ns: i64) -> Result<Reading, DeviceError> {
+        self.0.read(id, now_ns)
+    }
+
+    fn write(&mut self, id: DeviceId, value: Reading, now_ns: i64) -> Result<(), DeviceError> {
+        self.0.write(id, value, now_ns)
+    }
+
+    fn list(&self) -> Vec<DeviceInfo> {
+        self.0.list()
+    }
 }
 
 /// A kernel with these simulated devices.
@@ -66,8 +134,8 @@ pub fn kernel(devices: &[&str], hardware: Option<HardwareInfo>) -> Kernel<Still>
         seed: 1,
         delay: Span::ZERO,
         level: LogLevel::Debug,
-        devices: Box::new(bus),
-        files: Box::new(flux_hal::MemoryFiles::new()),
+        devices: Box::new(Deaf(bus)),
+        files: Box::new(Faulty::default()),
         compiler: Box::new(compiler),
         hardware,
     };

@@ -104,13 +104,13 @@ pub(crate) fn close() {
 
 pub(crate) fn hardware() {
     let mut bench = bench();
-    for (item, value) in [(0, 3), (1, 1 << 30), (2, 3)] {
+    for (item, value) in [(0, 3), (1, 1 << 30), (2, 8)] {
         assert_eq!(bench.call(Syscall::HwInfo, [item, 0, 0, 0]), Ok(value), "{item}");
     }
     let mut text = |item| bench.text_of(Syscall::HwInfo, |at, size| [item, at, size, 0]);
     assert_eq!([text(3), text(4), text(5)], ["test64", "Test Processor", "one two"]);
     let list = text(6);
-    assert_eq!(list.lines().count(), 3);
+    assert_eq!(list.lines().count(), 8);
     assert!(list.contains("i2c:0x48 sim"), "{list}");
     assert_eq!(bench.call(Syscall::HwInfo, [7, 0, 0, 0]), Err(Status::NotFound));
     for item in [8, 1 << 32, u64::MAX] {

@@ -9,10 +9,13 @@ mod bench;
 mod code;
 mod devices;
 mod files;
+mod hostile;
 mod memory;
+mod memory_failures;
 mod messages;
 mod objects;
 mod places;
+mod statuses;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -15,7 +15,10 @@ const HEAD: &str = "\
 capability takes a handle of that kind as its first argument; the kernel checks kind, rights and badge of that handle
 before it looks at anything else, and never searches a table for a fitting one. What a word points to lies in the
 caller's memory and is copied once. What goes to a buffer that is too small gives OVERFLOW with the bytes needed as the
-result, and nothing is written. A refused call has no effect.
+result, and nothing is written. A refused call has no effect, also when the host has no memory for it (NOMEM); the table
+names every status that a call can return, each of which has a named test (`kernel/tests/table/statuses`), as has each
+place for a hostile word (`hostile`) and each allocation that may fail (`memory_failures`). EXIT does not come back to a run;
+INVALID is for a caller that is none.
 
 ";
 
@@ -28,31 +31,52 @@ pub(crate) fn syscalls_markdown() -> String {
 }
 
 fn tables(out: &mut String) -> fmt::Result {
-    out.push_str("| Number | Call | Capability | Arguments | Does |\n| --- | --- | --- | --- | --- |\n");
+    out.push_str(
+        "| Number | Call | Capability | Arguments | Statuses beside OK | Does |\n| --- | --- | --- | --- | --- | --- |\n",
+    );
     for row in SYSCALLS {
         let capability = row.capability.map_or("–", flux_abi::capability::CapabilityKind::name);
         let arguments = if row.arguments.is_empty() { "–".into() } else { row.arguments.join(", ") };
         let number = row.call.number();
-        writeln!(out, "| {number} | {} | {capability} | {arguments} | {} |", row.name, row.meaning)?;
+        let refusals = refusals(row.statuses);
+        writeln!(
+            out,
+            "| {number} | {} | {capability} | {arguments} | {refusals} | {} |",
+            row.name, row.meaning
+        )?;
     }
     operations(out)?;
     statuses(out)?;
     files(out)
 }
 
+/// The names of statuses without OK; of a row that is never done it is said.
+fn refusals(statuses: &[Status]) -> String {
+    let names: Vec<&str> =
+        statuses.iter().filter(|status| **status != Status::Ok).map(|status| status.name()).collect();
+    let done = if statuses.contains(&Status::Ok) { "" } else { "never OK: " };
+    if names.is_empty() { "–".into() } else { format!("{done}{}", names.join(" ")) }
+}
+
 fn operations(out: &mut String) -> fmt::Result {
     out.push_str(
         "\n## Operations of IOCTL\n\nThe second argument is the number behind the point, the third a word or the offset of a \
          record of\n64-bit words. They need the handle that the table names and no IO kind.\n\n\
-         | Row | Object | Operation | Handle | Third argument | Gives | Does |\n\
-         | --- | --- | --- | --- | --- | --- | --- |\n",
+         | Row | Object | Operation | Handle | Third argument | Gives | Statuses beside OK | Does |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- |\n",
     );
     for row in OPERATIONS {
         let number = row.operation.number();
         writeln!(
             out,
-            "| 602.{number} | {} | {} | {} | {} | {} | {} |",
-            row.object, row.name, row.needs, row.record, row.gives, row.meaning
+            "| 602.{number} | {} | {} | {} | {} | {} | {} | {} |",
+            row.object,
+            row.name,
+            row.needs,
+            row.record,
+            row.gives,
+            refusals(row.statuses),
+            row.meaning
         )?;
     }
     out.push_str("\nObject types of `derive`: ");
