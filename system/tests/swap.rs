@@ -133,7 +133,7 @@ impl Moments {
 const THREE: &str = "\n## Migrate from 3 (count: int, sum: int, last: int, extra: [int])\n1. Let gone be old.extra\n\n## Migrate back to 3 (count: int, sum: int, last: int, extra: [int])\n1. Set extra to [7]\n";
 
 #[test]
-fn a_thousand_swaps_lose_double_and_reorder_nothing() {
+fn attack_34_a_thousand_swaps_under_load_lose_double_and_reorder_nothing() {
     let versions = [
         counter(1, "", "") + THREE,
         counter(2, "", "7. If n > 1000000000: Log \"never\"") + THREE,

@@ -2,6 +2,7 @@
 //! are up to date.
 
 mod a2a;
+mod attacks;
 mod isa;
 mod pictures;
 mod syscalls;
@@ -36,6 +37,7 @@ const PAGES: &[(&str, Maker)] = &[
     ("docs/A2A.md", Maker::Table(a2a::a2a_markdown)),
     ("docs/ISA.md", Maker::Table(isa::isa_markdown)),
     ("docs/SYSCALLS.md", Maker::Table(syscalls::syscalls_markdown)),
+    ("docs/ATTACKS.md", Maker::Table(attacks::attacks_markdown)),
     ("docs/ERRORS.md", Maker::Flux(&["explain", "--markdown"])),
     ("docs/CLI-REFERENCE.md", Maker::Flux(&["man", "--markdown"])),
 ];
