@@ -4,7 +4,7 @@ use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_kcore::capability::Rights;
 use flux_kcore::time::Span;
-use flux_system::{Policy, Replaced};
+use flux_system::{Effect, Policy, Replaced, Replacement};
 
 use crate::ground::{Ground, MILLISECOND};
 use crate::support::SECOND;
@@ -16,7 +16,15 @@ impl Ground {
     fn replace(&mut self, text: &str) -> String {
         let policy = Policy { wait: Span::from_ns(SECOND), runs: 3, time: Span::from_ns(MILLISECOND) };
         let config = std::mem::take(&mut self.config);
-        let replaced = self.system.replace(&config, ("c.flux.md", text.as_bytes()), policy);
+        let replaced = self.system.replace(
+            &config,
+            &Replacement {
+                name: "c.flux.md",
+                source: text.as_bytes(),
+                agent: None,
+                effect: Effect::Swap(policy),
+            },
+        );
         self.config = config;
         match replaced.unwrap_or_else(|error| panic!("{error:?}")).as_slice() {
             [Replaced::Asked { .. }] => String::new(),
