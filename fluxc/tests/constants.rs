@@ -65,7 +65,7 @@ fn the_part_that_is_not_known_is_underlined() {
         ("if twice(1) > 1 { 1 } else { 2 }", "twice(1)", "calculated only while running"),
         ("if true { 1 + 1 / 0 } else { 2 }", "1 / 0", "would trap"),
         ("match 3 { 3 => twice(2), _ => 0 }", "twice(2)", "calculated only while running"),
-        ("if true { let n = twice(2)\n n } else { 2 }", "if true", "calculated only while running"),
+        ("if true { let n = twice(2)\n n } else { 2 }", "twice(2)", "calculated only while running"),
     ] {
         let source = library(&format!("fn twice(n: int) -> int {{ return n * 2 }}\nconst A = {constant}"));
         let found = compile(source.as_bytes(), "test.flux.md", &Options::default()).diagnostics;

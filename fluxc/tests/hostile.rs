@@ -256,6 +256,30 @@ fn many_agents_that_share_many_functions() {
     assert_eq!(end("shared", &format!("{CODE}{functions}{FENCE}{agents}")), End::TooMuch);
 }
 
+/// A constant of 8 KB that held 60 million values took 2 GB.
+#[test]
+fn constants_made_of_constants() {
+    let row = |name: &str, ty: &str, count: usize, of: &str| {
+        format!("const {name}: {ty} = [{}]\n", vec![of; count].join(", "))
+    };
+    let rows = row("A", "[bool; 1000]", 1000, "true") + &row("B", "[[bool; 1000]; 200]", 200, "A");
+    let document = |more: &str| format!("{CODE}{rows}{more}{FENCE}");
+    assert_eq!(end("rows", &document("fn f() -> bool { return B[199][999] }\n")), End::Compiled);
+    let (found, compiled) =
+        bounded("rows of rows", &document(&row("C", "[[[bool; 1000]; 200]; 300]", 300, "B")));
+    assert_eq!(found, End::TooMuch);
+    assert_eq!(compiled.diagnostics.len(), 1, "{:#?}", compiled.diagnostics);
+    // In a function they are put together while running.
+    let local = format!(
+        "fn f(n: int) -> bool {{\n  let rows = [{}]\n  return rows[n][n][n]\n}}\n",
+        vec!["B"; 20].join(", ")
+    );
+    assert_eq!(end("rows of rows in a function", &document(&local)), End::Compiled);
+    let text = format!("const T: str = \"{}\"\n", "x".repeat(100_000));
+    let texts = text + &row("A", "[str; 1000]", 1000, "T");
+    assert_eq!(end("texts", &format!("{CODE}{texts}{FENCE}")), End::TooMuch);
+}
+
 /// Layouts and descriptors were made anew for each use: two structs in each took time in powers
 /// of two.
 #[test]

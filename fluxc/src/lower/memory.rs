@@ -147,7 +147,7 @@ impl<'p> Lowering<'_, 'p, '_> {
                 };
                 let at = self.address(base);
                 // A constant index inside the array needs no check.
-                if let Some(Value::Int(known)) = self.shared.program.constant(index)
+                if let Some(Value::Int(known)) = self.shared.program.constant(index, self.shared.room)
                     && let Ok(known) = u32::try_from(known)
                     && known < length
                 {
@@ -247,7 +247,7 @@ impl<'p> Lowering<'_, 'p, '_> {
             (ExprKind::Array(list), Type::Array(element, _)) => {
                 let values = program.list(list);
                 if values.len() > 8
-                    && let Some(value) = program.constant(id)
+                    && let Some(value) = program.constant(id, self.shared.room)
                     && let Some(from) =
                         self.shared.data.aggregate(&mut self.shared.module, &program.types, expr.ty, &value)
                 {
@@ -307,7 +307,7 @@ impl<'p> Lowering<'_, 'p, '_> {
             self.effect(value);
             return;
         }
-        let scalar = self.shared.program.constant(value).and_then(|known| {
+        let scalar = self.shared.program.constant(value, self.shared.room).and_then(|known| {
             let bits = super::data::scalar_bits(self.settled(element), &known)?;
             let byte = bits & 0xff;
             let same = (0..size.min(8)).all(|at| (bits >> (8 * at)) & 0xff == byte);

@@ -12,7 +12,12 @@ use crate::diag::{Diagnostic, codes};
 impl Checker<'_, '_> {
     /// The value of an expression, if it is known when compiling.
     pub(super) fn constant(&self, id: ExprId) -> Option<Value> {
-        self.program.constant(id)
+        self.program.constant(id, self.sink.memory_left())
+    }
+
+    /// The part of an expression without value that is why it has none.
+    pub(super) fn unknown_part(&self, id: ExprId) -> (ExprId, Reason) {
+        self.program.unknown_part(id, self.sink.memory_left())
     }
 
     /// The value of an expression that must be known when compiling.
@@ -33,9 +38,10 @@ impl Checker<'_, '_> {
         if self.has_error_in(span) {
             return;
         }
-        let (part, reason) = self.program.unknown_part(id);
+        let (part, reason) = self.unknown_part(id);
         let label = match reason {
             Reason::Reported => return,
+            Reason::Memory => return self.sink.spend(span),
             Reason::Run => "known only while running",
             Reason::Code => "calculated only while running",
             Reason::Grows => "made only while running, since it can grow",

@@ -4,9 +4,11 @@
 //! 1. A value is given only where the running program would come to the same one: an operation
 //!    that would trap has none, and a branch that is not taken is not looked at.
 //! 2. What is looked at changes nothing: blocks may introduce names with `let`, and no more.
+//! 3. A value takes no more memory than its caller allows: one that names others often has none.
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+use core::cell::Cell;
 use core::cmp::Ordering;
 
 use super::tree::{
@@ -15,9 +17,6 @@ use super::tree::{
 use super::types::{Owns, Type};
 use crate::fir::{FloatKind, IntKind, IntOp, IntUnaryOp};
 use crate::lang::syntax::ast::{BinaryOp, Bound, UnaryOp};
-
-/// Most elements and fields of one constant.
-const MOST_PARTS: usize = 1 << 20;
 
 /// Why an expression has no value when compiling.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -32,19 +31,42 @@ pub(super) enum Reason {
     Grows,
     /// It would trap, or is outside the range of its type.
     Trap,
+    /// It takes more memory than there is.
+    Memory,
+}
+
+/// Bytes that values may still take, until they are too few once.
+struct Room(Cell<Option<usize>>);
+
+impl Room {
+    fn take(&self, bytes: usize) -> Option<()> {
+        self.0.set(self.0.get()?.checked_sub(bytes));
+        self.0.get().map(|_| ())
+    }
+
+    /// A copy, if there is room for it.
+    fn copy(&self, value: &Value) -> Option<Value> {
+        self.take(value.bytes())?;
+        Some(value.clone())
+    }
 }
 
 impl Program<'_> {
-    /// The value of an expression, if it is known when compiling. Operations that would
-    /// trap have none.
+    /// The value of an expression, if it is known when compiling and takes at most `room` bytes.
+    /// Operations that would trap have none.
     #[must_use]
-    pub fn constant(&self, id: ExprId) -> Option<Value> {
-        Evaluation { program: self, names: Vec::new() }.value(id)
+    pub fn constant(&self, id: ExprId, room: usize) -> Option<Value> {
+        let room = Room(Cell::new(Some(room)));
+        Evaluation { program: self, names: Vec::new(), room: &room }.value(id)
     }
 
     /// The part of an expression without value that is why it has none.
-    pub(super) fn unknown_part(&self, id: ExprId) -> (ExprId, Reason) {
-        let mut evaluation = Evaluation { program: self, names: Vec::new() };
+    pub(super) fn unknown_part(&self, id: ExprId, room: usize) -> (ExprId, Reason) {
+        let room = Room(Cell::new(Some(room)));
+        let mut evaluation = Evaluation { program: self, names: Vec::new(), room: &room };
+        if evaluation.value(id).is_none() && room.0.get().is_none() {
+            return (id, Reason::Memory);
+        }
         let mut at = id;
         loop {
             let Some(part) = evaluation.unknown_operand(at) else { return (at, self.reason(at)) };
@@ -63,15 +85,14 @@ impl Program<'_> {
             _ if self.types.owns(expr.ty) == Owns::Blocks => Reason::Grows,
             // Of arrays and structs the compiler does not know everything.
             ExprKind::Binary(_, left, _) if self.types.is_aggregate(self.expr(left).ty) => Reason::Code,
-            ExprKind::Builtin(Builtin::Abs, list)
-                if self.list(list).iter().all(|id| self.constant(*id).is_some()) =>
-            {
+            ExprKind::Binary(..)
+            | ExprKind::Unary(..)
+            | ExprKind::Convert(_)
+            | ExprKind::Int(..)
+            | ExprKind::Index(..) => Reason::Trap,
+            ExprKind::Builtin(Builtin::Abs, _) if matches!(self.types.settled(expr.ty), Type::Int(_)) => {
                 Reason::Trap
             }
-            ExprKind::Binary(..) | ExprKind::Unary(..) | ExprKind::Convert(_) | ExprKind::Int(..) => {
-                Reason::Trap
-            }
-            ExprKind::Index(..) => Reason::Trap,
             _ => Reason::Code,
         }
     }
@@ -81,6 +102,7 @@ impl Program<'_> {
 struct Evaluation<'p, 's> {
     program: &'p Program<'s>,
     names: Vec<(LocalId, Value)>,
+    room: &'p Room,
 }
 
 impl Evaluation<'_, '_> {
@@ -113,8 +135,10 @@ impl Evaluation<'_, '_> {
             {
                 None
             }
-            ExprKind::Const(id) => self.program.consts.get(id.index())?.value.clone(),
-            ExprKind::Local(local) => self.named(local).cloned(),
+            ExprKind::Const(_) | ExprKind::Local(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
+                let room = self.room;
+                room.copy(self.part(id)?)
+            }
             ExprKind::Variant(_, tag) => Some(Value::Int(i128::from(tag))),
             ExprKind::Tagged(tag, list) => {
                 let values = self.values(self.program.list(list))?;
@@ -153,7 +177,6 @@ impl Evaluation<'_, '_> {
             ExprKind::Array(list) | ExprKind::Struct(list) => {
                 self.values(self.program.list(list)).map(Value::Aggregate)
             }
-            ExprKind::Field(..) | ExprKind::Index(..) => self.part(id).cloned(),
             ExprKind::Repeat(operand, _) => match ty {
                 Type::Array(_, length) => Some(Value::Repeat(Box::new(self.value(operand)?), length)),
                 _ => None,
@@ -184,10 +207,12 @@ impl Evaluation<'_, '_> {
     }
 
     fn values(&mut self, ids: &[ExprId]) -> Option<Vec<Value>> {
-        if ids.len() > MOST_PARTS {
-            return None;
+        self.room.take(size_of::<Value>().saturating_mul(ids.len()))?;
+        let mut values = Vec::with_capacity(ids.len());
+        for id in ids {
+            values.push(self.value(*id)?);
         }
-        ids.iter().map(|id| self.value(*id)).collect()
+        Some(values)
     }
 
     fn named(&self, local: LocalId) -> Option<&Value> {
@@ -230,9 +255,10 @@ impl Evaluation<'_, '_> {
     fn entry(&mut self, list: &[ExprId]) -> Option<Value> {
         let [map, key] = list else { return None };
         let Value::Text(key) = self.value(*key)? else { return None };
+        let room = self.room;
         let Value::Map(entries) = self.part(*map)? else { return None };
         Some(match entries.iter().find(|(name, _)| *name == key) {
-            Some((_, value)) => Value::Tagged(1, [value.clone()].into()),
+            Some((_, value)) => Value::Tagged(1, [room.copy(value)?].into()),
             None => Value::Tagged(0, Vec::new()),
         })
     }
@@ -253,19 +279,20 @@ impl Evaluation<'_, '_> {
 
     fn of_block(&mut self, block: &Block) -> Option<Value> {
         let before = self.names.len();
-        let value = self.introduced(block).and_then(|()| self.value(block.value?));
+        let value = self.introduced(block).ok().and_then(|()| self.value(block.value?));
         self.names.truncate(before);
         value
     }
 
-    /// Gives the names that a block introduces their values; `None` if it does anything else.
-    fn introduced(&mut self, block: &Block) -> Option<()> {
+    /// Gives the names that a block introduces their values. If it does anything else, or a value is not
+    /// known, the error is that value.
+    fn introduced(&mut self, block: &Block) -> Result<(), Option<ExprId>> {
         for stmt in &block.stmts {
-            let StmtKind::Let(local, Some(value)) = stmt.kind else { return None };
-            let value = self.value(value)?;
-            self.names.push((local, value));
+            let StmtKind::Let(local, Some(value)) = stmt.kind else { return Err(None) };
+            let known = self.value(value).ok_or(Some(value))?;
+            self.names.push((local, known));
         }
-        Some(())
+        Ok(())
     }
 
     /// Tells whether an arm takes a value; `None` if that is not known.
@@ -286,7 +313,7 @@ impl Evaluation<'_, '_> {
         match pattern {
             Pattern::All => Some(true),
             Pattern::Bind(local) => {
-                self.names.push((*local, value.clone()));
+                self.names.push((*local, self.room.copy(value)?));
                 Some(true)
             }
             Pattern::Tagged(tag, parts) => {
@@ -343,19 +370,23 @@ impl Evaluation<'_, '_> {
             ExprKind::Match(subject, arms) => match self.value(subject) {
                 None => Some(subject),
                 Some(value) => {
-                    let arms = program.matches.get(arms.index())?;
-                    let taken =
-                        arms.iter().find(|arm| self.takes(&arm.patterns, arm.guard, &value) == Some(true));
-                    self.unknown_in(&taken?.body)
+                    for arm in program.matches.get(arms.index())? {
+                        match self.takes(&arm.patterns, arm.guard, &value) {
+                            Some(true) => return self.unknown_in(&arm.body),
+                            Some(false) => {}
+                            None => return arm.guard,
+                        }
+                    }
+                    None
                 }
             },
             _ => None,
         }
     }
 
-    /// The value of a block, if its names are known.
+    /// The first expression in a block whose value is not known, or the one that the block gives.
     fn unknown_in(&mut self, block: &Block) -> Option<ExprId> {
-        self.introduced(block).and(block.value)
+        self.introduced(block).map_or_else(|value| value, |()| block.value)
     }
 }
 
@@ -421,10 +452,17 @@ fn compared(op: BinaryOp, left: Value, right: Value) -> Option<bool> {
 fn built_in(builtin: Builtin, operands: &[Value]) -> Option<Value> {
     let less = |a: &Value, b: &Value| compared(BinaryOp::Lt, a.clone(), b.clone());
     // Where one is no number the machine decides.
-    if operands.iter().any(|value| matches!(value, Value::Float(value) if value.is_nan() || *value == 0.0)) {
+    if operands.iter().any(|value| matches!(value, Value::Float(value) if value.is_nan())) {
         return None;
     }
     let pick = |a: &Value, b: &Value, least: Ordering| {
+        // So it does between the two zeros, which are equal.
+        if let (Value::Float(a), Value::Float(b)) = (a, b)
+            && a == b
+            && a.is_sign_negative() != b.is_sign_negative()
+        {
+            return None;
+        }
         let first = if least == Ordering::Less { less(a, b)? } else { less(b, a)? };
         Some(if first { a.clone() } else { b.clone() })
     };
@@ -446,7 +484,7 @@ fn fold(op: BinaryOp, left: Value, right: Value, operand: Type) -> Option<Value>
     match (left, right) {
         (Value::Int(a), Value::Int(b)) => {
             let Type::Int(kind) = operand else { return compare(Some(a.cmp(&b))) };
-            let width = i128::from(kind.bits());
+            let places = u32::try_from(b).ok().filter(|places| *places < kind.bits());
             let value = match op {
                 BinaryOp::Add => a.checked_add(b)?,
                 BinaryOp::Sub => a.checked_sub(b)?,
@@ -456,11 +494,9 @@ fn fold(op: BinaryOp, left: Value, right: Value, operand: Type) -> Option<Value>
                 BinaryOp::BitAnd => a & b,
                 BinaryOp::BitOr => a | b,
                 BinaryOp::BitXor => a ^ b,
-                BinaryOp::Shl if b >= 0 && b < width => {
-                    // What leaves the width would be cut off by the machine: left to it.
-                    a.checked_mul(1i128.checked_shl(u32::try_from(b).ok()?)?)?
-                }
-                BinaryOp::Shr if b >= 0 && b < width => a.checked_shr(u32::try_from(b).ok()?)?,
+                // What leaves the width would be cut off by the machine: left to it.
+                BinaryOp::Shl => a.checked_mul(1i128.checked_shl(places?)?)?,
+                BinaryOp::Shr => a.checked_shr(places?)?,
                 _ => return compare(Some(a.cmp(&b))),
             };
             in_range(kind, value)
@@ -532,8 +568,11 @@ fn convert(value: Value, to: Type) -> Option<Value> {
         (Value::Duration(value), Type::Int(kind)) => in_range(kind, i128::from(value)),
         (Value::Bool(value), Type::Int(_)) => Some(Value::Int(i128::from(value))),
         (Value::Float(value), Type::Float(kind)) => Some(Value::Float(round(kind, value))),
-        #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
-        (Value::Float(value), Type::Int(kind)) if value.abs() < 1.0e30 => in_range(kind, value as i128),
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is too large becomes the largest, which is out of range"
+        )]
+        (Value::Float(value), Type::Int(kind)) if !value.is_nan() => in_range(kind, value as i128),
         _ => None,
     }
 }

@@ -137,7 +137,7 @@ impl<'s> Checker<'_, 's> {
             return Deadline::Usual;
         }
         // What is known now is checked now.
-        let known = self.constant(id).is_some() || self.program.unknown_part(id).1 == Reason::Trap;
+        let known = self.constant(id).is_some() || self.unknown_part(id).1 == Reason::Trap;
         if known {
             return self.interval(id, "a deadline").map_or(Deadline::Usual, Deadline::After);
         }

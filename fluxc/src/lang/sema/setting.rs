@@ -94,7 +94,8 @@ impl Checker<'_, '_> {
         if self.get(self.ty(id)) == Ok(Type::Error) {
             return None;
         }
-        let mut text = Text { program: &self.program, out: String::new() };
+        let room = self.sink.memory_left();
+        let mut text = Text { program: &self.program, out: String::new(), room };
         match text.expr(id, Standing::Alone) {
             Ok(()) => return Some(text.out),
             Err(Textless::Part(part)) => self.not_constant(part, what),
@@ -119,6 +120,8 @@ impl Checker<'_, '_> {
 struct Text<'p, 's> {
     program: &'p Program<'s>,
     out: String,
+    /// Bytes that a constant may take.
+    room: usize,
 }
 
 impl Text<'_, '_> {
@@ -136,7 +139,8 @@ impl Text<'_, '_> {
                 self.sequence(self.program.list(list))
             }
             (Type::Bytes, ExprKind::Collection(CollectionOp::OfText(TextOp::Copy), list)) => {
-                let text = self.program.list(list).first().and_then(|text| self.program.constant(*text));
+                let text =
+                    self.program.list(list).first().and_then(|text| self.program.constant(*text, self.room));
                 let Some(Value::Text(text)) = text else { return Err(Textless::Part(id)) };
                 let bytes: Vec<String> = text.bytes().map(|byte| format!("{byte}")).collect();
                 let _ = write!(self.out, "[{}]", bytes.join(", "));
@@ -144,7 +148,7 @@ impl Text<'_, '_> {
             }
             (Type::List(_) | Type::Array(..), ExprKind::Repeat(value, count)) => {
                 let count = match (count, ty) {
-                    (Some(count), _) => match self.program.constant(count) {
+                    (Some(count), _) => match self.program.constant(count, self.room) {
                         Some(Value::Int(count)) => count,
                         _ => return Err(Textless::Part(count)),
                     },
@@ -196,7 +200,7 @@ impl Text<'_, '_> {
                 self.value(expr.ty, value.ok_or(Textless::Part(id))?, standing, id)
             }
             _ => {
-                let value = self.program.constant(id).ok_or(Textless::Part(id))?;
+                let value = self.program.constant(id, self.room).ok_or(Textless::Part(id))?;
                 self.value(expr.ty, &value, standing, id)
             }
         }
