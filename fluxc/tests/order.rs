@@ -2,7 +2,8 @@
 
 mod support;
 
-use support::{call, init_log, library, text};
+use flux_fluxc::Level;
+use support::{call, compiled, init_log, library, text};
 
 #[test]
 fn an_argument_chosen_by_a_condition_does_not_see_later_changes() {
@@ -95,4 +96,42 @@ fn test() -> str {
 fn texts_of_the_state_outlive_what_later_arguments_take_away() {
     let source = "# A\n## Agent\nname: a\ncapabilities: MEMORY\n## State\n- names: [str] = [\"alpha\", \"beta\"]\n- more: [str] = [\"gamma\"]\n## Types\n```flux\nfn same(a: str) -> str { return a }\nfn three(a: str, b: str, c: str) -> str { return \"{a} {b} {c}\" }\n```\n## Init\n1. ```flux\n   names = names.map(|name| name + \"!\")\n   let first = three(if names.len() > 1 { names[0] } else { more[0] }, names.remove(0), \"{1}{2}{3}{4}{5}{6}\")\n   let second = three(same(names[0]), names.pop() ?? \"\", \"{7}{8}{9}{0}{1}\")\n   ```\n2. Log \"{first}, {second}\"\n";
     assert_eq!(init_log(source), ["alpha! alpha! 123456, beta! beta! 78901"]);
+}
+
+/// Bytes of code without optimisation.
+fn code_bytes(code: &str) -> usize {
+    compiled(&library(code), Level::None).modules[0].code.len()
+}
+
+#[test]
+fn what_nothing_changes_is_not_copied() {
+    let round = |stmt: &str| {
+        code_bytes(&format!(
+            "fn f(a: [int; 3], b: [int; 3]) -> int {{
+  var xs = a
+  var ys = b
+  var sum = 0
+  for x in xs {{ {stmt}
+    sum += x }}
+  return sum + ys[1]
+}}"
+        ))
+    };
+    assert!(round("ys[2] = x") < round("xs[2] = x"));
+    assert!(round("for i in 0..3 { ys[i] = x }") < round("for i in 0..3 { xs[i] = x }"));
+    let argument = |later: &str| {
+        code_bytes(&format!(
+            "fn g(a: [int; 3], b: int) -> int {{ return a[0] + b }}
+fn f(a: [int; 3], b: [int]) -> int {{
+  var xs = a
+  var ys = b
+  var zs = b
+  return g(xs, {later})
+}}"
+        ))
+    };
+    assert!(
+        argument("if a[0] == 1 { ys.pop() ?? 0 } else { 0 }")
+            < argument("if a[0] == 1 { xs[0] = 4\n ys.pop() ?? 0 } else { 0 }")
+    );
 }

@@ -56,7 +56,7 @@ impl Program<'_> {
     }
 
     /// Tells whether carrying out `block` may change a part of `root`. State may also be changed
-    /// by other sections, which run where the block suspends.
+    /// by other sections, which run where the block waits for a time or an event.
     #[must_use]
     pub fn changes(&self, block: &Block, root: Root) -> bool {
         block.stmts.iter().any(|stmt| self.stmt_changes(stmt, root))
@@ -71,14 +71,13 @@ impl Program<'_> {
         let expr = |id: &ExprId| self.expr_changes(*id, root);
         let block = |block: &Block| self.changes(block, root);
         let otherwise = |rest: &Option<Box<Block>>| rest.as_deref().is_some_and(block);
-        let state = matches!(root, Root::State(_));
         match &stmt.kind {
             StmtKind::Let(_, value) | StmtKind::Return(value) | StmtKind::Reply(_, value) => {
                 value.as_ref().is_some_and(expr)
             }
-            StmtKind::Assign(place, value)
-            | StmtKind::Rewrite(place, value)
-            | StmtKind::Update(place, _, value) => self.place_changes(*place, root) || expr(value),
+            StmtKind::Assign(place, value) | StmtKind::Update(place, _, value) => {
+                self.place_changes(*place, root) || expr(value)
+            }
             StmtKind::Eval(value)
             | StmtKind::Log(_, value)
             | StmtKind::Record(_, value)
@@ -93,24 +92,25 @@ impl Program<'_> {
             StmtKind::Expect(cond, message) => expr(cond) || message.as_ref().is_some_and(expr),
             StmtKind::Read(place, _, rest) => self.place_changes(*place, root) || otherwise(rest),
             StmtKind::Every(_, body) => block(body),
-            StmtKind::Wait(_) | StmtKind::Yield(_) => state,
+            StmtKind::Wait(_) | StmtKind::Yield(_) => matches!(root, Root::State(_)),
+            // While an answer is waited for nothing else of the agent runs.
             StmtKind::Send(sending) => {
-                state || self.list(sending.args).iter().any(expr) || otherwise(&sending.otherwise)
+                let stored = sending.store.and_then(|(place, _)| self.root(place));
+                [sending.bind.map(Root::Local), stored].contains(&Some(root))
+                    || self.list(sending.args).iter().any(expr)
+                    || otherwise(&sending.otherwise)
             }
+            StmtKind::WaitFor { bind, otherwise: rest, .. } => Root::Local(*bind) == root || otherwise(rest),
+            StmtKind::Barrier { otherwise: rest, .. } => otherwise(rest),
             StmtKind::Spawn(spawning) => {
                 spawning.bind.is_some_and(|place| self.place_changes(place, root))
                     || otherwise(&spawning.otherwise)
             }
             StmtKind::Entrust(entrusting) => expr(&entrusting.agent),
             StmtKind::StopAgent(agent) => expr(agent),
-            StmtKind::Loop(parts) => {
-                parts.cond.as_ref().is_some_and(expr) || block(&parts.body) || block(&parts.step)
-            }
-            StmtKind::Switch(subject, cases) => expr(subject) || cases.iter().any(|case| block(&case.body)),
-            StmtKind::Emit(list) => self.list(*list).iter().any(expr),
-            StmtKind::WaitFor { otherwise: rest, .. } | StmtKind::Barrier { otherwise: rest, .. } => {
-                state || otherwise(rest)
-            }
+            // Of C, Python and tests alone, where none stands inside of an expression or of a loop that goes
+            // through a copy.
+            StmtKind::Rewrite(..) | StmtKind::Loop(_) | StmtKind::Switch(..) | StmtKind::Emit(_) => true,
             StmtKind::Break | StmtKind::Continue | StmtKind::Stop | StmtKind::Subscribe(_) => false,
         }
     }
