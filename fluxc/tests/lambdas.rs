@@ -3,7 +3,7 @@
 mod support;
 
 use flux_abi::trap::TrapKind;
-use support::{End, call, codes, diagnostics, init_log, library, text, word};
+use support::{End, bundle, call, codes, diagnostics, init_log, library, text, word};
 
 #[test]
 fn a_function_is_passed_by_name_or_written_in_place() {
@@ -238,4 +238,13 @@ fn function_values_stay_in_their_run() {
         let source = agent(sections);
         assert!(codes(&source).contains(&"E0506".to_string()), "{sections}: {:?}", diagnostics(&source));
     }
+}
+
+#[test]
+fn a_lambda_in_a_step_calls_functions_of_a_library() {
+    let document = "---\ndependencies: [units.flux.md]\n---\n# A\n## Agent\nname: a\ncapabilities: MEMORY\n## State\n- list: [int] = [1, 2]\n## Init\n1. Log \"{list.map(|x| units.twice(x) + units.ONE)}\"\n";
+    let units =
+        "# Units\n## Types\n```flux\nconst ONE: int = 1\nfn twice(n: int) -> int { return n * 2 }\n```\n";
+    let bundle = bundle(&[("a.flux.md", document), ("units.flux.md", units)]);
+    assert_eq!(init_log(&bundle), ["[3, 5]"]);
 }

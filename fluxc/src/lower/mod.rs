@@ -506,7 +506,8 @@ impl<'p, 's> Shared<'p, 's> {
             units.push(Unit {
                 func,
                 body: &function.body,
-                role: Role::Function(function.ret, recursion),
+                // That of a lambda may have been found out later.
+                role: Role::Function(self.program.types.resolve(function.ret), recursion),
                 captures: function.captures,
                 span: function.span,
                 frame: 0,

@@ -335,10 +335,7 @@ impl Program<'_> {
         let Self { types, functions, agents, probes, taken, .. } = self;
         let mut by_type: HashMap<String, Vec<FnId>> = HashMap::new();
         for (ty, function) in taken {
-            let list = by_type.entry(types.name(*ty)).or_default();
-            if list.last() != Some(function) {
-                sink.keep(list, *function, Span::empty(0));
-            }
+            sink.keep(by_type.entry(types.name(*ty)).or_default(), *function, Span::empty(0));
         }
         if by_type.is_empty() {
             return;
@@ -363,26 +360,16 @@ impl Program<'_> {
     }
 }
 
-/// Names that statements and patterns of a block introduce.
+/// Names that the body of a lambda in a step introduces. There `if` chooses between expressions and `match`
+/// does not stand, so that only statements and further lambdas do.
 fn introduced_in<'s>(body: &CodeBlock<'s>) -> HashSet<&'s str> {
     let mut names = HashSet::new();
     statements(body, &mut names);
-    walk_block(body, &mut |expr| match &expr.kind {
-        ast::ExprKind::If(choice) => {
-            statements(&choice.then, &mut names);
-            choice.otherwise.iter().for_each(|block| statements(block, &mut names));
-        }
-        ast::ExprKind::Match(choice) => {
-            for arm in &choice.arms {
-                arm.patterns.iter().for_each(|pattern| in_pattern(pattern, &mut names));
-                statements(&arm.body, &mut names);
-            }
-        }
-        ast::ExprKind::Lambda(lambda) => {
+    walk_block(body, &mut |expr| {
+        if let ast::ExprKind::Lambda(lambda) = &expr.kind {
             names.extend(lambda.params.iter().map(|param| param.name.text));
             statements(&lambda.body, &mut names);
         }
-        _ => {}
     });
     names
 }
@@ -399,17 +386,6 @@ fn statements<'s>(block: &CodeBlock<'s>, names: &mut HashSet<&'s str>) {
             }
             ast::StmtKind::While { body, .. } => statements(body, names),
             _ => {}
-        }
-    }
-}
-
-fn in_pattern<'s>(pattern: &ast::MatchPattern<'s>, names: &mut HashSet<&'s str>) {
-    if let ast::MatchPatternKind::Variant { name, payload, .. } = &pattern.kind {
-        match payload {
-            None => {
-                names.insert(name.text);
-            }
-            Some(list) => list.iter().for_each(|pattern| in_pattern(pattern, names)),
         }
     }
 }
