@@ -1,5 +1,7 @@
 //! Tests of documents as plans, and what they leave alone.
 
+mod support;
+
 use flux_fluxc::plan::{Action, Compare, Presence, Sent};
 use flux_fluxc::{Compiled, Options, Tests, compile};
 
@@ -94,4 +96,30 @@ fn mistakes_in_tests_have_codes() {
     ] {
         assert_eq!(codes(test), [want], "{test}");
     }
+}
+
+#[test]
+fn an_agent_that_is_spawned_may_have_a_number_behind_its_name() {
+    let worker = "# W\n## Agent\nname: worker\n## On job(n: int)\n1. Log \"{n}\"\n";
+    let boss = "# B\n## Agent\nname: boss\ncapabilities: SPAWN, COMMUNICATE\n## Init\n1. Spawn worker from \"worker.flux.md\" as w\n2. TELL w: job(1)\n3. TELL cloud: up()\n## Test \"t\"\n";
+    for (target, known) in [
+        ("worker", true),
+        ("worker-2", true),
+        ("worker-12", true),
+        ("cloud", true),
+        ("worker-x", false),
+        ("worker2", false),
+        ("work", false),
+        ("x-worker", false),
+    ] {
+        let source = format!("{boss}- Expect TELL to {target}\n");
+        let found =
+            support::diagnostics(&support::bundle(&[("boss.flux.md", &source), ("worker.flux.md", worker)]));
+        let found = found.iter().filter(|row| row.starts_with("W0702")).count();
+        assert_eq!(found == 0, known, "{target}");
+    }
+    let source = format!("{boss}- Expect TELL: job(1)\n- Expect TELL to cloud: down()\n");
+    let found =
+        support::diagnostics(&support::bundle(&[("boss.flux.md", &source), ("worker.flux.md", worker)]));
+    assert_eq!(found, ["W0702 line 11: no step of this document sends `down(…)` there"]);
 }

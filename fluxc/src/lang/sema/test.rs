@@ -286,7 +286,9 @@ impl<'s> Checker<'_, 's> {
         let mut others = (0..self.program.agents.len()).filter(|agent| answers(*agent));
         match (others.next(), others.next()) {
             (Some(only), None) => Some(only),
-            (Some(_), Some(_)) => {
+            (Some(first), Some(_)) => {
+                let name = self.program.agents.get(first).map_or("", |agent| &agent.name);
+                let hint = format!("name it: `When told {name}: {}(…)`", message.name.text);
                 self.report(
                     Diagnostic::new(
                         codes::TEST_AGENT_UNKNOWN,
@@ -294,7 +296,7 @@ impl<'s> Checker<'_, 's> {
                         format!("several agents have `## On {}(…)`", message.name.text),
                     )
                     .label("which one?")
-                    .hint(format!("name it: `When told bell: {}(…)`", message.name.text)),
+                    .hint(hint),
                 );
                 None
             }

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::super::tree::{Block, ExprId, ExprKind, Stmt, StmtKind};
-use super::super::types::{Type, TypeId};
+use super::super::types::TypeId;
 use super::super::{Checker, send};
 use super::{Asked, Scene, sent};
 use crate::diag::{Diagnostic, codes};
@@ -17,7 +17,7 @@ use crate::lang::syntax::ast::{
 };
 use crate::plan::{Action, Compare, Pattern, Presence, Wanted};
 use crate::span::Span;
-use flux_abi::device::{DeviceKind, DeviceValue};
+use flux_abi::device::DeviceValue;
 use flux_abi::select::LogLevel;
 use flux_abi::trap::TrapKind;
 use flux_isa::LinkKind;
@@ -57,10 +57,6 @@ impl<'s> Checker<'_, 's> {
             TestStep::Expect { cond } => Action::Expect(self.condition_probe(cond, scene, span)),
             TestStep::ExpectDevice { device, value } => {
                 let named = self.device(device)?;
-                if named.info.kind == DeviceKind::Console {
-                    self.unsupported(device.span, "an expectation about the console");
-                    return None;
-                }
                 let written = self.links_of_document().any(|(kind, name, rights)| {
                     kind == LinkKind::Device && name == named.address && rights & WRITE != 0
                 });
@@ -188,12 +184,13 @@ impl<'s> Checker<'_, 's> {
             let quote = if self.ty(*operand) == TypeId::STR { "\"" } else { "" };
             let before = if index == 0 { "" } else { ", " };
             pieces.push(self.text_piece(format!("{before}`{name}` is {quote}"), at));
-            let shown = *operand;
-            self.sink.keep(&mut self.shown, shown, at);
-            pieces.push(shown);
+            pieces.push(*operand);
             if !quote.is_empty() {
                 pieces.push(self.text_piece(quote.to_owned(), at));
             }
+        }
+        if pieces.is_empty() {
+            return self.text_piece("it does not".to_owned(), span);
         }
         let list = self.list(&pieces);
         self.new_expr(ExprKind::Interpolate(list), TypeId::STR, span)
@@ -211,7 +208,8 @@ impl<'s> Checker<'_, 's> {
                 self.operands(left, out);
                 self.operands(right, out);
             }
-            ExprKind::Binary(op, left, right) if compare(op).is_some() => {
+            // Of other operators none gives a truth value.
+            ExprKind::Binary(_, left, right) => {
                 for side in [left, right] {
                     self.operand(side, out);
                 }
@@ -222,35 +220,31 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn operand(&self, id: ExprId, out: &mut Vec<ExprId>) {
-        let literal = match self.program.expr(id).kind {
-            ExprKind::Unary(_, inner) | ExprKind::Convert(inner) => self.is_literal(inner),
-            _ => self.is_literal(id),
-        };
-        if !literal && self.has_text(self.ty(id)) && out.len() < SHOWN {
+        let shown = !self.is_literal(id) && self.has_text_form(self.ty(id), &mut Vec::new());
+        if shown && out.len() < SHOWN {
             out.push(id);
         }
     }
 
-    /// Whether values of a type can be shown; one that is still open will be a number.
-    fn has_text(&self, ty: TypeId) -> bool {
-        match self.get(ty) {
-            Ok(Type::Array(..) | Type::Struct(_) | Type::Ticket | Type::Agent) => false,
-            Ok(Type::Optional(inner)) => self.has_text(inner),
-            _ => true,
-        }
-    }
-
+    /// Tells whether the value stands in the text as it is.
     fn is_literal(&self, id: ExprId) -> bool {
-        matches!(
-            self.program.expr(id).kind,
+        match self.program.expr(id).kind {
             ExprKind::Int(..)
-                | ExprKind::Float(_)
-                | ExprKind::Bool(_)
-                | ExprKind::Duration(_)
-                | ExprKind::Text(_)
-                | ExprKind::Variant(..)
-                | ExprKind::Invalid
-        )
+            | ExprKind::Float(_)
+            | ExprKind::Bool(_)
+            | ExprKind::Duration(_)
+            | ExprKind::Text(_)
+            | ExprKind::Variant(..)
+            | ExprKind::None
+            | ExprKind::Invalid => true,
+            ExprKind::Unary(_, value) | ExprKind::Convert(value) | ExprKind::Some(value) => {
+                self.is_literal(value)
+            }
+            ExprKind::Array(list) | ExprKind::Struct(list) | ExprKind::Tagged(_, list) => {
+                self.program.list(list).iter().all(|value| self.is_literal(*value))
+            }
+            _ => false,
+        }
     }
 
     // ------------------------------------------------------------ messages
