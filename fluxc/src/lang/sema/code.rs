@@ -446,6 +446,14 @@ impl<'s> Checker<'_, 's> {
         let mut diagnostic =
             Diagnostic::new(codes::NOT_ASSIGNABLE, self.span(id), format!("`{name}` cannot be assigned to"));
         diagnostic = match how {
+            // Of the compiler's own: the value of an optional.
+            _ if name == "_" => Diagnostic::new(
+                codes::NOT_ASSIGNABLE,
+                self.span(id),
+                "what stands before `?.` is looked at and cannot be changed",
+            )
+            .label("would be changed")
+            .hint("take it out with `??` into a `var`, change that, and set this anew"),
             Use::Captured => diagnostic
                 .label("captured by this lambda: a copy from when it was made")
                 .hint(format!("copy it first: `var my_{name} = {name}`")),

@@ -103,7 +103,7 @@ impl<'s> Checker<'_, 's> {
             _ => self.program.types.variable(Open::Integer),
         };
         let id = self.new_expr(ExprKind::Int(sign, value), ty, span);
-        if ty != TypeId::I64 || value > i64::MAX.unsigned_abs() {
+        if ty != TypeId::I64 || i64::try_from(value).is_err() {
             self.sink.keep(&mut self.literals, id, span);
         }
         id
@@ -247,7 +247,12 @@ impl<'s> Checker<'_, 's> {
         } else if self.converts(self.ty(id), want) {
             let text = self.as_operand(span);
             diagnostic = diagnostic.replace("convert it", span, format!("{text} as {expected}"));
-        } else if self.program.types.signature_of(self.ty(id)).is_some_and(|row| row.ret != TypeId::UNIT) {
+        } else if self
+            .program
+            .types
+            .signature_of(self.ty(id))
+            .is_some_and(|row| self.get(row.ret) == self.get(want))
+        {
             let text = self.as_operand(span);
             diagnostic = diagnostic.hint(format!("for its result, call it: `{text}(…)`"));
         } else if self.is_optional_of(self.ty(id), want) {
@@ -293,7 +298,7 @@ fn is_in_parentheses(text: &str) -> bool {
             _ => {}
         }
         if depth == 0 {
-            return at > 0 && at.saturating_add(1) == text.len();
+            return at.saturating_add(1) == text.len();
         }
     }
     false

@@ -244,7 +244,7 @@ impl<'s> Checker<'_, 's> {
                 (BinaryOp::Add | BinaryOp::Sub, Ok(Type::Duration)) => Some(ty),
                 _ => number.then_some(ty),
             },
-            Class::Bits => matches!(operand, Ok(Type::Int(_)) | Err(Open::Integer)).then_some(ty),
+            Class::Bits => matches!(operand, Ok(Type::Int(_)) | Err(Open::Integer | Open::Any)).then_some(ty),
             Class::Order => {
                 (number || matches!(operand, Ok(Type::Str | Type::Duration))).then_some(TypeId::BOOL)
             }
@@ -363,8 +363,12 @@ impl<'s> Checker<'_, 's> {
         let ty = self.ty(left);
         match self.operator_result(pending.op, ty) {
             Some(result) if self.program.types.unify(expr.ty, result) => {}
-            // The place took it for an `int` and all uses say `f64`, or it has no such operator.
-            _ => self.bad_operand(op, expr.span, ty),
+            // The place took it for an `int` and all uses say `f64`.
+            Some(result) => {
+                let found = self.new_expr(ExprKind::Binary(op, left, right), result, expr.span);
+                self.mismatch(found, expr.ty);
+            }
+            None => self.bad_operand(op, expr.span, ty),
         }
         if let Some(slot) = self.program.exprs.get_mut(pending.expr.index()) {
             slot.kind = ExprKind::Binary(op, left, right);

@@ -111,7 +111,7 @@ impl<'s> Checker<'_, 's> {
         self.new_expr(ExprKind::Match(subject, id), ty, span)
     }
 
-    /// A name of the compiler's own for the value of an optional.
+    /// A local of the compiler's own for the value of an optional; no code can name it.
     fn value_local(&mut self, ty: TypeId, span: Span) -> (super::tree::LocalId, ExprId) {
         let local = self.new_local(Ident { text: "_", span }, ty, Use::Constant);
         (local, self.new_expr(ExprKind::Local(local), ty, span))
@@ -146,6 +146,9 @@ impl<'s> Checker<'_, 's> {
             return self.either(left, local, value, right, span);
         }
         let right = self.coerce(right, inner);
+        if self.is_invalid(right) {
+            return self.invalid(span);
+        }
         self.either(left, local, value, right, span)
     }
 
@@ -167,11 +170,13 @@ impl<'s> Checker<'_, 's> {
         let value = member(self, value);
         self.flow.drop_path(fork);
         if self.ty(value) == TypeId::UNIT {
-            self.report(
-                Diagnostic::new(codes::TYPE_MISMATCH, span, "a value is needed after `?.`")
-                    .label("this gives no value")
-                    .expected("a field, or a method with a result"),
-            );
+            if !self.has_error_in(span) {
+                self.report(
+                    Diagnostic::new(codes::TYPE_MISMATCH, span, "a value is needed after `?.`")
+                        .label("this gives no value")
+                        .expected("a field, or a method with a result"),
+                );
+            }
             return self.invalid(span);
         }
         let some = self.optional(value);
