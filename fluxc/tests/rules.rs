@@ -2,7 +2,8 @@
 //!
 //! `rules/NAME.txt` holds cases, each ended by a line `====`: a document (begins with `#`), the fences of
 //! one (begins with ```` ``` ````), or the inside of a `flux` fence; then, behind a line `----`, what comes of it: the
-//! diagnostics, then the text that `fn f()` gives or what the agent logs in Init, the same at every level.
+//! diagnostics, the parameters with the codes of their types, the actions of its tests, then the text that `fn f()` gives or what
+//! the agent logs in Init, the same at every level.
 //! `FLUX_BLESS=1` writes what comes of it; read it before you commit it.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
@@ -15,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use flux_fluxc::diag::Diagnostic;
 use flux_fluxc::span::{LineTable, Span};
-use flux_fluxc::{Options, compile};
+use flux_fluxc::{Options, Tests, compile};
 use support::{End, call, init_log, library};
 
 /// The document of a case.
@@ -60,10 +61,18 @@ fn shown(source: &str, row: &Diagnostic) -> String {
 /// What comes of a case.
 fn outcome(case: &str) -> String {
     let source = document(case);
-    let compiled = compile(source.as_bytes(), "test.flux.md", &Options::default());
+    let tests = if source.contains("# Test \"") { Tests::Include } else { Tests::Leave };
+    let options = Options { tests, ..Options::default() };
+    let compiled = compile(source.as_bytes(), "test.flux.md", &options);
     let mut text: String = compiled.diagnostics.iter().map(|row| shown(&source, row)).collect();
     if compiled.errors > 0 {
         return text;
+    }
+    for row in compiled.modules.iter().flat_map(|module| &module.parameters) {
+        let _ = writeln!(text, "parameter {}: {}", row.name, row.desc);
+    }
+    for step in compiled.tests.iter().flat_map(|test| &test.steps) {
+        let _ = writeln!(text, "{} => {:?}", step.text, step.action);
     }
     if source.contains("fn f() -> str") {
         match call(&source, "f", &[]) {
@@ -181,4 +190,34 @@ fn a_constant_alone_takes_the_values_that_are_equal_to_it() {
 #[test]
 fn devices_have_numbers_that_are_known_before_the_first_step() {
     check("devices");
+}
+
+#[test]
+fn what_is_gone_through_or_handed_over_stays_as_it_was() {
+    check("walk");
+}
+
+#[test]
+fn operators_ask_for_operands_that_fit() {
+    check("operators");
+}
+
+#[test]
+fn function_values_have_one_type() {
+    check("lambdas");
+}
+
+#[test]
+fn a_place_says_what_its_value_may_be() {
+    check("values");
+}
+
+#[test]
+fn what_a_constant_needs_is_known_or_said_not_to_be() {
+    check("evaluation");
+}
+
+#[test]
+fn tests_are_plans_of_what_can_be_met() {
+    check("plans");
 }
