@@ -104,3 +104,11 @@ fn a_function_takes_249_values() {
     assert!(codes(&with(249)).is_empty());
     assert_eq!(codes(&with(250)), ["E0518"]);
 }
+
+#[test]
+fn a_state_describes_each_part_of_its_types() {
+    let source = "# A\n## Types\n```flux\nenum E { A, B(str?, map[u16][E]), C }\nenum P { X, Y }\n```\n## Agent\nname: a\ncapabilities: MEMORY\n## State\n- e: E\n- p: P\n- m: map[bool]f32?\n- d: [duration; 2]\n";
+    let compiled = support::compiled(source, flux_fluxc::Level::None);
+    let found: Vec<&str> = compiled.modules[0].state.fields.iter().map(|field| &*field.desc).collect();
+    assert_eq!(found, ["<|?smH[^0;|>", "<|>", "mb?f", "(2)t"]);
+}
