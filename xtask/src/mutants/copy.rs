@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::constant::{Constants, File, Needed};
 use super::list::{Mutant, by_place};
 use super::{instrument, sites};
 use crate::error::{Error, stdout_of};
@@ -71,8 +72,9 @@ impl Copy {
         mutants: &[Mutant],
         mut dropped: BTreeMap<u32, Dropped>,
     ) -> Result<BTreeMap<u32, Dropped>, Error> {
+        let needed = self.constants(mutants)?;
         for round in 1..=ROUNDS {
-            self.write(mutants, &mut dropped)?;
+            self.write(mutants, &needed, &mut dropped)?;
             let errors = self.errors(package)?;
             if errors.is_empty() {
                 return Ok(dropped);
@@ -91,20 +93,44 @@ impl Copy {
         Err(Error::Check(format!("mutants: the copy does not compile after {ROUNDS} rounds")))
     }
 
-    /// Copies each file of the workspace; a file that is as it was keeps its time, so that cargo builds
-    /// no more than it must.
-    fn write(&self, mutants: &[Mutant], dropped: &mut BTreeMap<u32, Dropped>) -> Result<(), Error> {
+    /// The names of the workspace's files, each ended by a zero.
+    fn listing(&self) -> Result<String, Error> {
         let mut listing = Command::new("git");
         listing
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
             .current_dir(&self.root);
-        let listing = stdout_of(&mut listing)?;
+        stdout_of(&mut listing)
+    }
+
+    /// The functions that the compiler itself calls.
+    fn constants(&self, mutants: &[Mutant]) -> Result<Needed, Error> {
+        let changed: BTreeSet<&str> = mutants.iter().map(|mutant| mutant.file.as_str()).collect();
+        let mut constants = Constants::default();
+        for name in self.listing()?.split('\0').filter(|name| name.ends_with(".rs")) {
+            // A file that was removed is listed until the removal is committed.
+            let Ok(source) = fs::read_to_string(self.root.join(name)) else { continue };
+            let file = if changed.contains(name) { File::Changed } else { File::Unchanged };
+            constants.add(&source, file).map_err(|error| Error::Check(format!("{name}: {error}")))?;
+        }
+        Ok(constants.needed())
+    }
+
+    /// Copies each file of the workspace; a file that is as it was keeps its time, so that cargo builds
+    /// no more than it must.
+    fn write(
+        &self,
+        mutants: &[Mutant],
+        needed: &Needed,
+        dropped: &mut BTreeMap<u32, Dropped>,
+    ) -> Result<(), Error> {
+        let listing = self.listing()?;
         let names: BTreeSet<&str> =
             listing.split('\0').filter(|name| self.root.join(name).is_file()).collect();
         for name in &names {
             let content = fs::read(self.root.join(name))?;
             let of: Vec<&Mutant> = mutants.iter().filter(|mutant| mutant.file == *name).collect();
-            let content = if of.is_empty() { content } else { changed(name, &content, &of, dropped)? };
+            let content =
+                if of.is_empty() { content } else { changed(name, &content, &of, needed, dropped)? };
             write_if_other(&self.folder.join(name), &content)?;
         }
         for source in
@@ -116,7 +142,10 @@ impl Copy {
             write_if_other(&folder.join("mutant.rs"), text.as_bytes())?;
             let original = fs::read_to_string(self.root.join(source.0).join("src/lib.rs"))?;
             let of = mutants.iter().filter(|mutant| mutant.file == format!("{}/src/lib.rs", source.0));
-            let content = changed("lib.rs", original.as_bytes(), &of.collect::<Vec<_>>(), dropped)?;
+            let of: Vec<&Mutant> = of.collect();
+            let content = original.into_bytes();
+            let content =
+                if of.is_empty() { content } else { changed("lib.rs", &content, &of, needed, dropped)? };
             write_if_other(&folder.join("lib.rs"), &[&content, b"\nmod mutant;\n".as_slice()].concat())?;
         }
         self.remove_others(&listing, &names)
@@ -178,12 +207,13 @@ fn changed(
     name: &str,
     content: &[u8],
     mutants: &[&Mutant],
+    needed: &Needed,
     dropped: &mut BTreeMap<u32, Dropped>,
 ) -> Result<Vec<u8>, Error> {
     let source = String::from_utf8_lossy(content);
     let mut places = by_place(mutants.iter().copied().filter(|mutant| !dropped.contains_key(&mutant.id)));
-    let found =
-        sites::find(&source, &mut places).map_err(|error| Error::Check(format!("{name}: {error}")))?;
+    let found = sites::find(&source, needed, &mut places)
+        .map_err(|error| Error::Check(format!("{name}: {error}")))?;
     dropped.extend(found.unviable.iter().map(|mutant| (mutant.id, Dropped::Unviable)));
     let unknown = mutants.iter().copied().filter(|mutant| mutant.genre.is_none());
     for mutant in places.into_values().flatten().chain(unknown) {

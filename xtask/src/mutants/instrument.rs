@@ -15,8 +15,9 @@ fn is(mutant: &Mutant) -> String {
     format!("crate::mutant::is({})", mutant.id)
 }
 
-/// Text that only stands for `mutant`.
+/// Text that only stands for `mutant`; a crate without `std` has it here.
 fn marked(mutant: &Mutant, text: &str) -> String {
+    let text = text.replace("::std::", "crate::mutant::std::");
     format!("/*<{id}*/{text}/*{id}>*/", id = mutant.id)
 }
 
@@ -54,6 +55,16 @@ impl Writer<'_, '_> {
         let operator = &site.operator;
         let part = |range: &Range<usize>| self.range(range.clone(), next);
         match &site.shape {
+            Shape::Const => String::new(),
+            Shape::Iterator => {
+                let whole = format!("{{ {} }}", part(&site.range));
+                site.mutants.iter().rev().fold(whole, |rest, mutant| {
+                    let (is, value) = (is(mutant), marked(mutant, &mutant.replacement));
+                    format!(
+                        "if {is} {{ crate::mutant::Either::Left({value}) }} else {{ crate::mutant::Either::Right({rest}) }}"
+                    )
+                })
+            }
             Shape::Body => chain(site, "", |mutant| {
                 format!("if {} {{ return {}; }}", is(mutant), marked(mutant, &mutant.replacement))
             }),

@@ -6,6 +6,7 @@
 //! a change costs only the tests that reach it. What can't be switched while the program runs is
 //! counted as left to `cargo mutants`.
 
+mod constant;
 mod copy;
 mod instrument;
 mod list;

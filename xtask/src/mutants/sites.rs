@@ -2,22 +2,28 @@
 //!
 //! # Invariants
 //! 1. Sites are in the order of their starts; of two that start together, the outer is first.
-//! 2. No site lies in a place that is evaluated when the program is compiled, where nothing can be switched.
+//! 2. No site lies in a place that is evaluated when the program is compiled, where nothing can be switched;
+//!    a `const fn` that only the running program calls is no such place once its `const` is gone.
 
 use std::ops::Range;
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
-use syn::{BinOp, Expr, ReturnType, Signature, Type};
+use syn::{BinOp, Expr, ReturnType, Signature, Type, TypeParamBound};
 
+use super::constant::{Needed, owner};
 use super::list::{ByPlace, Genre, Mutant};
 
 /// What is at a site, as ranges of bytes in the file.
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {
+    /// The word `const` before a function, which goes.
+    Const,
     /// The start of a function's statements; nothing is replaced.
     Body,
+    /// The statements of a function that returns an iterator of an unnamed type.
+    Iterator,
     /// `left op right`, both sides only looked at.
     Comparison(Range<usize>, Range<usize>),
     /// `left op right` by value.
@@ -39,7 +45,7 @@ pub(crate) enum Shape {
     Struct(Vec<Range<usize>>),
 }
 
-/// A place in a file that at least one mutant changes.
+/// A place in a file that at least one mutant changes, or that makes such a place possible.
 #[derive(Clone, Debug)]
 pub(crate) struct Site<'m> {
     /// What is replaced.
@@ -61,13 +67,19 @@ pub(crate) struct Found<'m> {
     pub(crate) unviable: Vec<&'m Mutant>,
 }
 
-/// Finds the mutants of a file; takes those that it finds out of `places`.
+/// Finds the mutants of a file; takes those that it finds out of `places`. The functions that are `needed`
+/// stay `const`.
 ///
 /// # Errors
 /// That of the parser.
-pub(crate) fn find<'m>(source: &str, places: &mut ByPlace<'m>) -> Result<Found<'m>, syn::Error> {
+pub(crate) fn find<'m>(
+    source: &str,
+    needed: &Needed,
+    places: &mut ByPlace<'m>,
+) -> Result<Found<'m>, syn::Error> {
     let file = syn::parse_file(source)?;
-    let mut finder = Finder { source, places, found: Found { sites: Vec::new(), unviable: Vec::new() } };
+    let found = Found { sites: Vec::new(), unviable: Vec::new() };
+    let mut finder = Finder { source, needed, owner: String::new(), places, found };
     finder.visit_file(&file);
     let mut found = finder.found;
     // Stable: what is pushed first is the outer one.
@@ -77,6 +89,9 @@ pub(crate) fn find<'m>(source: &str, places: &mut ByPlace<'m>) -> Result<Found<'
 
 struct Finder<'f, 'm> {
     source: &'f str,
+    needed: &'f Needed,
+    /// The type whose functions are looked at.
+    owner: String,
     places: &'f mut ByPlace<'m>,
     found: Found<'m>,
 }
@@ -96,36 +111,63 @@ impl<'m> Finder<'_, 'm> {
         }
     }
 
-    /// The body of a function: nothing in it can be switched if it may run in the compiler, and a
-    /// function that returns an unnamed type can't return two of them.
+    /// The body of a function: nothing in it can be switched if the compiler runs it.
     fn function(&mut self, signature: &Signature, block: &syn::Block) {
-        if signature.constness.is_some() {
-            return;
+        if let Some(word) = &signature.constness {
+            if self.needed.holds(&self.owner, &signature.ident.to_string()) {
+                return;
+            }
+            let (range, operator) = (word.span().byte_range(), String::new());
+            self.found.sites.push(Site { range, shape: Shape::Const, operator, mutants: Vec::new() });
         }
-        if let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last())
-            && !returns_unnamed(&signature.output)
-        {
+        if let (Some(first), Some(last)) = (block.stmts.first(), block.stmts.last()) {
             let span = first.span().join(last.span()).unwrap_or_else(|| first.span());
-            let mutants = self.take(Genre::FnValue, span);
-            let start = span.byte_range().start;
-            self.push(start..start, Shape::Body, None, mutants);
+            let range = span.byte_range();
+            let (start, end) = (range.start, range.end);
+            match returned(&signature.output) {
+                Returned::Named => {
+                    let mutants = self.take(Genre::FnValue, span);
+                    self.push(start..start, Shape::Body, None, mutants);
+                }
+                Returned::Iterator => {
+                    let mutants = self.take(Genre::FnValue, span);
+                    self.push(start..end, Shape::Iterator, None, mutants);
+                }
+                Returned::Unnamed => {}
+            }
         }
         self.visit_block(block);
     }
 }
 
-fn returns_unnamed(output: &ReturnType) -> bool {
+/// What a function returns.
+enum Returned {
+    /// A type that has a name.
+    Named,
+    /// Some iterator.
+    Iterator,
+    /// Another type without a name, or one with such a part: it can't return two of them.
+    Unnamed,
+}
+
+fn returned(output: &ReturnType) -> Returned {
     struct Unnamed(bool);
     impl Visit<'_> for Unnamed {
         fn visit_type_impl_trait(&mut self, _: &syn::TypeImplTrait) {
             self.0 = true;
         }
     }
-    let mut unnamed = Unnamed(false);
-    if let ReturnType::Type(_, ty) = output {
-        unnamed.visit_type(ty);
+    let ReturnType::Type(_, ty) = output else { return Returned::Named };
+    if let Type::ImplTrait(ty) = &**ty {
+        let is_iterator = |bound: &TypeParamBound| {
+            matches!(bound, TypeParamBound::Trait(bound)
+                if bound.path.segments.last().is_some_and(|last| last.ident == "Iterator"))
+        };
+        return if ty.bounds.iter().any(is_iterator) { Returned::Iterator } else { Returned::Unnamed };
     }
-    unnamed.0
+    let mut unnamed = Unnamed(false);
+    unnamed.visit_type(ty);
+    if unnamed.0 { Returned::Unnamed } else { Returned::Named }
 }
 
 /// Tells whether an operand binds names for what follows in a condition.
@@ -149,6 +191,12 @@ impl Visit<'_> for Finder<'_, '_> {
 
     fn visit_impl_item_fn(&mut self, item: &syn::ImplItemFn) {
         self.function(&item.sig, &item.block);
+    }
+
+    fn visit_item_impl(&mut self, item: &syn::ItemImpl) {
+        let around = std::mem::replace(&mut self.owner, owner(&item.self_ty));
+        visit::visit_item_impl(self, item);
+        self.owner = around;
     }
 
     fn visit_trait_item_fn(&mut self, item: &syn::TraitItemFn) {

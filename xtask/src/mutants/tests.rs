@@ -1,6 +1,7 @@
 use std::fs;
 use std::process::Command;
 
+use super::constant::{Constants, File};
 use super::copy::{Dropped, RUNTIME, enclosing};
 use super::instrument::instrument;
 use super::list::{Genre, Mutant, Place, by_place};
@@ -33,6 +34,18 @@ fn unnamed() -> impl Iterator<Item = u8> { [4, 5].into_iter() }
 
 const fn fixed() -> u8 { 6 * 7 }
 
+const fn inner() -> u8 { 2 + 3 }
+
+const fn needed() -> u8 { inner() - 1 }
+
+const NEEDED: u8 = needed();
+
+impl Pair {
+    const fn sum(&self) -> u8 { self.left + self.right }
+}
+
+fn shown() -> impl std::fmt::Display { 8 }
+
 fn bound(value: Option<u8>) -> bool { if let Some(2) = value && true { true } else { false } }
 
 fn main() {
@@ -43,11 +56,12 @@ fn main() {
     println!("{}", arm(Some(1)));
     println!("{} {} {}", pair.left, pair.right, collect(true, false));
     println!("{} {} {}", unnamed().count(), fixed(), bound(Some(2)));
+    println!("{} {} {}", Pair { left: 7, right: 2 }.sum(), NEEDED, shown());
 }
 "#;
 
 /// What the program prints without a mutant.
-const PLAIN: [&str; 5] = ["true false", "true false", "30 0 10 50", "7 2 true", "2 42 true"];
+const PLAIN: [&str; 6] = ["true false", "true false", "30 0 10 50", "7 2 true", "2 42 true", "9 4 8"];
 
 /// The place of a position in [`PROGRAM`].
 fn place(at: usize) -> Place {
@@ -90,10 +104,14 @@ fn each_mutant_changes_what_the_program_prints_and_no_other() {
         (StructField, "-> Pair", "left: 7,", "", 3, "1 2 true"),
         (MatchArm, "+ 1,\n", "Some(half) if let 0..2 = half && half != 0 => 50,", "", 2, "30 0 10 0"),
         (BinaryOperator, "fn collect", "|=", "&=", 3, "7 2 false"),
+        (FnValue, "fn unnamed", "[4, 5].into_iter()", "::std::iter::empty()", 4, "0 42 true"),
+        (BinaryOperator, "fn fixed", "*", "+", 4, "2 13 true"),
+        (BinaryOperator, "fn sum", "+", "-", 5, "5 4 8"),
     ];
     let left = [
-        (FnValue, "fn unnamed", "[4, 5].into_iter()", "::std::iter::empty()"),
-        (BinaryOperator, "fn fixed", "*", "+"),
+        (FnValue, "fn shown", "8", "9"),
+        (BinaryOperator, "fn inner", "+", "-"),
+        (BinaryOperator, "fn needed", "-", "+"),
         (BinaryOperator, "fn bound", "&&", "||"),
     ];
     let switched = cases.iter().map(|(genre, after, what, with, ..)| (genre, after, what, with));
@@ -103,12 +121,14 @@ fn each_mutant_changes_what_the_program_prints_and_no_other() {
         .map(|(id, (genre, after, what, with))| mutant(id, *genre, after, what, with))
         .collect();
     let mut places = by_place(&mutants);
-    let found = sites::find(PROGRAM, &mut places).expect("the program parses");
+    let mut constants = Constants::default();
+    constants.add(PROGRAM, File::Changed).expect("the program parses");
+    let found = sites::find(PROGRAM, &constants.needed(), &mut places).expect("the program parses");
     let mut without: Vec<u32> = places.values().flatten().map(|mutant| mutant.id).collect();
     without.sort_unstable();
-    assert_eq!(without, [14, 15], "what can't be switched is left, and no more");
+    assert_eq!(without, [17, 18, 19], "what can't be switched is left, and no more");
     let unviable: Vec<u32> = found.unviable.iter().map(|mutant| mutant.id).collect();
-    assert_eq!(unviable, [16], "`let` stands only beside `&&`");
+    assert_eq!(unviable, [20], "`let` stands only beside `&&`");
 
     let folder = std::env::temp_dir().join(format!("flux-mutants-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("a folder for the program");
