@@ -4,6 +4,7 @@
 //! one (begins with ```` ``` ````), or the inside of a `flux` fence; then, behind a line `----`, what comes of it: the
 //! diagnostics, the parameters with the codes of their types, the actions of its tests, then the text that `fn f()` gives or what
 //! the agent logs in Init, the same at every level.
+//! A line `@ PATH` begins a document that those before it use or start; it is shown with its places.
 //! `FLUX_BLESS=1` writes what comes of it; read it before you commit it.
 
 #![allow(clippy::expect_used, reason = "a test fails by panicking")]
@@ -12,35 +13,48 @@ mod support;
 
 use std::fmt::Write as _;
 use std::fs;
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use flux_fluxc::diag::Diagnostic;
-use flux_fluxc::span::{LineTable, Span};
-use flux_fluxc::{Options, Tests, compile};
-use support::{End, call, init_log, library};
+use flux_fluxc::span::{LineTable, SourceId, Span};
+use flux_fluxc::{Options, Sources, Tests, compile};
+use support::{End, bundle, call, init_log, library};
 
-/// The document of a case.
-fn document(case: &str) -> String {
-    match case.as_bytes() {
-        [b'#' | b'-', ..] => format!("{case}\n"),
-        [b'`', ..] => format!("# Test\n{case}\n"),
-        _ => library(case),
-    }
+/// The name of the document of a case.
+const NAME: &str = "test.flux.md";
+
+/// The document of a case, with those that it uses.
+fn document(case: &str) -> Vec<u8> {
+    let mut parts = case.split("\n@ ");
+    let first = parts.next().unwrap_or_default();
+    let first = match first.as_bytes() {
+        [b'#' | b'-', ..] => format!("{first}\n"),
+        [b'`', ..] => format!("# Test\n{first}\n"),
+        _ => library(first),
+    };
+    let others = parts.map(|part| part.split_once('\n').unwrap_or((part, "")));
+    let files: Vec<(&str, &str)> = iter::once((NAME, first.as_str())).chain(others).collect();
+    bundle(&files)
 }
 
-/// Line and text of a place.
-fn place(source: &str, span: Span) -> String {
-    let line = LineTable::new(source).line(span.start);
-    let text = source.get(span.start as usize..span.end as usize).unwrap_or("?");
+/// Line and text of a place, behind the path of a document that is not the first.
+fn place(sources: &Sources<'_>, source: SourceId, span: Span) -> String {
+    let (path, bytes) = sources.document(source);
+    let text = std::str::from_utf8(bytes).unwrap_or_default();
+    let path = if source == SourceId(0) { String::new() } else { format!("{path} ") };
+    let line = LineTable::new(text).line(span.start);
+    let text = text.get(span.start as usize..span.end as usize).unwrap_or("?");
     let mut lines = text.lines();
     let (first, more) = (lines.next().unwrap_or_default(), lines.next().map_or("", |_| " …"));
-    format!("{line} `{first}{more}`")
+    format!("{path}{line} `{first}{more}`")
 }
 
-fn shown(source: &str, row: &Diagnostic) -> String {
-    let mut text = format!("{} {}: {} [{}]", row.code, place(source, row.span), row.message, row.label);
+fn shown(sources: &Sources<'_>, row: &Diagnostic) -> String {
+    let at = place(sources, row.source, row.span);
+    let mut text = format!("{} {at}: {} [{}]", row.code, row.message, row.label);
     for label in &row.secondary {
-        let _ = write!(text, "\n  at {}: {}", place(source, label.span), label.text);
+        let _ = write!(text, "\n  at {}: {}", place(sources, label.source, label.span), label.text);
     }
     let pair = |name: &str, value: &Option<String>| {
         value.iter().map(|value| format!(" {name} {value};")).collect::<String>()
@@ -52,7 +66,7 @@ fn shown(source: &str, row: &Diagnostic) -> String {
     if let Some(hint) = &row.hint {
         let _ = write!(text, "\n  help: {}", hint.text);
         if let Some(edit) = &hint.replacement {
-            let _ = write!(text, ": {} -> `{}`", place(source, edit.span), edit.text);
+            let _ = write!(text, ": {} -> `{}`", place(sources, row.source, edit.span), edit.text);
         }
     }
     text + "\n"
@@ -61,10 +75,11 @@ fn shown(source: &str, row: &Diagnostic) -> String {
 /// What comes of a case.
 fn outcome(case: &str) -> String {
     let source = document(case);
-    let tests = if source.contains("# Test \"") { Tests::Include } else { Tests::Leave };
+    let sources = Sources::new(&source, NAME).expect("documents that can be taken apart");
+    let tests = if case.contains("# Test \"") { Tests::Include } else { Tests::Leave };
     let options = Options { tests, ..Options::default() };
-    let compiled = compile(source.as_bytes(), "test.flux.md", &options);
-    let mut text: String = compiled.diagnostics.iter().map(|row| shown(&source, row)).collect();
+    let compiled = compile(&source, NAME, &options);
+    let mut text: String = compiled.diagnostics.iter().map(|row| shown(&sources, row)).collect();
     if compiled.errors > 0 {
         return text;
     }
@@ -74,12 +89,12 @@ fn outcome(case: &str) -> String {
     for step in compiled.tests.iter().flat_map(|test| &test.steps) {
         let _ = writeln!(text, "{} => {:?}", step.text, step.action);
     }
-    if source.contains("fn f() -> str") {
+    if case.contains("fn f() -> str") {
         match call(&source, "f", &[]) {
             End::Text(given) => text.push_str(&format!("= {given}\n")),
             other => text.push_str(&format!("= {other:?}\n")),
         }
-    } else if source.contains("\n## Init") {
+    } else if case.contains("\n## Init") {
         for line in init_log(&source) {
             let _ = writeln!(text, "log {line}");
         }

@@ -94,7 +94,7 @@ struct Finder<'c> {
 impl Finder<'_> {
     /// Looks at something that the compiler runs.
     fn constant(&mut self, look: impl FnOnce(&mut Self)) {
-        let around = replace(&mut self.calls, Some(Names::new()));
+        let around = self.calls.replace(Names::new());
         look(self);
         self.all.needed.extend(replace(&mut self.calls, around).unwrap_or_default());
     }
