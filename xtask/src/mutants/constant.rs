@@ -113,16 +113,37 @@ impl Finder<'_> {
         }
     }
 
-    /// Anything in a macro may be a call.
+    /// Any name in a macro may be one of a function that is called.
     fn tokens(&mut self, tokens: TokenStream) {
+        // What stands before: `name::` or `.`.
+        let (mut owner, mut before) = (String::new(), String::new());
         for token in tokens {
             match token {
-                TokenTree::Group(group) => self.tokens(group.stream()),
-                TokenTree::Ident(name) => {
-                    let names = [format!(".{name}"), qualified("", &name.to_string())];
-                    self.calls.get_or_insert_default().extend(names);
+                TokenTree::Group(group) => {
+                    self.tokens(group.stream());
+                    before.clear();
                 }
-                TokenTree::Punct(_) | TokenTree::Literal(_) => {}
+                TokenTree::Ident(name) => {
+                    let name = name.to_string();
+                    let call = match before.as_str() {
+                        "." => format!(".{name}"),
+                        // Which type it is shows only where the macro is used.
+                        "::" if owner == "Self" || owner.is_empty() => format!(".{name}"),
+                        "::" if owner.starts_with(char::is_uppercase) => qualified(&owner, &name),
+                        _ => qualified("", &name),
+                    };
+                    self.calls.get_or_insert_default().insert(call);
+                    owner = if before == "$" { String::new() } else { name };
+                    before.clear();
+                }
+                TokenTree::Punct(mark) => {
+                    before.push(mark.as_char());
+                    if before != ":" && before != "::" {
+                        owner.clear();
+                        before = mark.to_string();
+                    }
+                }
+                TokenTree::Literal(_) => before.clear(),
             }
         }
     }

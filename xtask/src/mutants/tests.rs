@@ -170,3 +170,48 @@ fn an_error_is_laid_at_the_innermost_mutant_round_it() {
     assert_eq!(blame("good"), (vec![1, 2], Dropped::Left));
     assert_eq!(blame("other").0, Vec::<u32>::new());
 }
+
+#[test]
+fn only_what_the_compiler_calls_stays_constant() {
+    let changed = "
+        const fn of_item() -> u8 { 1 }
+        const fn of_static() -> u8 { 1 }
+        const fn of_length() -> usize { 1 }
+        const fn of_other_file() -> u8 { 1 }
+        const fn of_plain_code() -> u8 { 1 }
+        const fn of_constant_function() -> u8 { Size::new().half() }
+        const ITEM: u8 = of_item();
+        static STATIC: [u8; of_length()] = [of_static(); 1];
+        fn plain() -> u8 { of_plain_code() + Size::twice() + const { of_constant_function() } }
+        impl Size {
+            const fn new() -> Self { Self::zero() }
+            const fn zero() -> Self { Self }
+            const fn half(&self) -> u8 { 1 }
+            const fn twice() -> u8 { 2 }
+            const fn of_macro() -> u8 { 2 }
+        }
+        impl Other { const fn new() -> Self { Self } const fn zero() -> Self { Self } }
+        macro_rules! made { ($ty:ident) => { const MADE: u8 = $ty::of_macro(); } }
+    ";
+    let mut constants = Constants::default();
+    constants.add(changed, File::Changed).expect("it parses");
+    constants.add("const fn unchanged() -> u8 { of_other_file() }", File::Unchanged).expect("it parses");
+    let needed = constants.needed();
+    for (owner, name, stays) in [
+        ("", "of_item", true),
+        ("", "of_static", true),
+        ("", "of_length", true),
+        ("", "of_other_file", true),
+        ("", "of_constant_function", true),
+        ("", "of_plain_code", false),
+        ("Size", "new", true),
+        ("Size", "zero", true),
+        ("Size", "half", true),
+        ("Size", "of_macro", true),
+        ("Size", "twice", false),
+        ("Other", "new", false),
+        ("Other", "zero", false),
+    ] {
+        assert_eq!(needed.holds(owner, name), stays, "{owner}::{name}");
+    }
+}
