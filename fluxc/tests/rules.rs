@@ -236,3 +236,38 @@ fn what_a_constant_needs_is_known_or_said_not_to_be() {
 fn tests_are_plans_of_what_can_be_met() {
     check("plans");
 }
+
+#[test]
+fn a_migration_says_what_becomes_of_each_variable() {
+    check("migrations");
+}
+
+#[test]
+fn steps_give_names_and_values() {
+    check("steps");
+}
+
+#[test]
+fn a_name_means_what_is_in_sight() {
+    check("names");
+}
+
+#[test]
+fn messages_have_names_values_and_answers() {
+    check("messages");
+}
+
+#[test]
+fn statements_and_places() {
+    check("statements");
+}
+
+#[test]
+fn a_call_has_the_values_that_its_function_takes() {
+    check("calls");
+}
+
+#[test]
+fn agents_that_are_started_get_what_they_are_granted() {
+    check("started");
+}

@@ -22,8 +22,6 @@ use flux_isa::{ExportKind, LinkKind};
 
 /// Priority of an agent that names none.
 pub(super) const DEFAULT_PRIORITY: u8 = 128;
-/// Most links, and most pacers, of one agent: they are named by 16 bits.
-const MOST_LINKS: usize = 65_535;
 
 /// The agent being looked at.
 #[derive(Debug, Default)]
@@ -70,7 +68,7 @@ impl<'s> AgentState<'s> {
 
     /// Names of State and Config that begin so.
     pub(super) fn with_prefix<'x>(&'x self, prefix: &'x str) -> impl Iterator<Item = &'s str> + 'x {
-        let start = self.sorted.partition_point(|name| *name < prefix);
+        let start = self.sorted.binary_search(&prefix).unwrap_or_else(|start| start);
         self.sorted.iter().skip(start).copied().take_while(move |name| name.starts_with(prefix))
     }
 }
@@ -147,12 +145,14 @@ impl<'s> Checker<'_, 's> {
         self.check_grants();
         self.names.leave(scope);
         let state = core::mem::take(&mut self.agent);
-        if state.links.len() > MOST_LINKS || state.timers.len() > MOST_LINKS {
+        // 16 bits name them.
+        let mut counts = [state.links.len(), state.timers.len()].into_iter();
+        if counts.any(|count| u16::try_from(count).is_err()) {
             self.report(
                 Diagnostic::new(
                     codes::LIMIT_PASSED,
                     span,
-                    format!("more than {MOST_LINKS} devices, targets and topics, or pacers, in one agent"),
+                    format!("more than {} devices, targets and topics, or pacers, in one agent", u16::MAX),
                 )
                 .label("too many"),
             );
@@ -301,11 +301,8 @@ impl<'s> Checker<'_, 's> {
             self.steps(body)
         };
         self.note_answers();
-        for (name, _) in &self.ctx.introduced {
-            if self.agent.local_names.len() < limits::LOCALS {
-                self.agent.local_names.push(name);
-            }
-        }
+        let room = limits::LOCALS.saturating_sub(self.agent.local_names.len());
+        self.agent.local_names.extend(self.ctx.introduced.iter().take(room).map(|(name, _)| *name));
         let answers = match self.ctx.answered {
             Some(answered) if self.flow.is_assigned(answered) => {
                 if self.ctx.replies {

@@ -243,7 +243,6 @@ impl<'s> Checker<'_, 's> {
         name: Ident<'s>,
         args: &[ast::Expr<'s>],
         access: Access,
-        want: TypeId,
         span: Span,
     ) -> ExprId {
         if access == Access::Plain {
@@ -263,25 +262,14 @@ impl<'s> Checker<'_, 's> {
             return self.invalid(span);
         }
         match access {
-            Access::Plain => self.method_of(first, name, args, want, span),
+            Access::Plain => self.method_of(first, name, args, span),
             Access::Optional => {
-                let want = match self.get(want) {
-                    Ok(Type::Optional(inner)) => inner,
-                    _ => want,
-                };
-                self.if_there(first, span, |checker, first| checker.method_of(first, name, args, want, span))
+                self.if_there(first, span, |checker, first| checker.method_of(first, name, args, span))
             }
         }
     }
 
-    fn method_of(
-        &mut self,
-        first: ExprId,
-        name: Ident<'s>,
-        args: &[ast::Expr<'s>],
-        want: TypeId,
-        span: Span,
-    ) -> ExprId {
+    fn method_of(&mut self, first: ExprId, name: Ident<'s>, args: &[ast::Expr<'s>], span: Span) -> ExprId {
         if let Some(field) = self.function_field(first, name) {
             return self.call_value(field, args, span);
         }
@@ -309,7 +297,7 @@ impl<'s> Checker<'_, 's> {
             self.report(diagnostic);
             return self.invalid(span);
         };
-        let hint = if self.get(self.ty(first)).is_ok() { self.ty(first) } else { want };
+        let hint = self.ty(first);
         let mut exprs = Vec::with_capacity(args.len().saturating_add(1));
         exprs.push(first);
         for arg in args {
@@ -342,20 +330,15 @@ impl<'s> Checker<'_, 's> {
             return self.length(&args, span);
         }
         if let Shape::Floats(..) = shape {
+            // What stands beside an `f32` is one too.
             let narrow = |id: &&ExprId| self.get(self.ty(**id)) == Ok(Type::Float(FloatKind::F32));
-            let narrow = args.iter().find(narrow).map(|id| self.ty(*id));
+            let ty = args.iter().find(narrow).map_or(TypeId::F64, |id| self.ty(*id));
             for arg in &mut args {
-                let ty = self.ty(*arg);
-                match narrow {
-                    // A literal beside an `f32` is one too.
-                    Some(narrow) if self.get(ty).is_err() => *arg = self.coerce(*arg, narrow),
-                    Some(narrow) if ty == narrow => {}
-                    _ => *arg = self.coerce(*arg, TypeId::F64),
-                }
+                *arg = self.coerce(*arg, ty);
             }
         }
-        let rounds = if args.len() > 2 { 2 } else { 1 };
-        for _ in 0..rounds {
+        // Twice: the last one may change the type of the first.
+        for _ in 0..2 {
             for index in 1..args.len() {
                 let (Some(first), Some(other)) = (args.first().copied(), args.get(index).copied()) else {
                     continue;

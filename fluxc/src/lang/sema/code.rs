@@ -253,11 +253,7 @@ impl<'s> Checker<'_, 's> {
         if self.mode.is_foreign() {
             return self.foreign_update(place, op, value, span);
         }
-        let value = if matches!(op, ast::BinaryOp::Shl | ast::BinaryOp::Shr) || self.mode == Mode::Step {
-            value
-        } else {
-            self.coerce(value, ty)
-        };
+        let value = if self.mode == Mode::Step { value } else { self.coerce(value, ty) };
         if self.is_invalid(value) {
             return StmtKind::Eval(value);
         }
@@ -407,7 +403,7 @@ impl<'s> Checker<'_, 's> {
                     if whole == Whole::Part && self.mode == Mode::Python {
                         self.changed_in_part(local, id);
                     }
-                    // A `let` without a value takes its first one later.
+                    // The name of a loop has no value behind it, and may take one.
                     if how == Use::Variable || (whole == Whole::Whole && !self.flow.is_assigned(local)) {
                         return;
                     }
@@ -445,6 +441,11 @@ impl<'s> Checker<'_, 's> {
         let (name, declared) = row.map_or(("", Span::empty(0)), |row| (row.name, row.span));
         let mut diagnostic =
             Diagnostic::new(codes::NOT_ASSIGNABLE, self.span(id), format!("`{name}` cannot be assigned to"));
+        let copy = match self.mode {
+            Mode::Step => format!("copy it first: `Set my_{name} to {name}`"),
+            Mode::Code => format!("copy it first: `var my_{name} = {name}`"),
+            Mode::C | Mode::Python => format!("copy it first: `my_{name} = {name}`"),
+        };
         diagnostic = match how {
             // Of the compiler's own: the value of an optional.
             _ if name == "_" => Diagnostic::new(
@@ -454,12 +455,14 @@ impl<'s> Checker<'_, 's> {
             )
             .label("would be changed")
             .hint("take it out with `??` into a `var`, change that, and set this anew"),
-            Use::Captured => diagnostic
-                .label("captured by this lambda: a copy from when it was made")
-                .hint(format!("copy it first: `var my_{name} = {name}`")),
-            Use::Parameter => diagnostic
-                .label("a parameter keeps its value")
-                .hint(format!("copy it first: `var my_{name} = {name}`")),
+            Use::Captured => {
+                diagnostic.label("captured by this lambda: a copy from when it was made").hint(copy)
+            }
+            Use::Parameter => diagnostic.label("a parameter keeps its value").hint(copy),
+            Use::Given => diagnostic
+                .label("a loop or an arm gives it its value")
+                .secondary(declared, "introduced here")
+                .hint(copy),
             _ => diagnostic
                 .label("a constant of this block")
                 .secondary(declared, "introduced here")
@@ -539,7 +542,7 @@ impl<'s> Checker<'_, 's> {
             } else if self.get(ty) == Err(Open::Any) {
                 self.program.types.unify(ty, TypeId::I64);
             }
-            let local = self.declare_local(name, ty, Use::Constant);
+            let local = self.declare_local(name, ty, Use::Given);
             return Some(LoopHead { local, kind: HeadKind::Range(start, end, *bound) });
         }
         let array = self.value(iter, TypeId::ERROR);
@@ -552,7 +555,7 @@ impl<'s> Checker<'_, 's> {
                 let ty = self.program.types.intern(Type::List(key));
                 let keys = self.new_expr(ExprKind::Collection(CollectionOp::Keys, list), ty, iter.span);
                 self.grows(iter.span, "the keys of a map");
-                let local = self.declare_local(name, key, Use::Constant);
+                let local = self.declare_local(name, key, Use::Given);
                 return Some(LoopHead { local, kind: HeadKind::Each(keys) });
             }
             _ => {
@@ -573,7 +576,7 @@ impl<'s> Checker<'_, 's> {
                 TypeId::ERROR
             }
         };
-        let local = self.declare_local(name, element, Use::Constant);
+        let local = self.declare_local(name, element, Use::Given);
         if self.mode == Mode::Python && self.is_of_data(array) {
             self.ctx.data_names.push(local);
         }

@@ -50,9 +50,7 @@ impl<'s> Checker<'_, 's> {
             ast::ExprKind::Field(field) => self.field(&field.base, field.name, field.access, span),
             ast::ExprKind::Index { base, index } => self.index(base, index, span),
             ast::ExprKind::Call(call) => self.call(&call.callee, &call.args, want, span),
-            ast::ExprKind::Method(call) => {
-                self.method(&call.base, call.name, &call.args, call.access, want, span)
-            }
+            ast::ExprKind::Method(call) => self.method(&call.base, call.name, &call.args, call.access, span),
             ast::ExprKind::Unary { op, operand } => self.unary(*op, operand, want, span),
             ast::ExprKind::Binary { op, op_span, sides } => {
                 let [left, right] = &**sides;

@@ -31,7 +31,7 @@ impl Checker<'_, '_> {
     pub(super) fn is_misread(&self, span: Span) -> bool {
         self.sink.diagnostics().iter().any(|row| {
             row.severity() == Severity::Error
-                && row.code.number() < 500
+                && (..500).contains(&row.code.number())
                 && row.span.start >= span.start
                 && row.span.end <= span.end
         })
@@ -84,9 +84,7 @@ impl Checker<'_, '_> {
                     shown,
                 )
             }
-            (from, Ok(Type::Enum(_) | Type::Union(_))) if from != Ok(Type::Error) => {
-                self.variant_hint(raw, span, to)
-            }
+            (_, Ok(Type::Enum(_) | Type::Union(_))) => self.variant_hint(raw, span, to),
             _ => None,
         }
     }

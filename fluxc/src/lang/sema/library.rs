@@ -76,18 +76,27 @@ impl<'s> Checker<'_, 's> {
         let names: Vec<String> = links
             .map(|links| links.imports.iter().map(|(name, _)| name.clone()).collect())
             .unwrap_or_default();
-        let near = self.nearest(library.text, names.iter().map(String::as_str));
-        let diagnostic = Diagnostic::new(
-            codes::UNDEFINED_NAME,
-            library.span,
-            format!("no library is called `{}`", library.text),
-        )
-        .label("not a library of this document");
+        let text = library.text;
+        if names.iter().any(|name| name == text) {
+            self.report(
+                Diagnostic::new(
+                    codes::UNDEFINED_NAME,
+                    library.span,
+                    format!("`{text}` does not mean the library here"),
+                )
+                .label("something in sight is called so too")
+                .hint("give the library another name with `as`"),
+            );
+            return;
+        }
+        let near = self.nearest(text, names.iter().map(String::as_str));
+        let diagnostic =
+            Diagnostic::new(codes::UNDEFINED_NAME, library.span, format!("no library is called `{text}`"))
+                .label("not a library of this document");
         let diagnostic = match near {
             Some(near) => diagnostic.replace(format!("did you mean `{near}`?"), library.span, near),
             None => diagnostic.hint(format!(
-                "name its document: `## import: {}.flux.md`, or under `dependencies:` in the frontmatter",
-                library.text
+                "name its document: `## import: {text}.flux.md`, or under `dependencies:` in the frontmatter"
             )),
         };
         self.report(diagnostic);

@@ -201,15 +201,13 @@ impl<'s> Checker<'_, 's> {
             return None;
         }
         let mut fields: Vec<Field<'s>> = Vec::with_capacity(rows.len());
-        for (name, ty, _) in &rows {
+        // One too many shows that there are more.
+        for (name, ty, _) in rows.iter().take(MOST_FIELDS.saturating_add(1)) {
             if fields.iter().any(|field| field.name == *name) {
                 return None;
             }
             self.program.types.settle(*ty);
             fields.push(Field { name, ty: *ty });
-            if fields.len() > MOST_FIELDS {
-                break;
-            }
         }
         let spans = rows.iter().map(|row| row.2).collect();
         self.shape(heading, fields, spans)
@@ -255,9 +253,6 @@ impl<'s> Checker<'_, 's> {
                 return None;
             }
             fields.push(Field { name: param.name.text, ty });
-            if fields.len() > MOST_FIELDS {
-                break;
-            }
         }
         let spans = migration.params.iter().map(|param| param.name.span).collect();
         self.shape(migration.heading, fields, spans)
@@ -386,11 +381,8 @@ impl<'s> Checker<'_, 's> {
                 ExprKind::Struct(self.list(&values))
             }
             Type::Union(_) => {
-                let parts = self.program.types.payloads(ty);
-                let payload: Vec<TypeId> = parts
-                    .iter()
-                    .find(|(tag, _)| *tag == 0)
-                    .map_or(Vec::new(), |(_, values)| values.iter().map(|(ty, _)| *ty).collect());
+                let (_, row) = self.program.types.enum_of(ty)?;
+                let payload = row.variants.first()?.payload.clone();
                 let values = payload
                     .into_iter()
                     .map(|ty| self.state_zero(ty, span, depth))

@@ -130,7 +130,7 @@ pub(crate) fn analyse<'s>(
         table_bytes: 0,
     };
     checker.misread = checker.sink.has_errors();
-    checker.sink.reserve(&mut checker.program.exprs, source.len() / EXPR_TEXT);
+    checker.sink.reserve(&mut checker.program.exprs, source.len().div_ceil(EXPR_TEXT));
     for unit in &units.units {
         let imports = unit.imports.iter().map(|import| (import.name.clone(), unit_number(import.unit)));
         checker.links.push(library::Links::new(&unit.document, imports.collect()));
@@ -266,6 +266,8 @@ enum Use {
     Variable,
     /// `let`.
     Constant,
+    /// What a loop or an arm gives its value.
+    Given,
     /// A parameter of a function or handler.
     Parameter,
     /// What a lambda captured.
@@ -318,16 +320,12 @@ struct Context<'s> {
 }
 
 impl Context<'_> {
-    /// The context of no body, with the memory of the lists that do not become part of one.
-    fn emptied(self) -> Self {
-        Self {
-            uses: emptied(self.uses),
-            read: emptied(self.read),
-            depths: emptied(self.depths),
-            loops: emptied(self.loops),
-            introduced: emptied(self.introduced),
-            ..Self::default()
-        }
+    /// Makes it the context of no body, with the memory of the lists that do not become part of one.
+    fn clear(&mut self) {
+        let before = core::mem::take(self);
+        (self.uses, self.read, self.depths) =
+            (emptied(before.uses), emptied(before.read), emptied(before.depths));
+        (self.loops, self.introduced) = (emptied(before.loops), emptied(before.introduced));
     }
 }
 
@@ -512,8 +510,8 @@ impl<'s> Checker<'_, 's> {
 
     /// Starts a body; its parameters are declared next.
     fn begin_body(&mut self, place: Place, ret: TypeId) {
-        let before = core::mem::take(&mut self.ctx);
-        self.ctx = Context { place, ret: Some(ret), ..before.emptied() };
+        self.ctx.clear();
+        (self.ctx.place, self.ctx.ret) = (place, Some(ret));
         self.flow.reset();
         self.body_count = self.body_count.saturating_add(1);
         self.body_number = self.body_count;
@@ -526,12 +524,11 @@ impl<'s> Checker<'_, 's> {
 
     /// Ends a body.
     fn end_body(&mut self, params: u32, block: tree::Block) -> Body<'s> {
-        let mut ctx = core::mem::take(&mut self.ctx);
-        let mut locals = core::mem::take(&mut ctx.locals);
-        let mut calls = core::mem::take(&mut ctx.calls);
-        let indirect = core::mem::take(&mut ctx.indirect);
-        let mut last_reads = core::mem::take(&mut ctx.last_reads);
-        self.ctx = ctx.emptied();
+        let mut locals = core::mem::take(&mut self.ctx.locals);
+        let mut calls = core::mem::take(&mut self.ctx.calls);
+        let indirect = core::mem::take(&mut self.ctx.indirect);
+        let mut last_reads = core::mem::take(&mut self.ctx.last_reads);
+        self.ctx.clear();
         self.sink.fit(&mut locals);
         self.sink.fit(&mut calls);
         self.sink.fit(&mut last_reads);
@@ -579,7 +576,8 @@ impl<'s> Checker<'_, 's> {
         let symbol = self.names.symbol(name.text);
         if name.text != "_" {
             self.names.bind(symbol, Binding::Local(id));
-            if self.ctx.introduced.len() < limits::LOCALS {
+            // One too many stands for another one.
+            if !self.ctx.too_many_locals {
                 self.ctx.introduced.push((name.text, symbol));
             }
         }
@@ -611,13 +609,8 @@ impl<'s> Checker<'_, 's> {
 
     fn decide_all(&mut self) {
         for _ in 0..8 {
-            let open = core::mem::take(&mut self.pending);
-            let before = open.len();
-            for pending in open {
+            for pending in core::mem::take(&mut self.pending) {
                 self.decide(pending, Decide::IfKnown);
-            }
-            if self.pending.is_empty() || self.pending.len() == before {
-                break;
             }
         }
         for pending in core::mem::take(&mut self.pending) {

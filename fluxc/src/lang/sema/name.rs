@@ -162,12 +162,7 @@ impl<'s> Checker<'_, 's> {
             let consts = self.program.consts.iter().filter(|row| row.unit == unit).map(|row| row.name);
             let near = self.nearest(name.text, locals.chain(self.agent.state_names()).chain(consts));
             let value = habits::value(name.text).filter(|_| self.mode != Mode::C);
-            let value = value.map(|value| match (self.mode, value) {
-                (Mode::Python, "none") => "None",
-                (Mode::Python, "true") => "True",
-                (Mode::Python, "false") => "False",
-                _ => value,
-            });
+            let value = if self.mode == Mode::Python { in_python(value.unwrap_or(name.text)) } else { value };
             if let Some(value) = value {
                 diagnostic = diagnostic.replace(format!("did you mean `{value}`?"), name.span, value);
             } else if let Some(near) = near {
@@ -249,4 +244,14 @@ impl<'s> Checker<'_, 's> {
             }
         }
     }
+}
+
+/// How Python writes a literal of the language.
+fn in_python(literal: &str) -> Option<&'static str> {
+    Some(match literal {
+        "none" => "None",
+        "true" => "True",
+        "false" => "False",
+        _ => return None,
+    })
 }

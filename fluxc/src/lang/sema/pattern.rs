@@ -242,12 +242,12 @@ impl<'s> Checker<'_, 's> {
             }
             None if names.later => {
                 self.name_in_one_alternative(name.span);
-                let local = self.declare_local(name, ty, Use::Constant);
+                let local = self.declare_local(name, ty, Use::Given);
                 self.flow.assign(local);
                 Pattern::All
             }
             None => {
-                let local = self.declare_local(name, ty, Use::Constant);
+                let local = self.declare_local(name, ty, Use::Given);
                 self.flow.assign(local);
                 names.all.push((name, local));
                 names.given.push(local);

@@ -303,6 +303,7 @@ mod tests {
     #[test]
     fn short_names_are_near_to_less() {
         assert_eq!(nearest("max", ["min", "maxi"].into_iter()), Some("maxi"));
+        assert_eq!(nearest("max", ["min"].into_iter()), None);
         assert_eq!(nearest("treshld", ["min", "threshold"].into_iter()), Some("threshold"));
     }
 

@@ -10,7 +10,7 @@ use super::tree::{
     Deadline, ExprId, ExprKind, Form, LinkId, List, SendKind, SendSite, Sending, StmtKind, Target,
 };
 use super::types::{Open, Type, TypeId};
-use super::{Answer, Carrier, Checker, Place, Use};
+use super::{Answer, Carrier, Checker, Use};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{AgentRef, Ident, Message, Step, StepKind, Topic};
@@ -286,7 +286,8 @@ impl<'s> Checker<'_, 's> {
     fn reply(&mut self, step: &Step<'s>, value: Option<&ast::Expr<'s>>) -> Option<StmtKind> {
         let ret = self.result_type();
         let value = match value {
-            Some(expr) if self.ctx.place == Place::Handler && ret != TypeId::UNIT => {
+            // A section that is no handler has no result.
+            Some(expr) if ret != TypeId::UNIT => {
                 let id = self.value(expr, ret);
                 Some(self.coerce(id, ret))
             }

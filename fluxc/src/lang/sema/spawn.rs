@@ -11,10 +11,10 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
+use super::Checker;
 use super::scope::{Binding, nearest};
 use super::tree::{Entrusting, ExprId, ExprKind, LinkId, Spawning, StmtKind, Way};
 use super::types::TypeId;
-use super::{Checker, Use};
 use crate::children::{ChildDocument, sites};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast::{AgentDoc, AgentRef, Ident, Message, Step, StepKind, Topic};
@@ -184,7 +184,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn agent_variable(&mut self, agent: AgentRef<'s>) -> Option<ExprId> {
         let symbol = self.names.symbol(agent.name);
         let ty = match self.names.binding(symbol) {
-            Binding::Local(local) if !matches!(self.local_use(local), Use::Ticket(_)) => self.local_ty(local),
+            Binding::Local(local) => self.local_ty(local),
             Binding::State(id) => self.agent.state_ty(id),
             _ => return None,
         };
@@ -259,7 +259,7 @@ impl<'s> Checker<'_, 's> {
         let all = handlers.join(", ");
         self.report(match near {
             Some(near) => row.replace(format!("did you mean `{near}`?"), name.span, near),
-            None if all.is_empty() => row.expected("it answers no requests"),
+            None if all.is_empty() => row.hint("the agents that are started here answer no requests"),
             None => row.expected(all),
         });
         None

@@ -203,7 +203,7 @@ impl<'s> Checker<'_, 's> {
     /// A value as a text: a str itself, anything else in its text form.
     pub(super) fn shown_text(&mut self, expr: &ast::Expr<'s>) -> ExprId {
         let id = self.value(expr, TypeId::ERROR);
-        if self.ty(id) == TypeId::STR || self.is_invalid(id) {
+        if self.ty(id) == TypeId::STR {
             return id;
         }
         let span = self.span(id);
@@ -312,9 +312,8 @@ impl<'s> Checker<'_, 's> {
     /// `on`, `off`, 1, 0 or any bool.
     pub(super) fn on_or_off(&mut self, value: &ast::Expr<'s>) -> ExprId {
         match value.kind {
-            ast::ExprKind::Int(value @ (0 | 1)) => {
-                self.new_expr(ExprKind::Bool(value == 1), TypeId::BOOL, Span::default())
-            }
+            ast::ExprKind::Int(0) => self.new_expr(ExprKind::Bool(false), TypeId::BOOL, Span::default()),
+            ast::ExprKind::Int(1) => self.new_expr(ExprKind::Bool(true), TypeId::BOOL, Span::default()),
             ast::ExprKind::Int(number) => {
                 self.report(
                     Diagnostic::new(
@@ -337,11 +336,9 @@ impl<'s> Checker<'_, 's> {
     fn set(&mut self, place: &ast::Expr<'s>, value: &ast::Expr<'s>) -> StmtKind {
         if let ast::ExprKind::Name(text) = place.kind {
             let symbol = self.names.symbol(text);
-            if matches!(self.names.binding(symbol), Binding::None | Binding::Unset | Binding::BuiltinParam) {
+            // Names that steps introduce were marked so.
+            if self.names.binding(symbol) == Binding::Unset {
                 // The value comes first: `Set x to x + 1` does not define x.
-                if self.names.binding(symbol) != Binding::Unset {
-                    self.names.bind(symbol, Binding::Unset);
-                }
                 let value = self.value(value, TypeId::ERROR);
                 let ty = self.ty(value);
                 let name = Ident { text, span: place.span };

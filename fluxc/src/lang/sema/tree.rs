@@ -971,3 +971,21 @@ impl<'s> Program<'s> {
         self.texts.get(id.index()).map_or("", |text| text.as_ref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_takes_the_bytes_of_all_that_is_in_it() {
+        let text = || Value::Text("abc".into());
+        let one = size_of::<Value>();
+        assert_eq!([Value::Int(1), Value::Float(1.0), Value::Bool(true)].map(|value| value.bytes()), [0; 3]);
+        assert_eq!(text().bytes(), 3);
+        assert_eq!(Value::Aggregate(alloc::vec![text(), Value::Int(1)]).bytes(), 2 * one + 3);
+        assert_eq!(Value::Tagged(1, alloc::vec![text()]).bytes(), one + 3);
+        assert_eq!(Value::Repeat(Box::new(text()), 1_000).bytes(), one + 3);
+        let map = Value::Map(alloc::vec![("key".into(), text())]);
+        assert_eq!(map.bytes(), size_of::<String>() + 3 + one + 3);
+    }
+}
