@@ -551,3 +551,56 @@ fn count_lines(source: &str) -> usize {
 fn number(count: usize) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `look` sees of a document that was analysed.
+    fn analysed<T>(text: &str, bodies: Bodies, look: impl FnOnce(&Analysis<'_>, &Sink) -> T) -> T {
+        let sources = Sources::new(text.as_bytes(), "a.flux.md").expect("one document");
+        let (mut sink, mut family) = (Sink::new(SourceId::default()), Family::default());
+        sink.allow_for(text.len());
+        let analysis = analyse_with(&sources, 0, bodies, &Options::default(), &mut sink, &mut family);
+        assert!(!sink.has_errors(), "{:?}", sink.diagnostics());
+        look(&analysis.expect("a text within the limits"), &sink)
+    }
+
+    const AGENT: &str = "# A\n## Agent\nname: a\n## Init\n1. Log \"a\"\n## Every 5s ##\n1. Log \"b\"\n## On ask()\n1. Log \"c\"\n";
+
+    #[test]
+    fn what_steps_say_stays_in_the_document_if_it_is_kept() {
+        let steps = |bodies| {
+            analysed(AGENT, bodies, |analysis, _| {
+                let agent = analysis.document.agents.first().expect("an agent");
+                let init = agent.init.as_ref().expect("it begins").body.steps.len();
+                let timers = agent.timers.iter().map(|timer| timer.body.steps.len()).sum::<usize>();
+                let handlers = agent.handlers.iter().map(|handler| handler.body.steps.len()).sum::<usize>();
+                [init, timers, handlers]
+            })
+        };
+        assert_eq!(steps(Bodies::Kept), [1, 1, 1]);
+        assert_eq!(steps(Bodies::Dropped), [0, 0, 0]);
+    }
+
+    #[test]
+    fn a_section_has_the_name_of_its_heading() {
+        let titles = analysed(AGENT, Bodies::Kept, |analysis, _| {
+            let agent = analysis.program.agents.first().expect("an agent");
+            agent.sections.iter().map(|section| section.title.clone()).collect::<Vec<_>>()
+        });
+        assert_eq!(titles, ["Init", "Every 5s", "On ask"]);
+    }
+
+    /// The tables of names are as large as what is in them, and the memory of a compilation is bounded.
+    #[test]
+    fn names_take_memory_that_is_counted() {
+        let used = |name: fn(usize) -> usize| {
+            let lines: String = (0..3_000).map(|at| alloc::format!("  let x{} = 1\n", name(at))).collect();
+            let text = alloc::format!("# A\n## Types\n```flux\nfn f() {{\n{lines}}}\n```\n");
+            analysed(&text, Bodies::Dropped, |_, sink| sink.memory_used())
+        };
+        let (many, one) = (used(|at| 1_000 + at), used(|_| 1_000));
+        assert!(many > one + 3_000 * 32, "{many} bytes with 3000 names, {one} with one");
+    }
+}

@@ -386,3 +386,44 @@ return Spot {{ x: x, names: [\"n{{x}}\", \"m\"], inner: Inner {{ best: x, tags: 
         assert!(before[1].ends_with("label 14 1") && before[0].contains("k19: 19}"), "{before:?}");
     }
 }
+
+/// The state of either version has at most as many variables as a migration can list.
+#[test]
+fn a_state_that_is_migrated_has_at_most_256_variables() {
+    let refused = |own: usize, other: usize| {
+        let state: String = (0..own).map(|index| format!("- v{index}: int\n")).collect();
+        let list: Vec<String> = (0..other).map(|index| format!("v{index}: int")).collect();
+        let list = list.join(", ");
+        let source = format!(
+            "## Agent\nname: a\nversion: 2\n## State\n{state}\n## Loop\n1. Add 1 to v0\n## Migrate from 1 ({list})\n"
+        );
+        codes(&source).contains(&"E0605".to_owned())
+    };
+    let own = [255, 256, 257, 258].map(|own| refused(own, 1));
+    assert_eq!(own, [false, false, true, true]);
+    // The reader of headings takes no more.
+    assert_eq!([255, 256].map(|other| refused(1, other)), [false, false]);
+    assert!(!refused(256, 256));
+}
+
+/// What neither the old state nor an entry nor a step says is what an agent that starts anew has.
+#[test]
+fn a_new_variable_without_an_initial_value_is_zero_false_empty_or_the_first() {
+    let state = "- a: bool\n- b: int\n- c: f64\n- d: duration\n- e: str\n- f: [int; 2]\n- g: [int]\n- h: map[str]int\n- i: int?\n- j: Mode\n- k: Shape\n- l: Spot\n- m: u8\n- n: bytes\n- o: Other\n";
+    let types = "```flux\nenum Mode { Off, On }\nenum Shape { Dot(int), Line(f64, Mode) }\nenum Other { None, Some([str]) }\nstruct Spot { x: int, on: bool }\n```\n";
+    let all = "{a} {b} {c} {d} <{e}> {f} {g} {h} {i} {j} {k} {l} {m} {n.len()} {o}";
+    let source = format!(
+        "# A\n## Types\n{types}\n## Agent\nname: a\nversion: 2\ncapabilities: MEMORY\n## State\n{state}- all: str\n## Loop\n1. Log \"{all}\"\n## Migrate from 1 (a: bool)\n1. Set all to \"{all}\"\n"
+    );
+    assert_eq!(told(&source), [""; 0]);
+    for level in LEVELS {
+        let module = &compiled(&source, level).modules[0];
+        let (new, instance) = migrate(module, &module.migrations[0], &[1; 8], module.state.size);
+        let at = module.state.fields.iter().find(|field| field.name == "all").unwrap().offset;
+        let text = instance.memory_ref().str(word(&new, at) & 0xffff_ffff).unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(text),
+            "true 0 0 0s <> [0, 0] [] {} none Off Dot(0) Spot { x: 0, on: false } 0 0 None"
+        );
+    }
+}
