@@ -250,12 +250,17 @@ pub(crate) fn module(seed: u64) -> Module {
             ],
         },
         parameters: (0..5)
-            .map(|_| Parameter {
-                name: text(random),
-                desc: (*random.pick(&["b", "l", "d", "s", "t"])).into(),
-                names: (0..random.below(3)).map(|_| text(random)).collect(),
-                default: (random.below(2) == 0).then(|| random.next().to_le_bytes().to_vec()),
-                help: text(random),
+            .map(|_| {
+                // A struct has a name, and one for each field.
+                let types = [("b", 0), ("l", 0), ("d", 0), ("s", 0), ("t", 0), ("{dl}", 3)];
+                let (desc, names) = *random.pick(&types);
+                Parameter {
+                    name: text(random),
+                    desc: desc.into(),
+                    names: (0..names).map(|_| text(random)).collect(),
+                    default: (random.below(2) == 0).then(|| random.next().to_le_bytes().to_vec()),
+                    help: text(random),
+                }
             })
             .collect(),
         links: LINKS
