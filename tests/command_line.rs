@@ -617,6 +617,10 @@ fn a_timeline_holds_slices_messages_and_calls_and_changes_nothing_of_the_run() {
     // 300 readings; 95 DELEGATE with their RESULT and 5 TELL, as the summary says; heartbeats are none.
     let reads = events.iter().filter(|event| event["name"] == "IO_READ" && event["cat"] == "call").count();
     assert_eq!((reads, count("s", "message"), count("f", "message")), (300, 95 + 95 + 5, 95 + 95 + 5));
+    let typed = |kind: &str| {
+        events.iter().filter(|event| event["ph"] == "f" && event["args"]["type"] == kind).count()
+    };
+    assert_eq!((typed("TELL"), typed("DELEGATE"), typed("RESULT"), typed("REPLY")), (5, 95, 95, 0));
     // Every arrow that arrives left somewhere, earlier.
     for end in events.iter().filter(|event| event["ph"] == "f") {
         let begin =

@@ -28,4 +28,5 @@ pub use flux_abi::select::LogLevel;
 pub use flux_fluxc::Level;
 pub use flux_fluxc::diag::{Diagnostic, Severity};
 pub use flux_hal::Stream;
+pub use flux_system::summary::bytes;
 pub use flux_system::{ClockMode, Effect, LogSink, Policy, Record, Replaced, Summary};

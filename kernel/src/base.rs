@@ -378,7 +378,11 @@ impl Syscalls for Core {
 
     fn answer(&mut self, caller: AgentId, request: RequestId, payload: &[u8]) -> Result<(), Status> {
         self.shard.answer_value(caller, request, payload)?;
-        self.note(caller, Happening::Sent(Flow::Outcome(request), MessageType::Reply));
+        if self.is_observed()
+            && let Some(info) = self.shard.requests().info(request)
+        {
+            self.note(caller, Happening::Sent(Flow::Outcome(request), info.kind.answer_type()));
+        }
         Ok(())
     }
 
@@ -389,12 +393,11 @@ impl Syscalls for Core {
     }
 
     fn take_outcome(&mut self, caller: AgentId, request: RequestId) -> Option<Outcome> {
+        let kind = self.is_observed().then(|| self.shard.requests().outcome_type(request)).flatten();
         let outcome = self.shard.take_outcome(caller, request)?;
-        let kind = match outcome {
-            Outcome::Error(_) => MessageType::Error,
-            _ => MessageType::Reply,
-        };
-        self.note(caller, Happening::Took(Flow::Outcome(request), kind));
+        if let Some(kind) = kind {
+            self.note(caller, Happening::Took(Flow::Outcome(request), kind));
+        }
         Some(outcome)
     }
 

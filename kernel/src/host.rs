@@ -103,7 +103,9 @@ impl Core {
     fn vm_syscall(&mut self, caller: AgentId, call: &HostCall, memory: &mut Memory) -> HostOutcome {
         let [number, arguments @ ..] = call.arguments;
         let answer = syscall::dispatch(self, caller, number, arguments, memory);
-        if let Some(call) = Syscall::from_number(number) {
+        if self.is_observed()
+            && let Some(call) = Syscall::from_number(number)
+        {
             let status = answer.as_ref().err().map_or(Status::Ok, |refusal| refusal.status);
             self.note(caller, Happening::Called(call.info().name, status));
         }

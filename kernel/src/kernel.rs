@@ -430,13 +430,15 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
 
     /// One slice of an agent.
     fn turn(&mut self, agent: AgentId) -> Step {
-        let before = self.runtime.used(agent);
+        let before = self.core.is_observed().then(|| self.runtime.used(agent));
         self.core.note(agent, Happening::Slice);
         self.core.set_current(Some(agent));
         let step = self.runtime.run(&mut self.core, agent, self.slice);
         self.core.set_current(None);
-        let gas = self.runtime.used(agent).saturating_sub(before);
-        self.core.note(agent, Happening::SliceEnded { gas, step });
+        if let Some(before) = before {
+            let gas = self.runtime.used(agent).saturating_sub(before);
+            self.core.note(agent, Happening::SliceEnded { gas, step });
+        }
         step
     }
 

@@ -65,6 +65,11 @@ pub trait Observer {
 }
 
 impl Core {
+    /// Whether anybody is told.
+    pub(crate) const fn is_observed(&self) -> bool {
+        self.observer.is_some()
+    }
+
     /// Tells the observer, if there is one.
     pub(crate) fn note(&mut self, agent: AgentId, what: Happening<'_>) {
         if let Some(observer) = &mut self.observer {

@@ -82,7 +82,7 @@ fn grouped(count: u64) -> String {
 }
 
 /// Bytes as people read them, rounded down to a tenth.
-fn bytes(count: u64) -> String {
+pub fn bytes(count: u64) -> String {
     match count {
         0..1_024 => alloc::format!("{count} B"),
         1_024..1_048_576 => tenths(count, 1_024, "KB"),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anstyle::AnsiColor;
 use console::{Key, Term};
+use flux_core::bytes;
 use flux_core::control::{self, AgentInfo, Run, RunInfo};
 use flux_core::error::Error;
 
@@ -111,16 +112,6 @@ fn short(value: f64) -> String {
 #[expect(clippy::cast_precision_loss, reason = "shown with four digits")]
 fn count(value: u64) -> String {
     short(value as f64)
-}
-
-/// Bytes in at most six characters.
-#[expect(clippy::cast_precision_loss, reason = "shown with a digit behind the point")]
-fn bytes(value: u64) -> String {
-    match value {
-        0..1_024 => format!("{value} B"),
-        1_024..1_048_576 => format!("{:.1} K", value as f64 / 1_024.0),
-        _ => format!("{:.1} M", value as f64 / 1_048_576.0),
-    }
 }
 
 /// How full a quota is, as a bar of eight places.
@@ -336,10 +327,6 @@ mod tests {
         {
             assert_eq!(count(value), text);
         }
-        assert_eq!(
-            (bytes(1_023), bytes(2_048), bytes(3 << 20)),
-            ("1023 B".into(), "2.0 K".into(), "3.0 M".into())
-        );
         assert_eq!(
             (gauge(0, 100), gauge(1, 100), gauge(100, 100)),
             ("········".into(), "█·······".into(), "████████".into())
