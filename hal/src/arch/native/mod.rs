@@ -15,6 +15,8 @@ mod files;
 #[cfg(feature = "linux")]
 pub mod gpio;
 mod hardware;
+#[cfg(feature = "heap")]
+pub mod heap;
 mod interrupts;
 mod memory;
 mod power;
