@@ -122,8 +122,7 @@ fn may_spawn(document: &[u8]) -> bool {
 /// Where `word`, which is of small letters, stands in a document, its case aside.
 fn places_of<'d>(document: &'d [u8], word: &'static [u8]) -> impl Iterator<Item = usize> + 'd {
     let first = word.first().copied().unwrap_or_default();
-    let starts = document.iter().enumerate().filter(move |(_, byte)| byte.to_ascii_lowercase() == first);
-    starts.map(|(at, _)| at).filter(move |at| {
+    memchr::memchr2_iter(first, first.to_ascii_uppercase(), document).filter(move |at| {
         let part = document.get(*at..at.saturating_add(word.len()));
         part.is_some_and(|part| part.eq_ignore_ascii_case(word))
     })

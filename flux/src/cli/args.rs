@@ -1,11 +1,13 @@
 //! The command line: one definition from which parser, help and completions come.
 
 mod examples;
+mod later;
 mod live;
 mod tools;
 
 use std::path::PathBuf;
 
+pub(crate) use later::Later;
 pub(crate) use live::{HotSwapArguments, Sort, TopArguments};
 pub(crate) use tools::{
     CompletionsArguments, ConfigAction, DebugArguments, DocArguments, ExplainArguments, FmtArguments,
@@ -80,7 +82,7 @@ pub(crate) enum Format {
 pub(crate) enum Command {
     /// Boot the hosted kernel, compile documents through it and run their agents
     #[command(after_help = examples::RUN)]
-    Run(RunArguments),
+    Run(Later<RunArguments>),
     /// Report everything that is wrong with documents, and run nothing
     #[command(after_help = examples::CHECK)]
     Check {
@@ -90,13 +92,13 @@ pub(crate) enum Command {
     },
     /// Run the `## Test` sections of documents in simulated time
     #[command(after_help = examples::TEST)]
-    Test(TestArguments),
+    Test(Later<TestArguments>),
     /// Compile documents to .fluxbc modules
     #[command(after_help = examples::BUILD)]
-    Build(BuildArguments),
+    Build(Later<BuildArguments>),
     /// Take a document, FIR text, assembly or bytecode through the pipeline, stage by stage
     #[command(after_help = examples::COMPILE)]
-    Compile(CompileArguments),
+    Compile(Later<CompileArguments>),
     /// Assemble text into a .fluxbc module
     #[command(after_help = examples::ASM)]
     Asm {
@@ -126,37 +128,37 @@ pub(crate) enum Command {
     },
     /// Swap the program of living agents of a run, with their state
     #[command(after_help = examples::HOT_SWAP)]
-    HotSwap(HotSwapArguments),
+    HotSwap(Later<HotSwapArguments>),
     /// Show the agents of a run, live
     #[command(after_help = examples::TOP)]
-    Top(TopArguments),
+    Top(Later<TopArguments>),
     /// Boot the real kernel in QEMU with documents on board
     #[command(after_help = examples::BOOT)]
-    Boot(BootArguments),
+    Boot(Later<BootArguments>),
     /// Make a project to begin with: a program, a README, a configuration
     #[command(after_help = examples::NEW)]
-    New(NewArguments),
+    New(Later<NewArguments>),
     /// Give documents their canonical layout; prose stays as it is
     #[command(after_help = examples::FMT)]
-    Fmt(FmtArguments),
+    Fmt(Later<FmtArguments>),
     /// Make an HTML page of a document with its compiled facts
     #[command(after_help = examples::DOC)]
-    Doc(DocArguments),
+    Doc(Later<DocArguments>),
     /// Run documents in simulated time under a debugger [default of --for: 1h]
     #[command(after_help = examples::DEBUG)]
-    Debug(DebugArguments),
+    Debug(Later<DebugArguments>),
     /// Explain a diagnostic: what it means, an example, how to mend it
     #[command(after_help = examples::EXPLAIN)]
-    Explain(ExplainArguments),
+    Explain(Later<ExplainArguments>),
     /// Read and change the configuration file
     #[command(subcommand, disable_help_subcommand = true, after_help = examples::CONFIG)]
     Config(ConfigAction),
     /// Print the completions of a shell
     #[command(after_help = examples::COMPLETIONS)]
-    Completions(CompletionsArguments),
+    Completions(Later<CompletionsArguments>),
     /// Print or write the manual pages
     #[command(after_help = examples::MAN)]
-    Man(ManArguments),
+    Man(Later<ManArguments>),
     /// Serve an editor over standard input and output (Language Server Protocol)
     #[command(after_help = examples::LSP)]
     Lsp,

@@ -34,7 +34,7 @@ use flux_core::assembly::Completion;
 use flux_core::config::Config;
 use flux_core::error::Error;
 
-use args::{Arguments, Command, Format};
+use args::{Arguments, Command, Format, Later};
 use terminal::Terminal;
 
 /// How a command ended that could be carried out.
@@ -99,28 +99,28 @@ fn with_nearest_command(mut error: clap::Error) -> clap::Error {
 
 fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
     match command {
-        Command::Run(arguments) => run::run(&arguments, terminal),
+        Command::Run(Later(arguments)) => run::run(&arguments, terminal),
         Command::Check { files } => check::check(&files, terminal),
-        Command::Test(arguments) => test::test(&arguments, terminal),
-        Command::Build(arguments) => build::build(&arguments, terminal),
-        Command::Compile(arguments) => compile::compile(&arguments, terminal),
+        Command::Test(Later(arguments)) => test::test(&arguments, terminal),
+        Command::Build(Later(arguments)) => build::build(&arguments, terminal),
+        Command::Compile(Later(arguments)) => compile::compile(&arguments, terminal),
         Command::Asm { file, output, verbatim } => {
             let completion = if verbatim { Completion::Nothing } else { Completion::Missing };
             module::assemble(&file, output.as_deref(), completion, terminal)
         }
         Command::Disasm { file, output } => module::disassemble(&file, output.as_deref(), terminal),
         Command::Inspect { file } => module::inspect(&file, terminal),
-        Command::HotSwap(arguments) => hot_swap::hot_swap(&arguments, terminal),
-        Command::Top(arguments) => top::top(&arguments, terminal),
-        Command::Boot(arguments) => boot::boot(&arguments, terminal),
-        Command::Fmt(arguments) => fmt::fmt(&arguments, terminal),
-        Command::New(arguments) => new::new(&arguments, terminal),
-        Command::Doc(arguments) => doc::doc(&arguments, terminal),
-        Command::Debug(arguments) => debug::debug(&arguments, terminal),
-        Command::Explain(arguments) => explain::explain(&arguments, terminal),
+        Command::HotSwap(Later(arguments)) => hot_swap::hot_swap(&arguments, terminal),
+        Command::Top(Later(arguments)) => top::top(&arguments, terminal),
+        Command::Boot(Later(arguments)) => boot::boot(&arguments, terminal),
+        Command::Fmt(Later(arguments)) => fmt::fmt(&arguments, terminal),
+        Command::New(Later(arguments)) => new::new(&arguments, terminal),
+        Command::Doc(Later(arguments)) => doc::doc(&arguments, terminal),
+        Command::Debug(Later(arguments)) => debug::debug(&arguments, terminal),
+        Command::Explain(Later(arguments)) => explain::explain(&arguments, terminal),
         Command::Config(action) => config::config(&action, terminal),
-        Command::Completions(arguments) => shell::completions(&arguments, terminal),
-        Command::Man(arguments) => shell::man(&arguments, terminal),
+        Command::Completions(Later(arguments)) => shell::completions(&arguments, terminal),
+        Command::Man(Later(arguments)) => shell::man(&arguments, terminal),
         Command::Lsp => lsp::serve(),
     }
 }
