@@ -26,6 +26,14 @@ pub enum OpenError {
     /// The device is not there.
     #[error(transparent)]
     Device(#[from] DeviceError),
+    /// Several devices are not there.
+    #[error("{first}; the same for {}", others.join(" and "))]
+    Several {
+        /// What is said about the first.
+        first: Box<DeviceError>,
+        /// The addresses of the others.
+        others: Vec<String>,
+    },
     /// Too many devices are open.
     #[error("{0} devices are open, which is the most there can be")]
     Full(usize),
@@ -37,6 +45,7 @@ impl OpenError {
         match self {
             Self::Address(_) => Status::Invalid,
             Self::Device(error) => error.status(),
+            Self::Several { first, .. } => first.status(),
             Self::Full(_) => Status::Busy,
         }
     }
@@ -103,6 +112,37 @@ impl DeviceTable {
         };
         self.open.push(Open { address, channel: channel.to_string(), door });
         Ok(DeviceNumber(number))
+    }
+
+    /// Opens the devices at these addresses with these channels, and tells of all that are not there, not of the first alone.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub(crate) fn open_all<'a>(
+        &mut self,
+        wanted: impl Iterator<Item = (&'a str, &'a str)>,
+    ) -> Result<(), OpenError> {
+        let mut first = None;
+        let mut others: Vec<String> = Vec::new();
+        for (address, channel) in wanted {
+            match (self.open(address, channel), &first) {
+                (Ok(_), _) => {}
+                (Err(OpenError::Device(error @ DeviceError::NotFound { .. })), None) => {
+                    first = Some((address, error));
+                }
+                (Err(OpenError::Device(DeviceError::NotFound { .. })), Some((known, _))) => {
+                    if *known != address && !others.iter().any(|other| other == address) {
+                        others.push(address.to_string());
+                    }
+                }
+                (Err(error), _) => return Err(error),
+            }
+        }
+        match first {
+            None => Ok(()),
+            Some((_, error)) if others.is_empty() => Err(OpenError::Device(error)),
+            Some((_, first)) => Err(OpenError::Several { first: Box::new(first), others }),
+        }
     }
 
     fn get(&self, number: DeviceNumber) -> Option<&Open> {
@@ -183,6 +223,17 @@ mod tests {
         let mut table = table();
         assert!(matches!(table.open("i2c:0x49", "t"), Err(OpenError::Device(DeviceError::NotFound { .. }))));
         assert!(matches!(table.open("i2c:zero", "t"), Err(OpenError::Address(_))));
+        let of = |addresses: &[&'static str], table: &mut DeviceTable| {
+            let wanted: Vec<_> = addresses.iter().map(|address| (*address, "t")).collect();
+            table.open_all(wanted.into_iter()).map_err(|error| error.to_string())
+        };
+        assert_eq!(of(&["gpio:17", "console"], &mut table), Ok(()));
+        let one = of(&["gpio:3", "gpio:17", "gpio:3"], &mut table).unwrap_err();
+        assert!(one.starts_with("no device at gpio:3;") && !one.contains("the same"), "{one}");
+        let several = of(&["gpio:3", "i2c:0x49", "gpio:17", "adc:1", "i2c:0x49"], &mut table).unwrap_err();
+        assert!(several.starts_with("no device at gpio:3;"), "{several}");
+        assert!(several.ends_with("; the same for i2c:0x49 and adc:1"), "{several}");
+        assert!(of(&["gpio:3", "i2c:zero"], &mut table).unwrap_err().contains("zero"));
         assert_eq!(table.read(DeviceNumber(9), Time::START).unwrap_err().0, Status::NotFound);
         let console = table.open("console", "").unwrap();
         assert!(table.is_console(console));

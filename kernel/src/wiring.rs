@@ -98,12 +98,11 @@ impl Core {
                 let object = describe(link);
                 return Err(KernelError::Undeclared { agent: name, object, kind });
             }
-            if link.kind == LinkKind::Device {
-                self.devices
-                    .open(&link.name, &link.channel)
-                    .map_err(|error| KernelError::Device { agent: name.clone(), error: Box::new(error) })?;
-            }
         }
+        let devices = module.links.iter().filter(|link| link.kind == LinkKind::Device);
+        self.devices
+            .open_all(devices.map(|link| (&*link.name, &*link.channel)))
+            .map_err(|error| KernelError::Device { agent: name.clone(), error: Box::new(error) })?;
         let process = self.process_of(caller);
         let birth = Birth { parent: Some(caller), ..birth_of(&name, process, module, quota) };
         let agent = self.shard.spawn(birth).map_err(|status| match status {
