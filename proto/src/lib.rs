@@ -2,6 +2,7 @@
 //!
 //! - [`payload`]: handler name and values of one message between agents.
 //! - [`archive`]: documents and settings that a booting machine is given.
+//! - [`link`]: what two kernels say to each other, over connections that may be cut.
 //! - [`bundle`]: a document with the documents that it depends on.
 //!
 //! # Invariants
@@ -19,4 +20,5 @@ extern crate std;
 pub mod archive;
 pub mod bundle;
 mod cursor;
+pub mod link;
 pub mod payload;
