@@ -25,6 +25,7 @@ use flux_abi::limits::PAYLOAD_BYTES;
 
 use crate::cursor::Cursor;
 
+pub mod parcel;
 #[cfg(test)]
 mod tests;
 
