@@ -32,6 +32,7 @@ use crate::compile::CompileService;
 use crate::devices::DeviceTable;
 use crate::exchange::Alternates;
 use crate::files::FileTable;
+use crate::link::Gateway;
 use crate::log::LogBuffer;
 use crate::modules::{ModuleNumber, ModuleTable};
 use crate::places::Place;
@@ -119,6 +120,8 @@ pub struct Core {
     pub(crate) diagnostics: Vec<(String, Vec<Diagnostic>)>,
     /// Agents and messages of the document that was compiled last.
     pub(crate) outline: Outline,
+    /// Agents of other kernels.
+    pub(crate) gateway: Gateway,
     /// Who is told what happens.
     pub(crate) observer: Option<Box<dyn Observer>>,
 }
@@ -161,6 +164,7 @@ impl Core {
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
             outline: Outline::default(),
+            gateway: Gateway::default(),
             observer: None,
         }
     }

@@ -421,6 +421,10 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
             self.stopped_early.insert(agent);
             return;
         }
+        if self.core.gateway.stands_in(agent) {
+            self.core.stand_in_hears(agent, event);
+            return;
+        }
         let boost = if event == Event::Message { Boost::Message } else { Boost::None };
         let wake = self.runtime.event(&mut self.core, agent, event);
         if wake == Wake::Ready && !self.core.is_held(agent) {

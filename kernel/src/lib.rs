@@ -30,6 +30,7 @@ pub mod exchange;
 pub mod files;
 mod host;
 pub mod kernel;
+pub mod link;
 pub mod log;
 pub mod modules;
 mod places;

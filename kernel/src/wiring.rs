@@ -251,7 +251,10 @@ impl Core {
             LinkKind::Agent => {
                 let target = match self.shard.find(&link.name) {
                     Some(target) => target,
-                    None => self.nobody(&link.name).map_err(refused)?,
+                    None => match self.stand_in(&link.name) {
+                        Some(stand_in) => stand_in.map_err(refused)?,
+                        None => self.nobody(&link.name).map_err(refused)?,
+                    },
                 };
                 self.endpoints.entry(target).or_insert_with(|| link.name.clone());
                 let rights = Rights::WRITE.with(Rights::GRANT);

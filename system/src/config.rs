@@ -9,6 +9,7 @@ use flux_hal::{DeviceBus, FileSystem, HardwareInfo, SimBus};
 use flux_kcore::sched::Gas;
 use flux_kernel::compile::CompileService;
 use flux_kernel::kernel::ClockMode;
+use flux_kernel::link::Links;
 
 /// What the machine offers.
 pub struct Platform {
@@ -60,6 +61,8 @@ pub struct Config {
     pub slice: Gas,
     /// Agents record what they execute; the last instructions of one that traps are shown at the end.
     pub trace: bool,
+    /// Other kernels, and the agents of this one that they may send to.
+    pub links: Links,
     /// Instructions are counted by place, for [`crate::System::executed`].
     pub profile: bool,
 }
@@ -78,6 +81,7 @@ impl Default for Config {
             level: LogLevel::Info,
             slice: Gas::SLICE,
             trace: false,
+            links: Links::default(),
             profile: false,
         }
     }

@@ -130,6 +130,7 @@ impl System {
         system.reach(&mut report, sink);
         system.drivers(&mut report);
         system.reach(&mut report, sink);
+        system.kernel.parts_mut().0.open_links(config.links.clone());
         let result = supervisor::start(&mut system.kernel)
             .and_then(|()| prepare(&mut system.kernel))
             .and_then(|()| system.full(&mut report, config));
