@@ -94,6 +94,10 @@ operations! {
         = "gives the agent the handle's object for those of the kinds by which its module lists it; how many links it has then";
     18 Withhold "capability" "withhold" "any handle with GRANT" record "[agent, kinds]" gives "handles" [Ok, NoMemory, Invalid, Denied, NotFound]
         = "revokes what the agent holds of these kinds by the handle; how many handles went";
+    19 Narrow "capability" "narrow" "any handle" record "kinds" gives "handle" [Ok, NoMemory, Invalid, Denied, Busy, Overflow]
+        = "a handle of the caller for the same object and no more than these kinds, the same one each time; `revoke` takes it back from whoever it was passed to";
+    20 ValueKind "device" "value-kind" "any handle of a device" record "–" gives "0, 1 or 2" [Ok, Invalid, Denied, NotFound]
+        = "what the device reads and takes: 0 on and off, 1 numbers, 2 texts";
 }
 
 /// The signal that asks an agent to stop in order.
@@ -145,7 +149,7 @@ mod tests {
             assert_eq!(row.operation.number(), number);
             assert_eq!(Operation::from_number(number), Some(row.operation));
         }
-        assert_eq!((Operation::from_number(0), Operation::from_number(19)), (None, None));
+        assert_eq!((Operation::from_number(0), Operation::from_number(21)), (None, None));
         assert_eq!(ObjectType::from_number(6), Some(ObjectType::File));
         assert_eq!(ObjectType::from_number(7), None);
     }

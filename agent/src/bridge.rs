@@ -252,13 +252,16 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             return self.refuse(status, target, what);
         };
         let words = values.filter_map(|token| match token {
-            Token::Agent(word) | Token::Capability(word) if word != NOBODY => Some(word),
+            Token::Agent(word) if word != NOBODY => Some((word, "an agent")),
+            Token::Capability(word) => Some((word, "a capability")),
             _ => None,
         });
-        let words: Vec<u64> = words.collect();
-        let revoked = words.iter().copied().find(|word| self.sys.is_revoked(id, Handle::from_word(*word)));
+        let words: Vec<(u64, &str)> = words.collect();
+        let revoked = words.iter().copied().find(|row| self.sys.is_revoked(id, Handle::from_word(row.0)));
         match revoked.or(words.first().copied()) {
-            Some(word) => self.refuse(status, word, &alloc::format!("{what} with an agent among its values")),
+            Some((word, of)) => {
+                self.refuse(status, word, &alloc::format!("{what} with {of} among its values"))
+            }
             None => self.refuse(status, target, what),
         }
     }

@@ -11,16 +11,19 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+use flux_abi::capability::CapabilityKind;
 use flux_abi::limits::DEVICE_FAILURES;
 use flux_abi::message::MessageType;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
 use flux_kcore::agent_state::AgentState;
+use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, RequestId, TimerId};
 use flux_kcore::message::{Failure, Outcome, RequestKind};
 use flux_kcore::runtime::Syscalls;
 use flux_kcore::time::{Span, Time};
+use flux_proto::payload::{Reader, Token};
 
 use crate::agent::Trial;
 use crate::children::Children;
@@ -173,6 +176,24 @@ impl Context {
             self.started_agents.remove(0);
         }
         self.started_agents.push((handle, name));
+    }
+
+    /// Keeps the names of agents that are values of a message that came, for the log.
+    pub(crate) fn keep_received<S: Syscalls + ?Sized>(&mut self, sys: &S, payload: &[u8]) {
+        let Ok(values) = Reader::new(payload) else { return };
+        for token in values {
+            let Token::Agent(word) = token else { continue };
+            let known = self.links.contains(&word) || self.started_agents.iter().any(|row| row.0 == word);
+            if word == 0 || known {
+                continue;
+            }
+            let handle = Handle::from_word(word);
+            let grant = sys.check(self.id, handle, CapabilityKind::Communicate, Rights::NONE);
+            if let Ok(Grant { object: Object::Endpoint(agent), .. }) = grant {
+                let name = String::from(sys.agent_name(agent));
+                self.keep_started(word, name);
+            }
+        }
     }
 
     /// Tells whoever watches of a message that was sent; its payload is in the buffer.

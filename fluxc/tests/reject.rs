@@ -78,6 +78,7 @@ fn each_mistake_in_code_has_its_code() {
         ("struct S { a: int, a: int }", "E0208"),
         ("const A: int = 1\nconst A: int = 2", "E0208"),
         ("fn f(a: [region]) {}", "E0499"),
+        ("fn f(a: bytecode) {}", "E0499"),
         ("fn f(a: int?) -> int { return a }", "E0506"),
         ("fn f(a: int?) -> int { return a + 1 }", "E0506"),
         ("fn f(a: int) -> int { return a ?? 1 }", "E0506"),

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 
-use flux_abi::device::DeviceKind;
+use flux_abi::device::{DEVICE_KINDS, DeviceKind, DeviceValue};
 use flux_abi::status::Status;
 use flux_hal::{AddressError, DeviceAddress, DeviceBus, DeviceError, DeviceId, DeviceInfo, Reading};
 use flux_kcore::time::Time;
@@ -154,6 +154,12 @@ impl DeviceTable {
         self.get(number).is_some_and(|open| matches!(open.door, Door::Console))
     }
 
+    /// What the device reads and takes.
+    pub fn value(&self, number: DeviceNumber) -> Option<DeviceValue> {
+        let kind = self.get(number)?.address.kind();
+        DEVICE_KINDS.iter().find(|row| row.kind == kind).map(|row| row.value)
+    }
+
     /// One reading as a register word: f64 bits, or 0 and 1.
     ///
     /// # Errors
@@ -215,6 +221,10 @@ mod tests {
         assert_eq!(table.read(number, Time::START), Ok(21.5f64.to_bits()));
         let pin = table.open("gpio:17", "lamp").unwrap();
         assert_eq!(table.write(pin, 1, Time::START), Ok(()));
+        assert_eq!(
+            [number, pin].map(|number| table.value(number)),
+            [Some(DeviceValue::Float), Some(DeviceValue::Bool)]
+        );
         assert_eq!(table.read(pin, Time::START), Ok(1));
     }
 

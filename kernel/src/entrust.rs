@@ -120,6 +120,30 @@ impl Core {
         }
     }
 
+    /// NARROW: a handle of the caller below `claim` for the same object and these kinds alone.
+    pub(crate) fn narrow(
+        &mut self,
+        caller: AgentId,
+        claim: Handle,
+        grant: Grant,
+        kinds: u64,
+    ) -> Result<u64, Status> {
+        let kinds = u16::try_from(kinds).ok().and_then(CapabilitySet::from_bits).ok_or(Status::Invalid)?;
+        if kinds == CapabilitySet::EMPTY {
+            return Err(Status::Invalid);
+        }
+        let wanted = Grant { kinds, rights: rights_of(kinds).with(Rights::GRANT), ..grant };
+        // One and the same each time, so that a step that is repeated does not fill the table.
+        let capabilities = self.shard.capabilities();
+        let known = capabilities.held(caller).find(|(handle, held)| {
+            *handle != claim && *held == wanted && capabilities.is_below((caller, *handle), (caller, claim))
+        });
+        match known {
+            Some((handle, _)) => Ok(handle.word()),
+            None => self.derive(caller, claim, caller, wanted).map(Handle::word),
+        }
+    }
+
     /// WITHHOLD: takes back what the agent of the record has by the caller's handle.
     pub(crate) fn withhold(
         &mut self,

@@ -19,6 +19,7 @@ use alloc::string::{String, ToString as _};
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use flux_abi::capability::CapabilityKind;
 use flux_abi::limits::{ASK_DEADLINE_NS, DELEGATE_DEADLINE_NS};
 use flux_abi::message::MessageType;
 use flux_abi::select::LogLevel;
@@ -27,7 +28,7 @@ use flux_agent::observe::{Given, ProbeError, Seen, StandInAnswer};
 use flux_fluxc::plan::{Action, Presence, Probe, Reading as Channel, Sent, Step, Test};
 use flux_hal::{MemoryFiles, Stream};
 use flux_isa::{LinkKind, Module};
-use flux_kcore::capability::Grant;
+use flux_kcore::capability::{Grant, Handle, Rights};
 use flux_kcore::id::{AgentId, ProcessId, RequestId};
 use flux_kcore::message::{Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::Syscalls as _;
@@ -35,6 +36,7 @@ use flux_kcore::time::{Span, Time};
 use flux_kernel::compile::Compiled;
 use flux_kernel::kernel::{ClockMode, Pause};
 use flux_kernel::log::{LogSink, Record};
+use flux_proto::payload::{self, Reference};
 
 use crate::config::Config;
 use crate::error::BootError;
@@ -212,7 +214,7 @@ fn answer(rules: &Rules, name: &str, kind: MessageType, payload: &[u8]) -> Stand
 
 /// Whether a message is the one that is wanted.
 fn matches(payload: &[u8], name: &str, wanted: &[Option<(flux_fluxc::plan::Compare, Value)>]) -> bool {
-    let named = flux_proto::payload::Reader::new(payload).is_ok_and(|reader| reader.handler() == name);
+    let named = payload::Reader::new(payload).is_ok_and(|reader| reader.handler() == name);
     let values = value::values(payload);
     named
         && values.len() == wanted.len()
@@ -378,13 +380,15 @@ impl Driver {
                 self.pass(span, expected_traps(after), log)
             }
             Action::Send { kind, agent, name, values } => {
-                let payload = named(name, &self.probe(*values)?.payload)?;
+                let mut payload = named(name, &self.probe(*values)?.payload)?;
+                self.take_over(&mut payload)?;
                 self.window = Window { line: step.line, ..Window::default() };
                 self.send(*kind, *agent, &payload)?;
                 self.pass(MOMENT, expected_traps(after), log)
             }
             Action::Publish { topic, value } => {
-                let payload = named(topic, &self.probe(*value)?.payload)?;
+                let mut payload = named(topic, &self.probe(*value)?.payload)?;
+                self.take_over(&mut payload)?;
                 self.window = Window { line: step.line, ..Window::default() };
                 let handle = self.system.kernel_mut().topic_for(self.tester, topic).map_err(refused)?;
                 let (core, _) = self.system.kernel_mut().parts_mut();
@@ -478,6 +482,34 @@ impl Driver {
     /// The values of a probe for people; computed again, since it failed to be what is wanted.
     fn shown(&mut self, probe: Probe) -> Vec<String> {
         self.probe(probe).map(|given| alloc::vec![inside(&given.shown).to_string()]).unwrap_or_default()
+    }
+
+    /// Makes agents among the values of a payload, which are handles of the test's agent, ones of the tester.
+    fn take_over(&mut self, payload: &mut [u8]) -> Result<(), Reason> {
+        let (home, tester) = (self.home, self.tester);
+        let (core, _) = self.system.kernel_mut().parts_mut();
+        payload::translate(payload, Status::Invalid, |kind, word| {
+            let handle = Handle::from_word(word);
+            if handle == Handle::NONE {
+                return Ok(word);
+            }
+            let grant = match kind {
+                Reference::Agent => {
+                    let held = core.check(home, handle, CapabilityKind::Communicate, Rights::NONE)?;
+                    let rights = Rights::WRITE.with(Rights::GRANT);
+                    Grant {
+                        badge: held.badge,
+                        ..Grant::new(CapabilityKind::Communicate, held.object, rights)
+                    }
+                }
+                Reference::Capability => {
+                    let reading = core.check(home, handle, CapabilityKind::IoRead, Rights::NONE);
+                    reading.or_else(|_| core.check(home, handle, CapabilityKind::IoWrite, Rights::NONE))?
+                }
+            };
+            core.derive(home, handle, tester, grant).map(Handle::word)
+        })
+        .map_err(refused)
     }
 
     /// For each value of a pattern what it is compared with.

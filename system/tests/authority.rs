@@ -144,3 +144,79 @@ fn attack_an_agent_in_a_message_is_one_that_the_sender_may_pass_on() {
         assert!(!lines.has("trapped"), "{}", lines.joined());
     }
 }
+
+/// Hands `target` the capability whose word is in R23, of the sensor that only the giver names.
+fn giver(code: &str, after: &str) -> Doc {
+    let mut doc = Doc::new("giver");
+    let form = doc.form("take", "k", "", 0);
+    doc.head(".capability COMMUNICATE IO_READ IO_WRITE").head(".link agent \"target\"");
+    doc.head(".link device \"i2c:0x48\" channel \"t\" rights rw");
+    doc.init(&format!(
+        "LINK R20, 0\n LINK R24, 1\n {code}\n MOVI R21, {form}\n MOVI R22, {SCRATCH}\n STORE R22, R23, 0\n TELL R20, R21, R22\n MOVI64 R25, 100000000\n SLEEP R25\n {after}\n MOVI64 R25, 900000000\n SLEEP R25\n RET"
+    ));
+    doc
+}
+
+/// Asks for the capability to read alone, of the handle in R24.
+const NARROW: &str = "MOVI R25, 19\n MOVI R26, 8\n IOCTL R23, R24, R25, R26";
+
+/// Does `code` with the capability that it was handed, in R16.
+fn taker(code: &str) -> Doc {
+    let mut doc = Doc::new("target");
+    let got = doc.text("got it");
+    doc.head(".capability IO_READ IO_WRITE");
+    doc.on("take", "k", "", &format!("{code}\n MOVI R30, {got}\n LOG R30, info\n RET"));
+    doc
+}
+
+#[test]
+fn attack_a_capability_in_a_message_is_one_that_the_sender_holds() {
+    let sims = [(SENSOR, "const(21.5)")];
+    for (code, trap) in [
+        ("MOVI R23, 0", "CAPABILITY"),
+        ("MOVI R23, 77", "CAPABILITY"),
+        ("MOVI64 R23, 281474976710657", "REVOKED"),
+        ("MOV R23, R24\n CAP_REVOKE R23", "REVOKED"),
+    ] {
+        let (_, lines) = run(&[&giver(code, "NOP"), &taker("IO_READ R20, R16")], 1, &sims);
+        assert!(lines.has(&format!("trapped: {trap}")), "{code}\n{}", lines.joined());
+        assert!(lines.has("a capability among its values"), "{code}\n{}", lines.joined());
+        assert!(!lines.has("got it"), "{code}\n{}", lines.joined());
+    }
+}
+
+#[test]
+fn attack_a_capability_is_never_wider_than_what_was_handed_on() {
+    let sims = [(SENSOR, "const(21.5)")];
+    let (_, lines) = run(&[&giver(NARROW, "NOP"), &taker("IO_READ R20, R16")], 1, &sims);
+    assert!(lines.has("got it") && !lines.has("trapped"), "{}", lines.joined());
+    for code in [
+        // Writing with a right to read; by the giver's word; with further rights written into the own word.
+        "IO_WRITE R16, R20".to_owned(),
+        "MOVI R17, 65537\n IO_WRITE R17, R16".to_owned(),
+        "MOVI64 R17, 3298534883328\n IOR R16, R16, R17\n IO_WRITE R16, R20".to_owned(),
+        // Narrowing to what is wider gives nothing.
+        "MOVI R25, 19\n MOVI R26, 24\n IOCTL R17, R16, R25, R26\n IO_WRITE R17, R20".to_owned(),
+    ] {
+        let code = format!("MOVI R20, 0\n {code}");
+        let (_, lines) = run(&[&giver(NARROW, "NOP"), &taker(&code)], 1, &sims);
+        assert!(lines.has("trapped: "), "{code}\n{}", lines.joined());
+        assert!(!lines.has("got it"), "{code}\n{}", lines.joined());
+    }
+}
+
+#[test]
+fn what_was_handed_on_goes_when_the_giver_takes_it_back() {
+    let sims = [(SENSOR, "const(21.5)")];
+    let later = "MOVI64 R20, 500000000\n SLEEP R20\n IO_READ R20, R16";
+    let (_, lines) = run(&[&giver(NARROW, "NOP"), &taker(later)], 1, &sims);
+    assert!(lines.has("got it"), "{}", lines.joined());
+    for after in ["CAP_REVOKE R23", "CAP_REVOKE R24"] {
+        let (_, lines) = run(&[&giver(NARROW, after), &taker(later)], 1, &sims);
+        assert!(lines.has("agent target trapped: REVOKED"), "{after}\n{}", lines.joined());
+        assert!(!lines.has("got it"), "{after}\n{}", lines.joined());
+    }
+    // Giving up what was handed on leaves the giver what it has.
+    let (_, lines) = run(&[&giver(NARROW, "IO_READ R25, R23"), &taker("CAP_REVOKE R16")], 1, &sims);
+    assert!(lines.has("got it") && !lines.has("trapped"), "{}", lines.joined());
+}

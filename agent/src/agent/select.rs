@@ -200,6 +200,9 @@ impl Agent {
                 &mut about.owned,
             )
         };
+        if decoded.is_ok() {
+            self.context.keep_received(sys, payload);
+        }
         let result = match decoded {
             Ok(()) => self.begin(sys, shared, about, handler.function, &words),
             Err(error) => {

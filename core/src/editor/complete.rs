@@ -40,9 +40,23 @@ pub struct Completion {
 }
 
 /// Types that a person may write.
-const TYPES: [&str; 15] = [
-    "int", "f64", "bool", "str", "duration", "i8", "i16", "i32", "u8", "u16", "u32", "u64", "f32", "bytes",
+const TYPES: [&str; 16] = [
+    "int",
+    "f64",
+    "bool",
+    "str",
+    "duration",
+    "i8",
+    "i16",
+    "i32",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "f32",
+    "bytes",
     "agent",
+    "capability",
 ];
 
 /// What may be typed at `offset`.

@@ -117,6 +117,12 @@ impl<'p> Lowering<'_, 'p, '_> {
             StmtKind::Spawn(spawning) => self.spawn(spawning),
             StmtKind::Entrust(entrusting) => self.entrust(entrusting),
             StmtKind::StopAgent(agent) => self.stop_agent(*agent),
+            StmtKind::Hold(place, link, kind) => self.hold_right(*place, *link, *kind),
+            StmtKind::ReadHeld(place, held, otherwise) => {
+                self.read_held(*place, *held, otherwise.as_deref());
+            }
+            StmtKind::WriteHeld(held, value) => self.write_held(*held, *value),
+            StmtKind::GiveUp(held) => self.give_up(*held),
             StmtKind::Stop => self.b.leave(Opcode::Halt, None),
             StmtKind::Fail(text) => {
                 let text = self.expr(*text);

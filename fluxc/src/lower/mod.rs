@@ -360,7 +360,7 @@ fn fir_type(ty: Type) -> FirType {
         | Type::Optional(_)
         | Type::Union(_)
         | Type::Function(_) => FirType::Ptr,
-        Type::Duration | Type::Ticket | Type::Agent => FirType::I64,
+        Type::Duration | Type::Ticket | Type::Agent | Type::Capability => FirType::I64,
         Type::Enum(_) => FirType::I32,
     }
 }

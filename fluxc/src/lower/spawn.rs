@@ -3,9 +3,11 @@
 use super::SEND_MARK;
 use super::function::Lowering;
 use super::message::Failure;
-use crate::fir::{Access, IntCompare, Type as FirType, ValueId};
-use crate::lang::sema::tree::{Entrusting, ExprId, Spawning, Way};
+use crate::fir::{Access, FloatCompare, FloatKind, IntCompare, IntKind, Type as FirType, ValueId};
+use crate::lang::sema::tree::{Block, Entrusting, ExprId, LinkId, Spawning, Way};
+use crate::lang::sema::types::Type;
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
+use flux_abi::device::DeviceValue;
 use flux_abi::ioctl::{Operation, SIGNAL_STOP};
 use flux_abi::opcode::Opcode;
 use flux_abi::status::Status;
@@ -66,6 +68,78 @@ impl<'p> Lowering<'_, 'p, '_> {
         }
         let record = self.b.cast(FirType::I64, record);
         self.ioctl(handle, operation, record);
+    }
+
+    /// A capability of one kind on what a link names.
+    pub(super) fn hold_right(&mut self, place: ExprId, link: LinkId, kind: CapabilityKind) {
+        let handle = self.link(link);
+        let kinds = self.b.i64(i64::from(CapabilitySet::EMPTY.with(kind).bits()));
+        let narrow = self.ioctl(handle, Operation::Narrow, kinds);
+        let status = self.b.last_status();
+        let end = self.b.create_block();
+        self.check(status, end, None, Failure::Trap, &mut |lowering| {
+            if let Some(narrow) = narrow {
+                lowering.store_place(place, narrow);
+            }
+        });
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// Whether the device of a capability is on or off, and not a number.
+    fn is_switch(&mut self, held: ValueId) -> ValueId {
+        let none = self.b.i64(0);
+        // One that is not held gives 0; the access itself traps then.
+        let kind = self.ioctl(held, Operation::ValueKind, none).unwrap_or(none);
+        let switch = self.b.i64(DeviceValue::Bool as i64);
+        self.b.compare(IntCompare::Eq, kind, switch)
+    }
+
+    pub(super) fn read_held(&mut self, place: ExprId, held: ExprId, otherwise: Option<&'p Block>) {
+        let held = self.expr(held);
+        let switch = self.is_switch(held);
+        let word = self.b.host(Opcode::IoRead, 0, FirType::I64, &[held]);
+        let status = self.b.last_status();
+        let end = self.b.create_block();
+        self.check(status, end, otherwise, Failure::Skip, &mut |lowering| {
+            if let Some(word) = word {
+                let on = lowering.b.int_to_float(IntKind::I64, FloatKind::F64, word);
+                let number = lowering.b.cast(FirType::F64, word);
+                let value = lowering.b.select(switch, on, number);
+                lowering.store_place(place, value);
+            }
+        });
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    pub(super) fn write_held(&mut self, held: ExprId, value: ExprId) {
+        let is_bool = self.settled(self.shared.program.expr(value).ty) == Type::Bool;
+        let held = self.expr(held);
+        let value = self.expr(value);
+        let (on, number) = if is_bool {
+            let (one, zero) = (self.b.f64(1.0), self.b.f64(0.0));
+            (value, self.b.select(value, one, zero))
+        } else {
+            let zero = self.b.f64(0.0);
+            (self.b.float_compare(FloatCompare::Ne, FloatKind::F64, value, zero), value)
+        };
+        let switch = self.is_switch(held);
+        let (on, number) = (self.word(on), self.word(number));
+        let word = self.b.select(switch, on, number);
+        self.b.host(Opcode::IoWrite, 0, FirType::Void, &[held, word]);
+        let status = self.b.last_status();
+        let end = self.b.create_block();
+        self.check(status, end, None, Failure::Skip, &mut |_| {});
+        self.b.seal_block(end);
+        self.b.switch_to(end);
+    }
+
+    /// One that was taken back already is given up as well.
+    pub(super) fn give_up(&mut self, held: ExprId) {
+        let held = self.expr(held);
+        let none = self.b.i64(0);
+        self.ioctl(held, Operation::Revoke, none);
     }
 
     pub(super) fn stop_agent(&mut self, agent: ExprId) {

@@ -17,6 +17,7 @@ use flux_kcore::watch::WatchKind;
 
 use super::text_at;
 use crate::base::Core;
+use crate::devices::DeviceNumber;
 use crate::user_memory::{UserMemory, Words};
 
 /// Carries out `operation` on the object of `handle`.
@@ -73,6 +74,13 @@ pub(crate) fn ioctl(
         Operation::Poll => poll(core, caller, claim),
         Operation::Entrust => core.entrust(caller, claim, grant, &Words::read(memory, record)?),
         Operation::Withhold => core.withhold(caller, claim, grant, &Words::read(memory, record)?),
+        Operation::Narrow => core.narrow(caller, claim, grant, record),
+        Operation::ValueKind => match grant.object {
+            Object::Device(number) => {
+                core.devices.value(DeviceNumber(number)).map(|value| value as u64).ok_or(Status::NotFound)
+            }
+            _ => Err(Status::Invalid),
+        },
     }
 }
 

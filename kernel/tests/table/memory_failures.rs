@@ -128,6 +128,15 @@ const WAYS: &[(Row, Way)] = &[
         (0..40).for_each(|_| assert!(b.derive(b.root, [0; 6]).is_ok()));
         b.derive(b.root, [0; 6])
     }),
+    (Row::Operation(Op::Narrow), |b| {
+        let rights = u64::from(Rights::WRITE.with(Rights::GRANT).bits());
+        let narrow = |b: &mut Bench| {
+            let both = b.derive(b.root, [0, 3, rights, 0, 0, 0]).unwrap();
+            [1, 2].map(|kind| b.operate(Op::Narrow, both, kind))
+        };
+        let answers: Vec<Answer> = (0..20).flat_map(|_| narrow(b)).collect();
+        answers.into_iter().find(|answer| answer.is_err()).unwrap_or(Ok(0))
+    }),
     (Row::Operation(Op::Transfer), |b| {
         let (_, to) = b.peer();
         (0..40).for_each(|_| {

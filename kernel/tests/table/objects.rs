@@ -47,7 +47,7 @@ pub(crate) fn ioctl() {
     for kind in [11, 256, u64::MAX] {
         assert_eq!(as_reader([0, own, kind, 0]), Err(Status::Invalid));
     }
-    for operation in [0, 19, 1 << 32 | 1, u64::MAX] {
+    for operation in [0, 21, 1 << 32 | 1, u64::MAX] {
         assert_eq!(as_reader([topic, operation, u64::MAX, 0]), Err(Status::NotFound));
         assert_eq!(as_reader([0, operation, 0, 0]), Err(Status::Denied));
     }
@@ -67,6 +67,42 @@ pub(crate) fn ioctl() {
         bench.other("holder", Grant::new(CapabilityKind::Memory, Object::Kind, Rights::USE));
     let memory = CapabilityKind::Memory as u64;
     assert_eq!(as_agent(&mut bench, holder, 0, Operation::Own, memory), Ok(handle));
+}
+
+#[test]
+fn a_narrowed_handle_is_one_for_its_kinds_and_never_wider() {
+    let mut bench = bench();
+    let both = CapabilitySet::EMPTY.with(CapabilityKind::IoRead).with(CapabilityKind::IoWrite);
+    let rights = Rights::READ.with(Rights::WRITE).with(Rights::GRANT);
+    let grant = Grant { kinds: both, object: Object::Device(7), rights, badge: 0 };
+    let (holder, device) = bench.other("holder", grant);
+    let only = |kind| u64::from(CapabilitySet::EMPTY.with(kind).bits());
+    let reading =
+        as_agent(&mut bench, holder, device, Operation::Narrow, only(CapabilityKind::IoRead)).unwrap();
+    let again =
+        as_agent(&mut bench, holder, device, Operation::Narrow, only(CapabilityKind::IoRead)).unwrap();
+    assert_eq!(reading, again);
+    let read_only = u64::from(Rights::READ.with(Rights::GRANT).bits());
+    let covers = |bench: &mut Bench, rights| as_agent(bench, holder, reading, Operation::Check, rights);
+    assert_eq!(covers(&mut bench, read_only), Ok(1));
+    assert_eq!(covers(&mut bench, u64::from(Rights::WRITE.bits())), Ok(0));
+    // What is narrow stays narrow, and no kind can be made of none.
+    for (handle, kinds) in [
+        (reading, only(CapabilityKind::IoWrite)),
+        (reading, u64::from(both.bits())),
+        (device, only(CapabilityKind::Spawn)),
+    ] {
+        let refused = as_agent(&mut bench, holder, handle, Operation::Narrow, kinds);
+        assert_eq!(refused, Err(Status::Denied), "{kinds:#x}");
+    }
+    for kinds in [0, 1 << 15, u64::MAX] {
+        let refused = as_agent(&mut bench, holder, device, Operation::Narrow, kinds);
+        assert_eq!(refused, Err(Status::Invalid), "{kinds:#x}");
+    }
+    // Giving it up leaves the first one as it was, and the next one is another.
+    assert_eq!(as_agent(&mut bench, holder, reading, Operation::Revoke, 0), Ok(0));
+    let next = as_agent(&mut bench, holder, device, Operation::Narrow, only(CapabilityKind::IoRead)).unwrap();
+    assert_ne!(next, reading);
 }
 
 #[test]

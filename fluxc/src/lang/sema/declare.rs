@@ -448,9 +448,22 @@ impl<'s> Checker<'_, 's> {
                 if let Some(ty) = Types::builtin(name) {
                     return ty;
                 }
-                if matches!(*name, "capability" | "region" | "bytecode") {
-                    let what = format!("the type `{name}`");
-                    self.unsupported(ty.span, &what);
+                if matches!(*name, "region" | "bytecode") {
+                    let instead = match *name {
+                        "region" => {
+                            "keep the bytes in `## State`: `bytes`, or `[u8; 512]` for a fixed number"
+                        }
+                        _ => "no step makes such a value; agents are started from documents with `Spawn`",
+                    };
+                    self.report(
+                        Diagnostic::new(
+                            codes::NOT_SUPPORTED,
+                            ty.span,
+                            format!("the type `{name}` cannot be compiled yet"),
+                        )
+                        .label("not supported by this version of the compiler")
+                        .hint(instead),
+                    );
                     return TypeId::ERROR;
                 }
                 self.type_named(Ident { text: name, span: ty.span }).unwrap_or(TypeId::ERROR)

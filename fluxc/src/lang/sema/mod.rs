@@ -28,6 +28,7 @@ mod evaluate;
 mod expr;
 mod foreign;
 mod given;
+mod held;
 mod hint;
 mod lambda;
 mod library;
@@ -659,7 +660,7 @@ impl<'s> Checker<'_, 's> {
     fn has_text_form(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.program.types.settled(ty);
         match settled {
-            Type::Ticket | Type::Agent | Type::Function(_) => false,
+            Type::Ticket | Type::Agent | Type::Capability | Type::Function(_) => false,
             Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => {
                 self.has_text_form(inner, around)
             }

@@ -66,7 +66,9 @@ impl Checker<'_, '_> {
             )
             | Err(Open::Integer | Open::Float) => Settable::Plain,
             Err(Open::Any) => Settable::Unknown,
-            Ok(Type::Unit | Type::Ticket | Type::Agent | Type::Function(_)) => Settable::No,
+            Ok(Type::Unit | Type::Ticket | Type::Agent | Type::Capability | Type::Function(_)) => {
+                Settable::No
+            }
             Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => {
                 self.settable_part(inner)
             }
@@ -75,7 +77,7 @@ impl Checker<'_, '_> {
                 other => other,
             },
             Ok(Type::Struct(_) | Type::Union(_)) => {
-                let handles = types.holds_function(ty) || types.holds_agent(ty, &mut Vec::new());
+                let handles = types.holds_function(ty) || types.holds_handle(ty, &mut Vec::new());
                 if handles || types.holds_itself(ty) { Settable::No } else { Settable::Declared }
             }
             Ok(Type::Int(_) | Type::Float(_) | Type::Bytes | Type::Enum(_)) => Settable::Declared,

@@ -76,6 +76,7 @@ impl<'s> Checker<'_, 's> {
             StepKind::Grant { capability, to } => self.entrust(step, Way::Give, *capability, *to),
             StepKind::Revoke { capability, from } => self.entrust(step, Way::Take, *capability, *from),
             StepKind::StopAgent { agent } => self.known_agent(*agent).map(StmtKind::StopAgent),
+            StepKind::GiveUp { name } => self.held(*name).map(StmtKind::GiveUp),
             _ => None,
         }
     }
@@ -302,6 +303,7 @@ fn simple_type(desc: &str) -> Option<TypeId> {
         "s" => TypeId::STR,
         "t" => TypeId::DURATION,
         "a" => TypeId::AGENT,
+        "k" => TypeId::CAPABILITY,
         _ => return None,
     })
 }

@@ -27,6 +27,8 @@ impl<'s> Checker<'_, 's> {
         for step in &block.steps {
             match &step.kind {
                 StepKind::Read { name, .. }
+                | StepKind::ReadHeld { name, .. }
+                | StepKind::Hold { name, .. }
                 | StepKind::Let { name, .. }
                 | StepKind::Spawn { bind: Some(name), .. } => self.mark(*name),
                 StepKind::Set { place, .. } => {
@@ -95,6 +97,9 @@ impl<'s> Checker<'_, 's> {
         let kind = match &step.kind {
             StepKind::Read { name, device } => self.read(step, *name, device),
             StepKind::Write { value, device } => self.write(value, device),
+            StepKind::ReadHeld { name, from } => self.read_held(step, *name, *from),
+            StepKind::WriteHeld { value, to } => self.write_held(step, value, *to),
+            StepKind::Hold { name, capability, device } => self.hold(step, *name, *capability, device),
             StepKind::Set { place, value } => Some(self.set(place, value)),
             StepKind::Let { name, value } => {
                 let value = self.value(value, TypeId::ERROR);
@@ -175,6 +180,7 @@ impl<'s> Checker<'_, 's> {
             StepKind::Spawn { .. }
             | StepKind::Grant { .. }
             | StepKind::Revoke { .. }
+            | StepKind::GiveUp { .. }
             | StepKind::StopAgent { .. } => self.agent_step(step),
             // Steps of tests are not steps of programs; the reader of steps reports them.
             StepKind::Test(_) | StepKind::Invalid => None,
@@ -272,6 +278,7 @@ impl<'s> Checker<'_, 's> {
             let (expected, found) = (self.type_name(want), self.type_name(have));
             let (what, hint) = match have {
                 TypeId::AGENT => ("what is started", "give it a name of its own"),
+                TypeId::CAPABILITY => ("what is set", "give it a name of its own"),
                 _ => ("the reading", "read into a name of its own"),
             };
             self.report(

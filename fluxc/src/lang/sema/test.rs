@@ -235,10 +235,6 @@ impl<'s> Checker<'_, 's> {
             self.wrong_count(message.name, want, found, message.span, Some(shape.heading));
             return None;
         }
-        if shape.params.iter().any(|param| self.program.types.holds_agent(*param, &mut Vec::new())) {
-            self.unsupported(message.span, "a test that sends an agent as a value");
-            return None;
-        }
         let values = self.probe(message.span, scene.agent, |checker, out| {
             let mut args = Vec::new();
             for (arg, want) in message.args.iter().zip(&shape.params) {

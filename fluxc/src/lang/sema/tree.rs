@@ -533,6 +533,14 @@ pub enum StmtKind {
     Spawn(Box<Spawning>),
     /// Gives rights to another agent, or takes them back.
     Entrust(Box<Entrusting>),
+    /// Puts a capability on the device of a link into a place.
+    Hold(ExprId, LinkId, CapabilityKind),
+    /// Reads the device of a capability, which comes second, into a place; what to do on failure.
+    ReadHeld(ExprId, ExprId, Option<Box<Block>>),
+    /// Writes a value to the device of a capability, which comes first.
+    WriteHeld(ExprId, ExprId),
+    /// Gives a capability up, and takes it back from whoever it was passed to.
+    GiveUp(ExprId),
     /// Asks another agent to end in order.
     StopAgent(ExprId),
     /// Ends the agent in order.

@@ -71,6 +71,8 @@ pub enum Type {
     Ticket,
     /// A handle of another agent; 0 is nobody.
     Agent,
+    /// A handle of a device, with the rights that whoever made it chose; 0 is none.
+    Capability,
     /// `[T; n]`.
     Array(TypeId, u32),
     /// `[T]`.
@@ -267,6 +269,7 @@ fixed! {
     TICKET = 15, Type::Ticket;
     BYTES = 16, Type::Bytes;
     AGENT = 17, Type::Agent;
+    CAPABILITY = 18, Type::Capability;
 }
 
 impl Default for Types<'_> {
@@ -303,6 +306,7 @@ impl<'s> Types<'s> {
             "bytes" => TypeId::BYTES,
             "duration" => TypeId::DURATION,
             "agent" => TypeId::AGENT,
+            "capability" => TypeId::CAPABILITY,
             "i8" => TypeId::I8,
             "i16" => TypeId::I16,
             "i32" => TypeId::I32,
@@ -444,24 +448,24 @@ impl<'s> Types<'s> {
         self.structs.get(id.0 as usize)
     }
 
-    /// Tells whether a value of the type is or holds a handle of an agent; `around` are the types it stands in.
-    pub(super) fn holds_agent(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
+    /// Tells whether a value of the type is or holds a handle; `around` are the types it stands in.
+    pub(super) fn holds_handle(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.settled(ty);
         match settled {
-            Type::Agent => true,
+            Type::Agent | Type::Capability => true,
             Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) | Type::Map(_, inner) => {
-                self.holds_agent(inner, around)
+                self.holds_handle(inner, around)
             }
             Type::Struct(_) | Type::Union(_) if around.contains(&settled) => false,
             Type::Struct(id) => {
                 around.push(settled);
                 let fields = self.structure(id).map_or(&[][..], |row| &row.fields);
-                fields.iter().any(|field| self.holds_agent(field.ty, around))
+                fields.iter().any(|field| self.holds_handle(field.ty, around))
             }
             Type::Union(_) => {
                 around.push(settled);
                 let parts = self.payloads(ty);
-                parts.iter().flat_map(|(_, values)| values).any(|(ty, _)| self.holds_agent(*ty, around))
+                parts.iter().flat_map(|(_, values)| values).any(|(ty, _)| self.holds_handle(*ty, around))
             }
             _ => false,
         }
@@ -632,6 +636,7 @@ impl<'s> Types<'s> {
             Type::Duration => "duration".to_string(),
             Type::Ticket => "a ticket".to_string(),
             Type::Agent => "agent".to_string(),
+            Type::Capability => "capability".to_string(),
             Type::Array(element, length) => {
                 let mut text = String::from("[");
                 text.push_str(&self.inner_name(element));

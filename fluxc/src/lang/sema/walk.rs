@@ -107,7 +107,12 @@ impl Program<'_> {
                     || otherwise(&spawning.otherwise)
             }
             StmtKind::Entrust(entrusting) => expr(&entrusting.agent),
-            StmtKind::StopAgent(agent) => expr(agent),
+            StmtKind::StopAgent(agent) | StmtKind::GiveUp(agent) => expr(agent),
+            StmtKind::Hold(place, ..) => self.place_changes(*place, root),
+            StmtKind::ReadHeld(place, held, rest) => {
+                self.place_changes(*place, root) || expr(held) || otherwise(rest)
+            }
+            StmtKind::WriteHeld(held, value) => expr(held) || expr(value),
             // Of C, Python and tests alone, where none stands inside of an expression or of a loop that goes
             // through a copy.
             StmtKind::Rewrite(..) | StmtKind::Loop(_) | StmtKind::Switch(..) | StmtKind::Emit(_) => true,

@@ -11,7 +11,7 @@ use flux_abi::device::{ArgumentNeed, DEVICE_KINDS, DeviceKindInfo, Numbering};
 use super::ast::{Device, DeviceArg, Expr, ExprKind, Ident, StrPart};
 use super::lexer::Tok;
 use super::nearest::nearest;
-use super::parser::{Failed, Parsed, Parser, is_one_of};
+use super::parser::{Failed, Parsed, Parser, STEP_WORDS, is_one_of};
 use crate::diag::{Diagnostic, codes};
 use crate::span::Span;
 
@@ -37,6 +37,31 @@ impl<'s> Parser<'s, '_> {
             Tok::Number => row.numbered == Numbering::AfterNoun,
             _ => false,
         }
+    }
+
+    /// The name that ends the step where a device could stand: one word that is no kind of device, nor
+    /// nearly one.
+    pub(super) fn held_name(&mut self) -> Option<Ident<'s>> {
+        self.eat_article();
+        let text = if self.at(Tok::Word) { self.text() } else { return None };
+        let ends = matches!(self.peek().kind, Tok::End | Tok::LParen | Tok::Dot);
+        let near = || nearest(text, DEVICE_KINDS.iter().map(|row| row.word)).is_some();
+        if !ends || row(text).is_some() || near() {
+            return None;
+        }
+        let span = self.bump().span;
+        Some(Ident { text, span })
+    }
+
+    /// Tells whether `the capability KIND on …` follows, where an expression could stand too.
+    pub(super) fn at_capability(&mut self) -> bool {
+        self.eat_article();
+        if !self.at_word("capability") {
+            return false;
+        }
+        let next = self.peek();
+        let text = self.text_of(next);
+        next.kind == Tok::Word && (text.eq_ignore_ascii_case("on") || !is_one_of(text, STEP_WORDS))
     }
 
     /// A device phrase.

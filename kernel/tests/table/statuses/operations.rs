@@ -240,4 +240,25 @@ pub(super) const CASES: &[Case] = &[
         let deepest = b.deepest_device();
         b.hand(Op::Entrust, deepest, child)
     }),
+    (of(Op::Narrow), S::Ok, "one kind", |b| b.operate(Op::Narrow, b.root, 1)),
+    (of(Op::Narrow), S::Invalid, "no kind", |b| b.operate(Op::Narrow, b.root, 0)),
+    (of(Op::Narrow), S::Denied, "a handle that nobody gave", |b| b.operate(Op::Narrow, FORGED, 1)),
+    (of(Op::Narrow), S::Busy, "the caller has no place for another handle", |b| {
+        b.fill_handles();
+        b.operate(Op::Narrow, b.root, 1)
+    }),
+    (of(Op::Narrow), S::Overflow, "a chain that is too long", |b| {
+        let deepest = b.deepest_device();
+        b.operate(Op::Narrow, deepest, 1 << Kind::IoRead as u16)
+    }),
+    (of(Op::ValueKind), S::Ok, "a device", |b| {
+        let device = b.opened("i2c:0x48", 0).unwrap();
+        b.operate(Op::ValueKind, device, 0)
+    }),
+    (of(Op::ValueKind), S::Invalid, "a handle of no device", |b| b.operate(Op::ValueKind, b.root, 0)),
+    (of(Op::ValueKind), S::Denied, "a handle that nobody gave", |b| b.operate(Op::ValueKind, FORGED, 0)),
+    (of(Op::ValueKind), S::NotFound, "a device that there is not", |b| {
+        let device = b.object(Kind::IoRead, Rights::READ, (ObjectType::Device, 999));
+        b.operate(Op::ValueKind, device, 0)
+    }),
 ];

@@ -29,7 +29,9 @@ impl Types<'_> {
             | Type::Bytes
             | Type::Function(_)
             | Type::Enum(_) => scalar(4),
-            Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket | Type::Agent => scalar(8),
+            Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket | Type::Agent | Type::Capability => {
+                scalar(8)
+            }
             Type::Array(element, length) => {
                 let element = self.layout_within(element, depth.checked_sub(1)?)?;
                 let size = element.size.checked_mul(length).filter(|size| *size <= AGGREGATE_BYTES)?;
@@ -153,6 +155,7 @@ impl Types<'_> {
             // No message holds one; State keeps the word of the handle.
             Type::Ticket => out.push('l'),
             Type::Agent => out.push('a'),
+            Type::Capability => out.push('k'),
             Type::Array(element, length) => {
                 let _ = write!(out, "({length})");
                 self.describe(element, out, end, around);

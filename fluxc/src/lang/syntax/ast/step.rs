@@ -221,6 +221,34 @@ pub enum StepKind<'s> {
         /// From whom.
         from: AgentRef<'s>,
     },
+    /// `Let c be the capability CAP on DEVICE`.
+    Hold {
+        /// The variable that takes it.
+        name: Ident<'s>,
+        /// The capability, as written.
+        capability: Ident<'s>,
+        /// The device.
+        device: Device<'s>,
+    },
+    /// `Read x from c`, where `c` holds a capability. May have an `otherwise`.
+    ReadHeld {
+        /// The variable that takes the value.
+        name: Ident<'s>,
+        /// The capability.
+        from: Ident<'s>,
+    },
+    /// `Write v to c`, where `c` holds a capability.
+    WriteHeld {
+        /// The value.
+        value: Expr<'s>,
+        /// The capability.
+        to: Ident<'s>,
+    },
+    /// `Revoke c`, where `c` holds a capability.
+    GiveUp {
+        /// The capability.
+        name: Ident<'s>,
+    },
     /// `Stop w`.
     StopAgent {
         /// Whom.
@@ -345,10 +373,10 @@ impl StepKind<'_> {
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
-            Self::Read { .. } => "Read",
-            Self::Write { .. } => "Write",
+            Self::Read { .. } | Self::ReadHeld { .. } => "Read",
+            Self::Write { .. } | Self::WriteHeld { .. } => "Write",
             Self::Set { .. } => "Set",
-            Self::Let { .. } => "Let",
+            Self::Let { .. } | Self::Hold { .. } => "Let",
             Self::Update { op: UpdateOp::Add, .. } => "Add",
             Self::Update { op: UpdateOp::Subtract, .. } => "Subtract",
             Self::If { .. } => "If",
@@ -366,7 +394,7 @@ impl StepKind<'_> {
             Self::Subscribe { .. } => "Subscribe",
             Self::Spawn { .. } => "Spawn",
             Self::Grant { .. } => "Grant",
-            Self::Revoke { .. } => "Revoke",
+            Self::Revoke { .. } | Self::GiveUp { .. } => "Revoke",
             Self::StopAgent { .. } | Self::Stop => "Stop",
             Self::Log { .. } => "Log",
             Self::Record { .. } => "Record",
@@ -385,6 +413,7 @@ impl StepKind<'_> {
             self,
             Self::If { .. }
                 | Self::Read { .. }
+                | Self::ReadHeld { .. }
                 | Self::Ask { .. }
                 | Self::Tell { .. }
                 | Self::Delegate { .. }

@@ -23,18 +23,34 @@ impl<'s> Parser<'s, '_> {
             Keyword::Read => {
                 let name = self.name("the name of the variable to read into")?;
                 self.link("from", Some(name.span))?;
-                Ok(StepKind::Read { name, device: self.device()? })
+                match self.held_name() {
+                    Some(from) => Ok(StepKind::ReadHeld { name, from }),
+                    None => Ok(StepKind::Read { name, device: self.device()? }),
+                }
             }
             Keyword::Write => {
                 let value = self.expr()?;
                 self.link("to", Self::name_span(&value))?;
-                Ok(StepKind::Write { value, device: self.device()? })
+                match self.held_name() {
+                    Some(to) => Ok(StepKind::WriteHeld { value, to }),
+                    None => Ok(StepKind::Write { value, device: self.device()? }),
+                }
             }
             Keyword::Set => self.set(),
             Keyword::Let => {
                 let name = self.name("a name")?;
                 if !self.eat(Tok::Eq) {
                     self.link("be", Some(name.span))?;
+                }
+                if self.at_capability() {
+                    self.bump();
+                    self.example = "Let lamp be the capability IO_WRITE on GPIO pin 17";
+                    if self.at_word("on") {
+                        return Err(self.unexpected("IO_READ or IO_WRITE"));
+                    }
+                    let capability = self.any_word("IO_READ or IO_WRITE")?;
+                    self.link("on", None)?;
+                    return Ok(StepKind::Hold { name, capability, device: self.device()? });
                 }
                 Ok(StepKind::Let { name, value: self.expr()? })
             }
@@ -102,6 +118,9 @@ impl<'s> Parser<'s, '_> {
             }
             Keyword::Revoke => {
                 let capability = self.any_word("a capability such as IO_READ")?;
+                if self.step_ends() {
+                    return Ok(StepKind::GiveUp { name: capability });
+                }
                 self.link("from", None)?;
                 Ok(StepKind::Revoke { capability, from: self.agent_ref()? })
             }

@@ -109,6 +109,12 @@ fn simple(kind: &StepKind<'_>) -> String {
         }
         StepKind::Grant { capability, to } => format!("grant {} to {}", capability.text, to.name),
         StepKind::Revoke { capability, from } => format!("revoke {} from {}", capability.text, from.name),
+        StepKind::Hold { name, capability, device } => {
+            format!("hold {} = {} on {}", name.text, capability.text, device.kind.text)
+        }
+        StepKind::ReadHeld { name, from } => format!("read {} from {}", name.text, from.text),
+        StepKind::WriteHeld { value, to } => format!("write {} to {}", expr(value), to.text),
+        StepKind::GiveUp { name } => format!("give up {}", name.text),
         StepKind::StopAgent { agent } => format!("stop {}", agent.name),
         StepKind::Log { level, message } => format!("log {level:?} {}", expr(message)),
         StepKind::Record { metric, value, unit } => {
