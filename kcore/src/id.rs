@@ -319,6 +319,14 @@ impl<I: Id, T> Table<I, T> {
     }
 
     /// The living entry in `slot`, whatever its generation; for links between entries.
+    pub(crate) fn at(&self, slot: u32) -> Option<&T> {
+        match &self.slot(slot)?.content {
+            Content::Occupied(value) => Some(value),
+            Content::Vacant { .. } | Content::Retired => None,
+        }
+    }
+
+    /// The living entry in `slot`, for change.
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut T> {
         match &mut self.slots.get_mut(index(slot)?)?.content {
             Content::Occupied(value) => Some(value),

@@ -59,6 +59,7 @@ pub mod id;
 mod list;
 pub mod mailbox;
 pub mod message;
+mod names;
 pub mod process;
 pub mod quota;
 pub mod request;

@@ -28,12 +28,12 @@ use crate::dead_letter::{DeadLetters, DeadReason};
 use crate::id::{AgentId, ProcessId, RequestId, Table, TimerId, TopicId};
 use crate::mailbox::{Mailbox, Pool, Refusal};
 use crate::message::{Failure, Message, Outcome, Outgoing, Payload, PayloadError, RequestKind};
+use crate::names::Names;
 use crate::process::Processes;
 use crate::quota::Quota;
 use crate::request::{AnswerError, Decided, Requests};
 use crate::runtime::{Arrival, BarrierStep, Delivery, Event, Exit, Step};
 use crate::sched::{Boost, Dispatch, Scheduler};
-use crate::sorted::SortedMap;
 use crate::time::{Span, Time};
 use crate::timer::{Order, TimerQueue};
 use crate::topic::{Place, Subscriber, Topics};
@@ -193,7 +193,7 @@ struct Flight {
 #[cfg_attr(test, derive(Clone))]
 pub struct Shard {
     agents: Table<AgentId, Agent>,
-    names: SortedMap<String, AgentId>,
+    names: Names,
     scheduler: Scheduler,
     capabilities: Capabilities,
     processes: Processes,
@@ -208,6 +208,7 @@ pub struct Shard {
     delay: Span,
     sequence: u64,
     delivered: u64,
+    steps: u64,
     seed: u64,
     /// The present generation of agent 1, if it is there to hear of failures.
     supervisor: Option<AgentId>,
@@ -222,7 +223,7 @@ impl Shard {
         let limit = u32::try_from(AGENTS).unwrap_or(u32::MAX).saturating_sub(1);
         Self {
             agents: Table::new(config.agents.min(limit)),
-            names: SortedMap::new(),
+            names: Names::new(config.seed),
             scheduler: Scheduler::new(),
             capabilities: Capabilities::new(),
             processes: Processes::new(),
@@ -237,6 +238,7 @@ impl Shard {
             delay: config.delay,
             sequence: 0,
             delivered: 0,
+            steps: 0,
             seed: config.seed,
             supervisor: None,
             watches: Watches::new(),
@@ -275,6 +277,7 @@ impl Shard {
             };
             let event = if timer_first { self.poll_timer()? } else { self.poll_flight()? };
             if event.is_some() {
+                self.steps = self.steps.saturating_add(1);
                 return event;
             }
         }
@@ -308,6 +311,11 @@ impl Shard {
             return None;
         }
         self.flights.pop_front();
+        if self.flights.is_empty() {
+            // From the start again: the ring is as long as all agents may need, and the part that is used
+            // should stay in the cache.
+            self.flights.clear();
+        }
         let Some(record) = self.agents.get_mut(agent) else { return Some(None) };
         if let Event::Completed(request) = event {
             let kind = self.requests.outcome_type(request);
@@ -329,7 +337,9 @@ impl Shard {
 
     /// Gives the processor to the next agent.
     pub fn dispatch(&mut self) -> Option<Dispatch> {
-        self.scheduler.next()
+        let dispatch = self.scheduler.next()?;
+        self.steps = self.steps.saturating_add(1);
+        Some(dispatch)
     }
 
     /// Takes note of how a slice ended. For [`Step::Ended`] the kernel calls [`Shard::end`].
@@ -362,7 +372,12 @@ impl Shard {
 
     /// The agent of a name. For the wiring of links by the kernel; a name is no authority.
     pub fn find(&self, name: &str) -> Option<AgentId> {
-        self.names.get(name).copied()
+        let slot = self.names.find(name, |slot| self.has_name(slot, name))?;
+        self.agents.id_at(slot)
+    }
+
+    fn has_name(&self, slot: u32, name: &str) -> bool {
+        self.agents.at(slot).is_some_and(|agent| agent.name == name)
     }
 
     /// Handles of all agents.
@@ -413,6 +428,11 @@ impl Shard {
     /// Messages and outcomes delivered since the start.
     pub const fn delivered(&self) -> u64 {
         self.delivered
+    }
+
+    /// Events told and slices given since the start.
+    pub const fn steps(&self) -> u64 {
+        self.steps
     }
 
     /// Bytes charged to the quotas of all living agents.

@@ -61,13 +61,13 @@ impl Shard {
     /// `BUSY` at the limit of agents, `NOMEM`.
     pub fn spawn(&mut self, birth: Birth<'_>) -> Result<AgentId, Status> {
         let Birth { name, process, parent, priority, memory, handles } = birth;
-        if self.names.get(name).is_some() {
+        if self.find(name).is_some() {
             return Err(Status::Exists);
         }
         let no_memory = |_| Status::NoMemory;
-        self.names.reserve(1).map_err(no_memory)?;
+        self.names.reserve().map_err(no_memory)?;
         self.reserve_flight()?;
-        let (own, key) = (text(name)?, text(name)?);
+        let own = text(name)?;
         let mut random = self.seed ^ self.sequence.rotate_left(32);
         for byte in name.bytes() {
             random ^= u64::from(byte);
@@ -98,7 +98,7 @@ impl Shard {
         });
         match registered {
             Ok(id) => {
-                self.names.insert(key, id);
+                self.names.insert(name, id.slot());
                 Ok(id)
             }
             Err(status) => {
@@ -135,10 +135,10 @@ impl Shard {
         // An ended state is kept: a runtime may have set it before.
         let _ = self.set_state(agent, state);
         let mut record = self.agents.remove(agent)?;
+        self.names.remove(&record.name, |slot| slot == agent.slot());
         // What it did in a run that did not stand never was.
         self.discard(agent);
         self.outboxes.forget(agent);
-        self.names.remove(record.name.as_str());
         self.scheduler.retire(agent);
         while self.requests.forget_next_of_asker(agent).is_some() {}
         while let Some(decided) = self.requests.fail_next_of_target(agent, Failure::TargetEnded) {

@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use super::messages::{Letter, dead_reason};
 use super::*;
+use crate::sorted::SortedMap;
 
 /// Messages that are kept for one agent.
 pub const MOST_HELD: usize = 1_024;
