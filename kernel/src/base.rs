@@ -108,6 +108,8 @@ pub struct Core {
     pub(crate) pending: Vec<Pending>,
     /// Names of agents that links reach, ended ones included.
     pub(crate) endpoints: BTreeMap<AgentId, String>,
+    /// By name the number below which agents of that name have all: see [`Core::free_name`].
+    pub(crate) numbers: BTreeMap<String, u32>,
     /// Places that are kept for the next generation of whoever has them.
     pub(crate) places: BTreeMap<AgentId, Place>,
     /// Places that were kept until now.
@@ -158,6 +160,7 @@ impl Core {
             fault: None,
             pending: Vec::new(),
             endpoints: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             places: BTreeMap::new(),
             kept: 0,
             alternates: BTreeMap::new(),
@@ -207,7 +210,9 @@ impl Core {
     }
 
     pub(crate) fn forget(&mut self, agent: AgentId) {
-        self.known.remove(&agent.slot());
+        if let Some(known) = self.known.remove(&agent.slot()) {
+            self.free_number(&known.name);
+        }
         self.held.remove(&agent);
         self.inspected.remove(&agent);
         self.alternates.remove(&agent);

@@ -293,8 +293,10 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
         self.order.push(agent);
         self.core.note(agent, Happening::Begins(&launch.name));
-        let text = self.core.holdings(agent, &launch);
-        self.core.record(Stream::Log, Some(agent), LogLevel::Info, &text);
+        if self.core.log.wants(LogLevel::Info) {
+            let text = self.core.holdings(agent, &launch);
+            self.core.record(Stream::Log, Some(agent), LogLevel::Info, &text);
+        }
         if wake == Wake::Ready {
             self.core.shard.wake(agent, Boost::None);
         }

@@ -63,7 +63,7 @@ pub(crate) struct Execution {
     pub(crate) program: Arc<Program>,
     /// Another name than the module's.
     pub(crate) name: Option<String>,
-    pub(crate) document: String,
+    pub(crate) document: Arc<str>,
     pub(crate) parameters: Vec<(String, String)>,
     /// The handle that the agent's handles are derived from.
     pub(crate) grants: Handle,
@@ -79,6 +79,9 @@ pub(crate) const PLAIN_KINDS: [CapabilityKind; 7] = [
     CapabilityKind::Debug,
     CapabilityKind::Supervisor,
 ];
+
+/// Number behind the name of the second agent that is called the same.
+const FIRST_NUMBER: u32 = 2;
 
 /// Rights bits of a link.
 pub(crate) const LINK_READ: u8 = 1;
@@ -113,7 +116,7 @@ impl Core {
             name: Arc::from(name.as_str()),
             capabilities: module.capabilities,
             program: Some(Arc::clone(&wanted.program)),
-            document: Arc::from(wanted.document.as_str()),
+            document: wanted.document,
             role: Role::Application,
         };
         let launch = Launch {
@@ -132,15 +135,34 @@ impl Core {
         Ok(agent)
     }
 
-    /// `name`, or with the first number behind it that no living agent has.
-    pub(crate) fn free_name(&self, name: &str) -> String {
-        let mut free = name.to_string();
-        let mut number = 1u32;
-        while self.shard.find(&free).is_some() {
+    /// `name`, or with the lowest number behind it that nobody has: `worker-2`.
+    pub(crate) fn free_name(&mut self, name: &str) -> String {
+        if self.shard.find(name).is_none() {
+            return name.to_string();
+        }
+        let mut number = self.numbers.get(name).copied().unwrap_or(FIRST_NUMBER);
+        let free = loop {
+            let free = alloc::format!("{name}-{number}");
+            if self.shard.find(&free).is_none() {
+                break free;
+            }
             number = number.saturating_add(1);
-            free = alloc::format!("{name}-{number}");
+        };
+        match self.numbers.get_mut(name) {
+            Some(taken) => *taken = number,
+            None => drop(self.numbers.insert(name.into(), number)),
         }
         free
+    }
+
+    /// Lets the number behind a name be given again.
+    pub(crate) fn free_number(&mut self, name: &str) {
+        let Some((name, number)) = name.rsplit_once('-') else { return };
+        if let Some(least) = self.numbers.get_mut(name)
+            && let Ok(number) = number.parse::<u32>()
+        {
+            *least = number.max(FIRST_NUMBER).min(*least);
+        }
     }
 
     fn process_of(&self, agent: AgentId) -> ProcessId {

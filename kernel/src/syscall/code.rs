@@ -79,10 +79,10 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
     let (number, program) = module_of(core, caller, module)?;
     room(needed(&program))?;
     let execution = if record == 0 {
-        let document = core.modules.document(number).map_or("module", |document| document);
+        let document = core.modules.document(number).map_or_else(|| "module".into(), Arc::clone);
         Execution {
             name: Some(core.free_name(&program.module().meta.name)),
-            document: String::from(document),
+            document,
             program,
             parameters: Vec::new(),
             grants: Handle::NONE,
@@ -95,7 +95,7 @@ pub(crate) fn spawn<M: UserMemory + ?Sized>(
         Execution {
             program,
             name: (!name.is_empty()).then_some(name),
-            document: text(memory, record.get(4), record.get(5))?,
+            document: text(memory, record.get(4), record.get(5))?.into(),
             parameters: pieces.map(|(name, text)| (name.to_string(), text.to_string())).collect(),
             grants: Handle::from_word(record.get(1)),
         }
