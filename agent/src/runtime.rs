@@ -3,8 +3,9 @@
 pub mod debug;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use flux_abi::select::LogLevel;
@@ -31,8 +32,8 @@ pub struct Runtime {
     shared: Shared,
     /// By slot number.
     agents: Vec<Option<Box<Agent>>>,
-    /// Reports of agents that have ended.
-    ended: Vec<(u64, AgentReport)>,
+    /// Reports of agents that have ended, by name, in the order in which they ended.
+    ended: BTreeMap<Arc<str>, VecDeque<(u64, AgentReport)>>,
     /// Agents started until now; reports are in this order.
     started: u64,
     /// Number in the order of starting of each agent that lives.
@@ -61,7 +62,7 @@ impl Runtime {
                 observer: None,
             },
             agents: Vec::new(),
-            ended: Vec::new(),
+            ended: BTreeMap::new(),
             started: 0,
             order: BTreeMap::new(),
             executed: BTreeMap::new(),
@@ -151,17 +152,14 @@ impl Runtime {
 
     /// Keeps the report of an agent that ended; of many with one name the oldest two become one.
     fn keep(&mut self, number: u64, report: AgentReport) {
-        let mut same = (0..).zip(&self.ended).filter(|(_, (_, other))| other.name == report.name);
-        let (first, second) = (same.next().map(|(at, _)| at), same.next().map(|(at, _)| at));
-        if let (Some(first), Some(second)) = (first, second)
-            && same.count() >= MOST_REPORTS.saturating_sub(2)
+        let same = self.ended.entry(Arc::clone(&report.name)).or_default();
+        if same.len() >= MOST_REPORTS
+            && let Some((_, oldest)) = same.pop_front()
+            && let Some((_, next)) = same.front_mut()
         {
-            let (_, oldest) = self.ended.remove(first);
-            if let Some((_, next)) = self.ended.get_mut(second.saturating_sub(1)) {
-                next.absorb(&oldest);
-            }
+            next.absorb(&oldest);
         }
-        self.ended.push((number, report));
+        same.push_back((number, report));
     }
 
     /// A line of the summary for each agent, in the order of starting.
@@ -170,7 +168,7 @@ impl Runtime {
             let agent = self.agents.get(index(*id)?)?.as_ref()?;
             Some((*number, agent.report(None)))
         });
-        let mut all: Vec<(u64, AgentReport)> = living.chain(self.ended.iter().cloned()).collect();
+        let mut all: Vec<(u64, AgentReport)> = living.chain(self.ended.values().flatten().cloned()).collect();
         all.sort_by_key(|(number, _)| *number);
         all.into_iter().map(|(_, report)| report).collect()
     }

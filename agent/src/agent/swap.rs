@@ -102,6 +102,9 @@ impl Agent {
 
     /// Does what the time means for a swap.
     pub(super) fn look_at_swap<S: Syscalls + ?Sized>(&mut self, sys: &mut S, shared: &mut Shared) {
+        if self.asked.is_none() && self.exchange.is_none() {
+            return;
+        }
         let now = sys.now();
         if self.exchange.as_ref().is_some_and(|exchange| exchange.machine.decide(now) == Verdict::Commit) {
             self.commit_swap(sys, shared);
@@ -328,9 +331,8 @@ pub(super) fn version(image: &Image) -> String {
     let program = &image.program;
     match program.module().meta.version.as_str() {
         "" => {
-            let hash: String =
-                program.identity().iter().take(4).map(|byte| alloc::format!("{byte:02x}")).collect();
-            alloc::format!("program {hash}")
+            let [a, b, c, d, ..] = *program.identity();
+            alloc::format!("program {a:02x}{b:02x}{c:02x}{d:02x}")
         }
         version => alloc::format!("version {version}"),
     }
