@@ -78,7 +78,8 @@ pub(crate) fn app_test() -> Result<(), Error> {
     run(Command::new("cargo").args(["run", "--locked", "--package", "flux-cli", "--", "test"]).args(files))
 }
 
-/// Prints all figures from one run: the interpreter beside its peer, then the whole system.
+/// Prints all figures from one run: the interpreter beside its peer, the whole system, agents beside
+/// their peers.
 ///
 /// # Errors
 /// That of the first benchmark that fails, or that a figure misses what it must reach.
@@ -93,7 +94,8 @@ pub(crate) fn bench() -> Result<(), Error> {
     // Building while something is measured would disturb it.
     cargo("build", &["--bins"])?;
     cargo("run", &["--bin", "interpreter"])?;
-    cargo("run", &["--bin", "figures"])
+    cargo("run", &["--bin", "figures"])?;
+    cargo("run", &["--bin", "actors"])
 }
 
 /// Compares `count` random typed programs as trees, as FIR and as bytecode, optimised or not.
