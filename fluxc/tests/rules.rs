@@ -173,6 +173,11 @@ fn elements_have_one_type_and_known_methods() {
 }
 
 #[test]
+fn names_of_data_are_not_changed() {
+    check("data_names");
+}
+
+#[test]
 fn patterns_mean_variants_before_names() {
     check("patterns");
 }

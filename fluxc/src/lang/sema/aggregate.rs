@@ -56,8 +56,10 @@ impl<'s> Checker<'_, 's> {
                         .label(format!("no `{}` in it", name.text))
                         .expected("a struct")
                         .found(found);
-                if matches!(kind, Ok(Type::Array(..) | Type::List(_) | Type::Bytes | Type::Str))
-                    && is_length(name.text)
+                if matches!(
+                    kind,
+                    Ok(Type::Array(..) | Type::List(_) | Type::Map(..) | Type::Bytes | Type::Str)
+                ) && is_length(name.text)
                 {
                     diagnostic = diagnostic.replace("write `len()`", name.span, "len()");
                 } else if let Ok(Type::Optional(_)) = kind {

@@ -277,6 +277,10 @@ impl<'s> Checker<'_, 's> {
             return id;
         }
         let Some(shape) = provided(name.text) else {
+            // What it is called on is reported already.
+            if self.get(self.ty(first)) == Ok(Type::Error) {
+                return self.invalid(span);
+            }
             let mut diagnostic = Diagnostic::new(
                 codes::UNKNOWN_FUNCTION,
                 name.span,

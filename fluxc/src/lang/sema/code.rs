@@ -39,7 +39,10 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn function_block(&mut self, body: &CodeBlock<'s>, ret: TypeId, name: &str) -> Block {
         if ret == TypeId::UNIT || !gives_value(body) {
             let block = self.block(body, Want::Nothing);
-            if ret != TypeId::UNIT && !self.flow.is_dead() && !self.is_misread(body.span) {
+            if !matches!(ret, TypeId::UNIT | TypeId::ERROR)
+                && !self.flow.is_dead()
+                && !self.is_misread(body.span)
+            {
                 let expected = self.type_name(ret);
                 self.report(
                     Diagnostic::new(

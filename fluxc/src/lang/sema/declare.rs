@@ -516,17 +516,15 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn stored_type_of(&mut self, ty: &ast::Type<'s>) -> TypeId {
         let id = self.type_of(ty);
         let types = &self.program.types;
-        let problem = match types.layout(id) {
-            Some(_) => types.descriptor_problem(id),
-            None => Some(Problem::TooLarge),
+        let problem = if types.levels(id) > limits::TYPE_NESTING {
+            Problem::TooDeep
+        } else if types.layout(id).is_none() {
+            Problem::TooLarge
+        } else {
+            return id;
         };
-        match problem {
-            Some(problem) => {
-                self.impossible_type(problem, ty.span);
-                TypeId::ERROR
-            }
-            None => id,
-        }
+        self.impossible_type(problem, ty.span);
+        TypeId::ERROR
     }
 }
 

@@ -148,8 +148,8 @@ struct Shape {
     layout: Layout,
     /// Offsets in bytes of the fields, or of the payload of each variant.
     offsets: Vec<Vec<u32>>,
-    /// Structs and arrays in each other, this one included.
-    height: usize,
+    /// As [`Types::levels`].
+    levels: usize,
     owns: Owns,
     holds_function: bool,
 }
@@ -826,6 +826,28 @@ mod tests {
         assert_eq!(text, "(2){Cdh}");
         let huge = types.intern(Type::Array(ty, u32::MAX));
         assert_eq!(types.layout(huge), None);
+    }
+
+    #[test]
+    fn a_descriptor_tells_each_part_of_a_type() {
+        let mut types = Types::default();
+        let union = types.add_enum("E", Span::default(), ["A", "B", "C"].into(), Payloads::Some);
+        let whole = types.intern(Type::Optional(TypeId::STR));
+        let list = types.intern(Type::List(union));
+        let map = types.intern(Type::Map(TypeId::U16, list));
+        let (id, _) = types.enum_of(union).unwrap();
+        types.set_payload(id, 1, [whole, map].into());
+        let open = types.variable(Open::Any);
+        let none = types.intern(Type::Optional(open));
+        let plain = types.add_enum("P", Span::default(), ["X", "Y"].into(), Payloads::None);
+        assert_eq!(types.settle_declared(), []);
+        let described = [union, none, plain, TypeId::AGENT].map(|ty| {
+            let mut text = String::new();
+            types.write_descriptor(ty, &mut text);
+            text
+        });
+        assert_eq!(described, ["<|?smH[^0;|>", "?b", "<|>", "a"]);
+        assert_eq!([union, map, none, TypeId::BOOL].map(|ty| types.levels(ty)), [4, 6, 2, 1]);
     }
 
     #[test]

@@ -7,7 +7,18 @@ use core::fmt::Write as _;
 use super::{AGGREGATE_BYTES, DESCRIPTOR_BYTES, Layout, Problem, StructId, TAG_BYTES, Type, TypeId, Types};
 use crate::fir::{FloatKind, IntKind};
 use flux_abi::limits::TYPE_NESTING;
-use flux_isa::desc::Desc;
+
+/// A descriptor that is being written.
+struct Description<'o> {
+    out: &'o mut String,
+    /// Where it is long enough.
+    end: usize,
+    /// Structs and enums that the type at hand stands in.
+    around: Vec<Type>,
+    /// Types that the type at hand stands in, and the most that there were, the innermost included.
+    depth: usize,
+    deepest: usize,
+}
 
 impl Types<'_> {
     /// The place that a value takes in memory; `None` over [`AGGREGATE_BYTES`] or over the nesting of types.
@@ -18,6 +29,7 @@ impl Types<'_> {
 
     fn layout_within(&self, id: TypeId, depth: usize) -> Option<Layout> {
         let scalar = |size| Some(Layout { size, align: size });
+        let inside = depth.checked_sub(1)?;
         match self.settled(id) {
             Type::Error | Type::Unit => Some(Layout { size: 0, align: 1 }),
             Type::Bool => scalar(1),
@@ -33,16 +45,16 @@ impl Types<'_> {
                 scalar(8)
             }
             Type::Array(element, length) => {
-                let element = self.layout_within(element, depth.checked_sub(1)?)?;
+                let element = self.layout_within(element, inside)?;
                 let size = element.size.checked_mul(length).filter(|size| *size <= AGGREGATE_BYTES)?;
                 Some(Layout { size, align: element.align })
             }
             Type::Struct(_) | Type::Union(_) => {
                 let shape = self.shape(id)?;
-                (shape.height <= depth).then_some(shape.layout)
+                (shape.levels <= depth).then_some(shape.layout)
             }
             Type::Optional(inner) => {
-                let value = self.layout_within(inner, depth.checked_sub(1)?)?;
+                let value = self.layout_within(inner, inside)?;
                 // A `none` of which nothing tells the type lies there as that of a bool does.
                 let value =
                     if self.settled(inner) == Type::Unit { Layout { size: 1, align: 1 } } else { value };
@@ -88,7 +100,10 @@ impl Types<'_> {
 
     /// Appends the type descriptor ([`flux_isa::desc`]) of a type; nothing for no value.
     pub fn write_descriptor(&self, id: TypeId, out: &mut String) {
-        self.describe(id, out, usize::MAX, &mut Vec::new());
+        self.describe(
+            id,
+            &mut Description { out, end: usize::MAX, around: Vec::new(), depth: 0, deepest: 0 },
+        );
     }
 
     /// Appends the names of structs, fields, enums and variants in a type as [`flux_isa::shape`] reads
@@ -116,27 +131,46 @@ impl Types<'_> {
         }
     }
 
-    /// Why there is no descriptor of a type, if there is none.
-    pub(in super::super) fn descriptor_problem(&self, id: TypeId) -> Option<Problem> {
-        let mut text = String::new();
-        self.describe(id, &mut text, DESCRIPTOR_BYTES.saturating_add(1), &mut Vec::new());
-        if text.len() > DESCRIPTOR_BYTES {
-            return Some(Problem::TooManyFields);
+    /// Levels of types in each other of the descriptor of a declared type, if it can have one.
+    pub(super) fn measured(&self, id: TypeId) -> Result<usize, Problem> {
+        let mut out = String::new();
+        let end = DESCRIPTOR_BYTES.saturating_add(1);
+        let mut to = Description { out: &mut out, end, around: Vec::new(), depth: 0, deepest: 0 };
+        self.describe(id, &mut to);
+        let deepest = to.deepest;
+        if out.len() > DESCRIPTOR_BYTES {
+            return Err(Problem::TooManyFields);
         }
-        Desc::parse_list(&text).is_err().then_some(Problem::TooDeep)
+        if deepest > TYPE_NESTING { Err(Problem::TooDeep) } else { Ok(deepest) }
     }
 
-    /// Begins nothing more at byte `end`, nor in more structs and enums than types may be nested; `around` are those
-    /// that the type stands in.
-    fn describe(&self, id: TypeId, out: &mut String, end: usize, around: &mut Vec<Type>) {
-        if out.len() >= end || around.len() > TYPE_NESTING {
+    /// Levels of types in each other that a type has, the type of a plain value included.
+    #[must_use]
+    pub fn levels(&self, id: TypeId) -> usize {
+        match self.settled(id) {
+            Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) | Type::Map(_, inner) => {
+                self.levels(inner).saturating_add(1)
+            }
+            _ => self.shape(id).map_or(1, |shape| shape.levels),
+        }
+    }
+
+    /// Begins nothing more behind the end, nor deeper than types may be nested.
+    fn describe(&self, id: TypeId, to: &mut Description<'_>) {
+        to.deepest = to.deepest.max(to.depth.saturating_add(1));
+        if to.out.len() >= to.end || to.depth >= TYPE_NESTING {
             return;
         }
         let ty = self.settled(id);
+        if let Some(up) = to.around.iter().rev().position(|outer| *outer == ty) {
+            let _ = write!(to.out, "^{up};");
+            return;
+        }
+        to.depth = to.depth.saturating_add(1);
         match ty {
             Type::Error | Type::Unit => {}
-            Type::Bool => out.push('b'),
-            Type::Int(kind) => out.push(match kind {
+            Type::Bool => to.out.push('b'),
+            Type::Int(kind) => to.out.push(match kind {
                 IntKind::I64 => 'l',
                 IntKind::I32 => 'w',
                 IntKind::I16 => 'h',
@@ -146,70 +180,63 @@ impl Types<'_> {
                 IntKind::U16 => 'H',
                 IntKind::U8 => 'C',
             }),
-            Type::Float(FloatKind::F32) => out.push('f'),
-            Type::Float(FloatKind::F64) => out.push('d'),
-            Type::Str => out.push('s'),
+            Type::Float(FloatKind::F32) => to.out.push('f'),
+            Type::Float(FloatKind::F64) => to.out.push('d'),
+            Type::Str => to.out.push('s'),
             // Nothing that a descriptor is written for holds a function.
-            Type::Function(_) => out.push('W'),
-            Type::Duration => out.push('t'),
+            Type::Function(_) => to.out.push('W'),
+            Type::Duration => to.out.push('t'),
             // No message holds one; State keeps the word of the handle.
-            Type::Ticket => out.push('l'),
-            Type::Agent => out.push('a'),
-            Type::Capability => out.push('k'),
+            Type::Ticket => to.out.push('l'),
+            Type::Agent => to.out.push('a'),
+            Type::Capability => to.out.push('k'),
             Type::Array(element, length) => {
-                let _ = write!(out, "({length})");
-                self.describe(element, out, end, around);
+                let _ = write!(to.out, "({length})");
+                self.describe(element, to);
             }
             Type::Optional(inner) => {
-                out.push('?');
+                to.out.push('?');
                 if self.settled(inner) == Type::Unit {
-                    out.push('b');
+                    to.out.push('b');
                 } else {
-                    self.describe(inner, out, end, around);
+                    self.describe(inner, to);
                 }
             }
             Type::List(element) => {
-                out.push('[');
-                self.describe(element, out, end, around);
+                to.out.push('[');
+                self.describe(element, to);
             }
             Type::Map(key, value) => {
-                out.push('m');
-                self.describe(key, out, end, around);
-                self.describe(value, out, end, around);
+                to.out.push('m');
+                self.describe(key, to);
+                self.describe(value, to);
             }
-            Type::Bytes => out.push('y'),
+            Type::Bytes => to.out.push('y'),
             Type::Struct(id) => {
-                if let Some(up) = around.iter().rev().position(|outer| *outer == ty) {
-                    let _ = write!(out, "^{up};");
-                    return;
-                }
-                around.push(ty);
-                out.push('{');
+                to.around.push(ty);
+                to.out.push('{');
                 for field in self.structure(id).map_or(&[][..], |row| &row.fields) {
-                    self.describe(field.ty, out, end, around);
+                    self.describe(field.ty, to);
                 }
-                out.push('}');
-                around.pop();
+                to.out.push('}');
+                to.around.pop();
             }
             Type::Enum(id) | Type::Union(id) => {
-                if let Some(up) = around.iter().rev().position(|outer| *outer == ty) {
-                    let _ = write!(out, "^{up};");
-                    return;
-                }
-                around.push(ty);
-                out.push('<');
+                to.around.push(ty);
+                to.out.push('<');
                 let variants = self.enumeration(id).map_or(&[][..], |row| &row.variants);
                 for (index, variant) in variants.iter().enumerate() {
                     if index > 0 {
-                        out.push('|');
+                        to.out.push('|');
                     }
                     for ty in &variant.payload {
-                        self.describe(*ty, out, end, around);
+                        self.describe(*ty, to);
                     }
                 }
-                out.push('>');
-                around.pop();
+                to.out.push('>');
+                to.around.pop();
             }
         }
+        to.depth = to.depth.saturating_sub(1);
     }
 }

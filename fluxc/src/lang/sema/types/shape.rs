@@ -10,7 +10,6 @@ use super::{
     Types, number,
 };
 use crate::span::Span;
-use flux_abi::limits::TYPE_NESTING;
 
 impl<'s> Types<'s> {
     /// Finds out the layouts of all structs and enums; those that cannot be lose their fields.
@@ -127,7 +126,7 @@ impl<'s> Types<'s> {
         let shape = shape.unwrap_or(Shape {
             layout: Layout { size: 0, align: 1 },
             offsets: Vec::new(),
-            height: 1,
+            levels: 1,
             owns: Owns::Nothing,
             holds_function: false,
         });
@@ -162,10 +161,8 @@ impl<'s> Types<'s> {
         while let Some(id) = ready.pop() {
             let Some((None, tagged)) = self.shape_slot(id) else { continue };
             let start = if tagged { TAG_BYTES } else { 0 };
-            let shape = self.shape_of(&self.members(id), start).and_then(|shape| {
-                let problem = self.declared_type(id).and_then(|ty| self.descriptor_problem(ty));
-                problem.map_or(Ok(shape), Err)
-            });
+            let levels = self.declared_type(id).map_or(Ok(1), |ty| self.measured(ty));
+            let shape = levels.and_then(|levels| self.shape_of(&self.members(id), start, levels));
             let shape = shape.map_err(|problem| problems.push((id, problem))).ok();
             self.set_shape(id, shape);
             let from = users.partition_point(|(held, _)| held.0 < id.0);
@@ -215,10 +212,10 @@ impl<'s> Types<'s> {
 
     /// Shape of a struct of one group of fields, or of an enum with a tag before one group for
     /// each variant; the declared types in them have theirs.
-    fn shape_of(&self, groups: &[Vec<TypeId>], tag: u32) -> Result<Shape, Problem> {
+    fn shape_of(&self, groups: &[Vec<TypeId>], tag: u32, levels: usize) -> Result<Shape, Problem> {
         let large = Problem::TooLarge;
         let (mut widest, mut align) = (0u32, 1u32);
-        let (mut height, mut owns, mut holds_function) = (0, Owns::Nothing, false);
+        let (mut owns, mut holds_function) = (Owns::Nothing, false);
         let mut offsets = Vec::with_capacity(groups.len());
         for group in groups {
             let mut size = 0u32;
@@ -229,7 +226,6 @@ impl<'s> Types<'s> {
                 row.push(at);
                 size = at.checked_add(place.size).ok_or(large)?;
                 align = align.max(place.align);
-                height = height.max(self.height(*ty));
                 owns = owns.max(self.owns(*ty));
                 holds_function |= self.holds_function(*ty);
             }
@@ -244,21 +240,8 @@ impl<'s> Types<'s> {
         let align = align.max(tag.max(1));
         let size = start.checked_add(widest).and_then(|size| size.checked_next_multiple_of(align));
         let size = size.filter(|size| *size <= AGGREGATE_BYTES).ok_or(large)?;
-        let height = height.saturating_add(1);
-        if height > TYPE_NESTING {
-            return Err(Problem::TooDeep);
-        }
         let layout = Layout { size, align };
-        Ok(Shape { layout, offsets, height, owns, holds_function })
-    }
-
-    /// Declared types, arrays and optionals in each other.
-    pub(super) fn height(&self, ty: TypeId) -> usize {
-        match self.settled(ty) {
-            Type::Array(inner, _) | Type::Optional(inner) => self.height(inner).saturating_add(1),
-            Type::Struct(_) | Type::Union(_) => self.shape(ty).map_or(1, |shape| shape.height),
-            _ => 0,
-        }
+        Ok(Shape { layout, offsets, levels, owns, holds_function })
     }
 
     /// The shape of a declared type.
