@@ -5,10 +5,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::super::Checker;
 use super::super::scope::Binding;
 use super::super::tree::{Stmt, StmtKind};
 use super::super::types::TypeId;
-use super::super::{Checker, send};
 use super::{Scene, Started, sent};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
@@ -133,11 +133,12 @@ impl<'s> Checker<'_, 's> {
 
     /// What the agent reads into a variable of this name.
     fn readings(&self, name: Ident<'s>) -> Vec<Reading> {
-        let links = self.agent.links.iter().filter(|link| {
-            link.link.kind == LinkKind::Device
-                && link.link.rights & send::READ != 0
-                && link.link.channel == name.text
-        });
+        // What is written to has no name.
+        let links = self
+            .agent
+            .links
+            .iter()
+            .filter(|link| link.link.kind == LinkKind::Device && link.link.channel == name.text);
         links
             .map(|link| Reading { address: link.link.name.clone(), channel: Some(link.link.channel.clone()) })
             .collect()
