@@ -3,7 +3,7 @@
 
 mod support;
 
-use support::{call, codes, diagnostics, library, text};
+use support::{call, codes, diagnostics, library, text, word};
 
 /// `count` pieces with their numbers.
 fn many(count: usize, piece: impl Fn(usize) -> String) -> String {
@@ -111,4 +111,15 @@ fn a_state_describes_each_part_of_its_types() {
     let compiled = support::compiled(source, flux_fluxc::Level::None);
     let found: Vec<&str> = compiled.modules[0].state.fields.iter().map(|field| &*field.desc).collect();
     assert_eq!(found, ["<|?smH[^0;|>", "<|>", "mb?f", "(2)t"]);
+}
+
+#[test]
+fn a_lambda_captures_128_values() {
+    let with = |count: usize| {
+        let (names, list) =
+            (many(count, |n| format!("let a{n} = {n}\n ")), many(count, |n| format!("a{n}, ")));
+        library(&format!("fn f() -> int {{ {names}let g = |x: int| [{list}x].len()\n return g(1) }}"))
+    };
+    assert_eq!(call(&with(128), "f", &[]), word(129));
+    assert_eq!(diagnostics(&with(129)), ["E0518 line 133: a lambda that captures more than 128 values"]);
 }
