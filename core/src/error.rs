@@ -75,6 +75,22 @@ pub enum Error {
         /// What is wrong, and what to do.
         why: String,
     },
+    /// The key that this kernel is known by can't be used.
+    #[error("{what}: {why}")]
+    Key {
+        /// Which key.
+        what: String,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
+    /// Links to other kernels can't be had as they are configured.
+    #[error("{what}: {why}")]
+    Link {
+        /// What of the configuration.
+        what: String,
+        /// What is wrong with it, and what to do.
+        why: String,
+    },
     /// The editor broke the protocol or went away.
     #[error("language server: {why}")]
     Editor {
@@ -110,6 +126,8 @@ impl Error {
             Self::Layout { .. } => "F0009",
             Self::Editor { .. } => "F0008",
             Self::Control { .. } => "F0010",
+            Self::Key { .. } => "F0011",
+            Self::Link { .. } => "F0012",
             Self::NotSupported(_) => "F0099",
         }
     }

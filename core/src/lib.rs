@@ -12,6 +12,7 @@ pub mod explain;
 pub mod flame;
 pub mod kind;
 pub mod layout;
+pub mod link;
 pub mod live;
 pub mod module;
 pub mod page;
