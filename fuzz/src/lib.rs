@@ -7,6 +7,7 @@ pub mod document;
 pub mod fir_text;
 pub mod generate;
 pub mod grammar;
+pub mod link_bytes;
 pub mod module_bytes;
 pub mod verify_run;
 

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use flux_fuzz::{document, fir_text, grammar, module_bytes, verify_run};
+use flux_fuzz::{document, fir_text, grammar, link_bytes, module_bytes, verify_run};
 
 fn each(target: &str, check: fn(&[u8])) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds").join(target);
@@ -31,6 +31,11 @@ fn every_kept_fir_text_holds() {
 #[test]
 fn every_kept_change_of_a_document_holds() {
     each("grammar", grammar::check);
+}
+
+#[test]
+fn every_kept_word_of_another_kernel_holds() {
+    each("link_bytes", link_bytes::check);
 }
 
 #[test]

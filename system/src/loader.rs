@@ -18,7 +18,7 @@ use flux_abi::syscall::Syscall;
 use flux_agent::Runtime;
 use flux_agent::parameters::{self, ParameterError};
 use flux_fluxc::Sources;
-use flux_fluxc::diag::{Diagnostic, Severity};
+use flux_fluxc::diag::{Diagnostic, Severity, codes};
 use flux_fluxc::span::LineTable;
 use flux_hal::Stream;
 use flux_isa::Module;
@@ -241,7 +241,9 @@ impl Loader<'_> {
             self.kernel.record(Stream::Boot, LogLevel::Warning, &text);
         }
         let warnings = flux_fluxc::check_targets(&outlines.iter().collect::<Vec<_>>());
-        for ((name, source), rows) in config.documents.iter().zip(warnings) {
+        for ((name, source), mut rows) in config.documents.iter().zip(warnings) {
+            // Whoever is not here is looked for in other kernels.
+            rows.retain(|row| config.links.peers.is_empty() || row.code != codes::TARGET_UNKNOWN);
             self.remark(name, source, rows);
         }
         self.check_parameters(config, &compiled)?;

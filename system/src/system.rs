@@ -18,6 +18,7 @@ use flux_kernel::base::CoreConfig;
 use flux_kernel::boot::{BootReport, SubsystemState};
 use flux_kernel::compile::CompileService;
 use flux_kernel::kernel::{ClockMode, Kernel, Pause};
+use flux_kernel::link::Links;
 use flux_kernel::log::{LineFormat, LogSink, Record};
 use flux_kernel::timeline::Observer;
 use flux_kernel::wiring::Launch;
@@ -128,7 +129,7 @@ impl System {
         system.reach(&mut report, sink);
         system.ready(&mut report, config);
         system.reach(&mut report, sink);
-        system.drivers(&mut report);
+        system.drivers(&mut report, config);
         system.reach(&mut report, sink);
         system.kernel.parts_mut().0.open_links(config.links.clone());
         let result = supervisor::start(&mut system.kernel)
@@ -219,12 +220,28 @@ impl System {
         report.subsystem("compiler", up, String::from("FLUX.MD to bytecode"));
     }
 
-    fn drivers(&self, report: &mut BootReport) {
+    fn name_links(report: &mut BootReport, links: &Links) {
+        if links.peers.is_empty() {
+            return;
+        }
+        let shared = match links.shared.as_slice() {
+            [] => String::from("no agent is shared"),
+            shared => alloc::format!("shared: {}", shared.join(", ")),
+        };
+        report.subsystem(
+            "links",
+            SubsystemState::Up,
+            alloc::format!("to {}; {shared}", links.peers.join(", ")),
+        );
+    }
+
+    fn drivers(&self, report: &mut BootReport, config: &Config) {
         let devices = self.kernel.core().devices();
         if devices.is_empty() {
             report.subsystem("devices", SubsystemState::Absent, String::from("none found or simulated"));
         }
         report.subsystem("files", SubsystemState::Up, self.kernel.core().files().name());
+        Self::name_links(report, &config.links);
         for device in devices {
             let channels: Vec<String> = device
                 .channels

@@ -11,7 +11,7 @@ use std::process::Command;
 use crate::error::{Error, run};
 
 /// The targets in `fuzz/src/bin/`.
-const TARGETS: &[&str] = &["document", "fir_text", "grammar", "module_bytes", "verify_run"];
+const TARGETS: &[&str] = &["document", "fir_text", "grammar", "link_bytes", "module_bytes", "verify_run"];
 
 const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
