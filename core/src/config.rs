@@ -138,6 +138,11 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// The first place of the configuration file, for what is kept beside it.
+pub(crate) fn path() -> Option<PathBuf> {
+    usual_places().into_iter().next()
+}
+
 fn usual_places() -> Vec<PathBuf> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     let xdg = std::env::var_os("XDG_CONFIG_HOME")

@@ -13,6 +13,7 @@ pub mod flame;
 pub mod kind;
 pub mod layout;
 pub mod link;
+pub mod linked;
 pub mod live;
 pub mod module;
 pub mod page;

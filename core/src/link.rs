@@ -105,6 +105,11 @@ pub enum LinkNews {
         /// Why, for people.
         why: String,
     },
+    /// More parcels are taken again, after there was no room.
+    Room {
+        /// Number of the peer.
+        peer: usize,
+    },
     /// Parcels that came, in the order of sending.
     Parcels {
         /// Number of the peer.

@@ -70,6 +70,11 @@ impl<'r> Live<'r> {
         Self { system, settings }
     }
 
+    /// The kernel and what it runs on.
+    pub(crate) const fn system_mut(&mut self) -> &mut System {
+        self.system
+    }
+
     /// Kernel time.
     #[must_use]
     pub fn now(&self) -> Time {

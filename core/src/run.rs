@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use flux_abi::select::LogLevel;
 use flux_fluxc::Options;
 use flux_fluxc::diag::Diagnostic;
+use flux_hal::Stream;
 use flux_hal::arch::native::{DeviceConfig, Directory, LinuxBus};
 use flux_hal::{DeviceBus, FileSystem, Hardware, SimBus};
 use flux_proto::archive::{Archive, Document, RunClock};
@@ -17,6 +18,8 @@ use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System
 use crate::config::Config;
 use crate::error::Error;
 use crate::flame;
+use crate::link::Links;
+use crate::linked::{self, LinkOptions};
 use crate::live::{Live, Signal};
 use crate::source::Source;
 use crate::timeline::Timeline;
@@ -46,6 +49,8 @@ pub struct Request {
     pub profile: Option<PathBuf>,
     /// Where to write a picture of the run over time.
     pub timeline: Option<PathBuf>,
+    /// Other kernels.
+    pub links: LinkOptions,
     /// The folder whose files agents with FILESYSTEM may open; without one files are kept in memory.
     pub files: Option<PathBuf>,
 }
@@ -123,15 +128,14 @@ fn folder(path: &Path) -> Result<Box<dyn FileSystem>, Error> {
 ///
 /// `reached` hears from time to time how far the run is.
 ///
-/// In real time the thread sleeps between events; [`Signal::Stop`], or the end of all who could send it, ends the
-/// run in order.
+/// In real time the thread sleeps between events; [`Signal::Stop`] ends the run in order.
 ///
 /// # Errors
 /// [`RunError`]; nothing of any agent has run then.
 pub fn run(
     request: &Request,
     config: &Config,
-    signals: &Receiver<Signal>,
+    (tell, signals): (&Sender<Signal>, &Receiver<Signal>),
     sink: &mut dyn LogSink,
     reached: &mut dyn FnMut(Time),
 ) -> Result<Summary, RunError> {
@@ -140,6 +144,10 @@ pub fn run(
     let timeline =
         request.timeline.as_deref().map(|path| Timeline::create(path, request.clock)).transpose()?;
     let mut system = boot_with(request, config, &settings, Options::default(), sink)?;
+    let links = request.links.open(tell)?;
+    if let Some(at) = links.as_ref().and_then(Links::listening) {
+        system.kernel_mut().record(Stream::Boot, LogLevel::Info, &format!("links: at {at}"));
+    }
     if let Some(timeline) = &timeline {
         system.observe(timeline.observer());
     }
@@ -154,11 +162,20 @@ pub fn run(
             }
         };
         reached(system.now());
+        if let Some(links) = &links {
+            linked::send(&mut system, links);
+        }
         match signals.recv_timeout(wait) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Signal::Do(task)) => task(&mut Live::new(&mut system, &settings)),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => break,
         }
+    }
+    drop(links);
+    if request.clock == ClockMode::Real {
+        // Nothing may have happened for long.
+        let elapsed = i64::try_from(start.elapsed().as_nanos()).unwrap_or(i64::MAX);
+        system.kernel_mut().set_time(Time::from_ns(elapsed.min(request.duration_ns.unwrap_or(i64::MAX))));
     }
     let summary = system.finish(sink);
     if let Some(timeline) = timeline {
@@ -185,6 +202,12 @@ pub fn boot(
 
 /// What the kernel is told of a run.
 fn settings(request: &Request, config: &Config) -> Result<flux_system::Config, Error> {
+    if request.clock == ClockMode::Simulated && !request.links.peers.is_empty() {
+        return Err(Error::Option {
+            option: "--peer".into(),
+            why: "other kernels go by the machine's clock; add --realtime".into(),
+        });
+    }
     Ok(flux_system::Config {
         documents: request
             .documents
@@ -199,6 +222,7 @@ fn settings(request: &Request, config: &Config) -> Result<flux_system::Config, E
         level: request.level,
         trace: request.trace,
         profile: request.profile.is_some(),
+        links: request.links.for_kernel()?,
         ..flux_system::Config::default()
     })
 }

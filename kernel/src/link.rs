@@ -57,8 +57,8 @@ pub struct Links {
 
 #[derive(Debug, Default)]
 struct Peer {
-    /// It has greeted once: what is for it need not be kept.
-    known: bool,
+    /// It is there. While it is not, what is for it stays in mailboxes, and is for whichever boot comes next.
+    up: bool,
     /// Of each shared agent, whether the peer was told that it is here.
     announced: Vec<bool>,
     outcomes: VecDeque<Vec<u8>>,
@@ -157,7 +157,7 @@ impl Core {
     /// A peer has greeted. If it is another boot than before, nobody knows what became of what was sent to the old one.
     pub fn peer_up(&mut self, peer: PeerNumber, restarted: bool) {
         let Some(state) = self.gateway.peers.get_mut(peer) else { return };
-        state.known = true;
+        state.up = true;
         if !restarted {
             return;
         }
@@ -166,6 +166,13 @@ impl Core {
         self.gateway.homes.retain(|_, home| *home != peer);
         self.gateway.serving.retain(|_, (asker, _)| *asker != peer);
         self.fail_asked(|_, home| home == peer);
+    }
+
+    /// A peer is away for now.
+    pub fn peer_down(&mut self, peer: PeerNumber) {
+        if let Some(state) = self.gateway.peers.get_mut(peer) {
+            state.up = false;
+        }
     }
 
     /// Ends requests that were sent to peers in an ERROR: their target is gone.
@@ -185,7 +192,7 @@ impl Core {
 
     /// What is to be said to a peer next. It has to arrive once, in this order, while both kernels live.
     pub fn next_parcel(&mut self, peer: PeerNumber) -> Option<Vec<u8>> {
-        let state = self.gateway.peers.get_mut(peer).filter(|state| state.known)?;
+        let state = self.gateway.peers.get_mut(peer).filter(|state| state.up)?;
         if let Some(outcome) = state.outcomes.pop_front() {
             return Some(outcome);
         }

@@ -42,6 +42,7 @@ pub use flux_kcore::swap::Policy;
 pub use flux_kcore::time::{Span, Time};
 pub use flux_kernel::compile;
 pub use flux_kernel::kernel::ClockMode;
+pub use flux_kernel::link::Links;
 pub use flux_kernel::log::{LogSink, NoSink, Record, Seconds, Stream};
 pub use loader::{Effect, Replaced, Replacement};
 pub use summary::Summary;

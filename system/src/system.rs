@@ -64,6 +64,7 @@ pub struct System {
     clock: ClockMode,
     end: Time,
     remarks: Vec<(String, Vec<Diagnostic>)>,
+    links: Links,
 }
 
 impl System {
@@ -123,6 +124,7 @@ impl System {
             clock: config.clock,
             end: config.duration_ns.map_or(Time::NEVER, Time::from_ns),
             remarks: Vec::new(),
+            links: config.links.clone(),
         };
         system.banner(&name, config);
         system.probe(&mut report);
@@ -299,6 +301,11 @@ impl System {
     /// Warnings and notes of the compiler, by document; they stand on the boot stream as well.
     pub fn remarks(&self) -> &[(String, Vec<Diagnostic>)] {
         &self.remarks
+    }
+
+    /// Other kernels that were named, and what they may reach.
+    pub const fn links(&self) -> &Links {
+        &self.links
     }
 
     /// The kernel, to look at.

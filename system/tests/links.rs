@@ -11,7 +11,7 @@ use flux_kcore::dead_letter::DeadReason;
 use flux_kernel::compile::KernelCompiler;
 use flux_kernel::link::Links;
 use flux_proto::link::parcel::{Failure, Letter, Parcel};
-use flux_proto::link::{Event, Link};
+use flux_proto::link::{Event, Link, LinkError};
 use flux_proto::payload::Writer;
 use flux_system::{ClockMode, Config, Next, Platform, Summary, System, Time};
 use support::{Lines, SECOND, platform};
@@ -103,6 +103,7 @@ impl Pair {
     fn cut(&mut self) {
         self.connected = false;
         for side in &mut self.sides {
+            side.system.kernel_mut().parts_mut().0.peer_down(0);
             side.link.disconnected();
             side.arriving.clear();
         }
@@ -189,11 +190,24 @@ fn agents_of_two_kernels_ask_and_answer_each_other() {
     assert_eq!(asker.traps() + counter.traps() + asker.dead_letters() + counter.dead_letters(), 0);
 }
 
+/// Tells numbers, one each 5 ms.
+const TELLER: &str = "\
+## Agent
+name: teller
+period: 5ms
+capabilities: COMMUNICATE
+
+## State
+- next: int = 0
+
+## Loop
+1. TELL counter: number(next)
+2. Add 1 to next
+";
+
 #[test]
 fn a_link_that_is_cut_loses_doubles_and_reorders_nothing() {
-    let teller = "## Agent\nname: teller\nperiod: 5ms\ncapabilities: COMMUNICATE\n\n## State\n- next: int = 0\n\n## Loop\n\
-        1. TELL counter: number(next)\n2. Add 1 to next\n";
-    let mut pair = Pair::new(teller, &[], COUNTER, &["counter"]);
+    let mut pair = Pair::new(TELLER, &[], COUNTER, &["counter"]);
     pair.connect();
     pair.pass_badly(3_000);
     pair.connect();
@@ -328,4 +342,68 @@ fn a_question_that_waited_for_the_link_beyond_its_deadline_is_not_sent() {
     let [(asker, lines), (counter, _)] = pair.finish();
     assert!(lines.has("nothing came"), "{}", lines.joined());
     assert_eq!((taken(&counter), asker.agents[0].counters.ask_errors), (0, 1));
+}
+
+#[test]
+fn attack_31_frames_replayed_reordered_cut_or_of_a_stranger_end_the_connection_and_change_nothing() {
+    let mut pair = Pair::new(TELLER, &[], COUNTER, &["counter"]);
+    let hear = |side: &mut Side, bytes: &[u8]| {
+        let heard = side.link.received(bytes, &mut |event| panic!("told of {event:?}"));
+        side.link.disconnected();
+        heard
+    };
+    for round in 0..4 {
+        pair.connect();
+        pair.pass(20);
+        // Two parcels on their way, each in its own bytes.
+        let [first, second] = [(); 2].map(|()| {
+            loop {
+                pair.now = Time::from_ns(pair.now.ns() + MILLISECOND);
+                let now = pair.now;
+                let sender = &mut pair.sides[0];
+                sender.run(now);
+                let said = sender.say();
+                if !said.is_empty() {
+                    break said;
+                }
+            }
+        });
+        let receiver = &mut pair.sides[1];
+        let refused = match round {
+            // The second before the first.
+            0 => hear(receiver, &second),
+            // The first twice.
+            1 => {
+                let core = receiver.system.kernel_mut().parts_mut().0;
+                let mut tell = |event: Event<'_>| match event {
+                    Event::Parcel(parcel) => core.take_parcel(0, parcel).unwrap(),
+                    Event::Up { .. } => panic!("greeted again"),
+                };
+                receiver.link.received(&first, &mut tell).unwrap();
+                hear(receiver, &first)
+            }
+            // The hello of somebody else in the middle.
+            2 => {
+                let mut stranger = Link::new([9; 16]);
+                stranger.connected();
+                hear(receiver, &stranger.output(usize::MAX))
+            }
+            // Half of it, and then another connection.
+            _ => {
+                assert_eq!(hear(receiver, &first[..first.len() / 2]), Ok(()));
+                continue;
+            }
+        };
+        assert!(matches!(refused, Err(LinkError::Count { .. } | LinkError::Kind(_))), "{round}: {refused:?}");
+    }
+    // A clock that is set back moves no kernel back.
+    let now = pair.sides[1].system.now();
+    pair.sides[1].run(Time::START);
+    assert_eq!(pair.sides[1].system.now(), now);
+    pair.connect();
+    pair.pass(100);
+    let [(teller, _), (counter, lines)] = pair.finish();
+    assert!(!lines.has("expected"), "{}", lines.joined());
+    let (told, heard) = (teller.sent(MessageType::Tell), taken(&counter));
+    assert!(told > 30 && told - heard <= 1, "{told} {heard}");
 }

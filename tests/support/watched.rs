@@ -25,6 +25,7 @@ impl Watched {
             .env("NO_COLOR", "1")
             .env("HOME", "/nonexistent")
             .env_remove("XDG_CONFIG_HOME")
+            .current_dir(document.parent().expect("a folder"))
             .env("XDG_RUNTIME_DIR", document.parent().expect("a folder"))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -50,12 +51,22 @@ impl Watched {
 
     /// Waits for a line with this text; gives the lines before it.
     pub(crate) fn until(&self, text: &str) -> Vec<String> {
+        self.look_for(text).0
+    }
+
+    /// Waits for a line with this text, and gives it.
+    #[allow(dead_code, reason = "each test file uses its part")]
+    pub(crate) fn find(&self, text: &str) -> String {
+        self.look_for(text).1
+    }
+
+    fn look_for(&self, text: &str) -> (Vec<String>, String) {
         let end = Instant::now() + PATIENCE;
         let mut before = Vec::new();
         loop {
             let left = end.saturating_duration_since(Instant::now());
             match self.lines.recv_timeout(left) {
-                Ok(line) if line.contains(text) => return before,
+                Ok(line) if line.contains(text) => return (before, line),
                 Ok(line) => before.push(line),
                 Err(_) => panic!("no line {text:?} in:\n{}", before.join("\n")),
             }

@@ -208,6 +208,7 @@ impl Peer {
             return Err("a newer connection takes its place".into());
         }
         let (mut up, mut parcels) = (None, Vec::new());
+        let was_full = !state.link.has_room();
         let taken = state.link.received(bytes, &mut |event| match event {
             // It comes before any parcel, and once for each connection.
             Event::Up { restarted } => up = Some(restarted),
@@ -217,14 +218,18 @@ impl Peer {
             state.up = true;
             state.down = None;
         }
+        let has_room_again = was_full && state.link.has_room();
         drop(state);
-        // Something may have to be acknowledged, and there may be room again.
+        // Something may have to be acknowledged.
         self.changed.notify_all();
         if let Some(restarted) = up {
             (self.tell)(LinkNews::Up { peer: self.index, restarted });
         }
         if !parcels.is_empty() {
             (self.tell)(LinkNews::Parcels { peer: self.index, parcels });
+        }
+        if has_room_again {
+            (self.tell)(LinkNews::Room { peer: self.index });
         }
         taken.map_err(|error| error.to_string())
     }

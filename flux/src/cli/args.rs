@@ -8,7 +8,7 @@ mod tools;
 use std::path::PathBuf;
 
 pub(crate) use later::Later;
-pub(crate) use live::{HotSwapArguments, Sort, TopArguments};
+pub(crate) use live::{HotSwapArguments, LinkAction, LinkArguments, Sort, TopArguments};
 pub(crate) use tools::{
     CompletionsArguments, ConfigAction, DebugArguments, DocArguments, ExplainArguments, FmtArguments,
     ManArguments, NewArguments,
@@ -132,6 +132,9 @@ pub(crate) enum Command {
     /// Show the agents of a run, live
     #[command(after_help = examples::TOP)]
     Top(Later<TopArguments>),
+    /// Keys of the links between kernels
+    #[command(subcommand, disable_help_subcommand = true, after_help = examples::LINK)]
+    Link(LinkAction),
     /// Boot the real kernel in QEMU with documents on board
     #[command(after_help = examples::BOOT)]
     Boot(Later<BootArguments>),
@@ -214,6 +217,8 @@ pub(crate) struct RunArguments {
     /// swaps. In simulated time a slice is drawn 1 ns long for each gas
     #[arg(long, value_name = "FILE")]
     pub(crate) timeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) links: LinkArguments,
     /// Run native code (not supported yet)
     #[arg(long)]
     pub(crate) jit: bool,

@@ -13,6 +13,7 @@ mod doc;
 mod explain;
 mod fmt;
 mod hot_swap;
+mod link;
 mod lsp;
 mod module;
 mod new;
@@ -112,6 +113,7 @@ fn dispatch(command: Command, terminal: &Terminal) -> Result<Outcome, Error> {
         Command::Inspect { file } => module::inspect(&file, terminal),
         Command::HotSwap(Later(arguments)) => hot_swap::hot_swap(&arguments, terminal),
         Command::Top(Later(arguments)) => top::top(&arguments, terminal),
+        Command::Link(action) => link::link(&action, terminal),
         Command::Boot(Later(arguments)) => boot::boot(&arguments, terminal),
         Command::Fmt(Later(arguments)) => fmt::fmt(&arguments, terminal),
         Command::New(Later(arguments)) => new::new(&arguments, terminal),

@@ -9,12 +9,13 @@ use anstyle::AnsiColor;
 use flux_core::config::Config;
 use flux_core::control::Server;
 use flux_core::error::Error;
+use flux_core::linked::LinkOptions;
 use flux_core::live::Signal;
 use flux_core::run::{self, Request, RunError};
 use flux_core::source::Source;
 use flux_core::{ClockMode, Diagnostic, LogLevel, LogSink, Record, Stream, Summary};
 
-use super::args::{Format, RunArguments, RunOptions};
+use super::args::{Format, LinkArguments, RunArguments, RunOptions};
 use super::progress::{Above, Progress};
 use super::terminal::Terminal;
 use super::watch::{self, Reasons};
@@ -34,6 +35,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         request.profile.clone_from(&arguments.profile);
         request.timeline.clone_from(&arguments.timeline);
         request.files.clone_from(&arguments.files_in);
+        request.links = links(&arguments.links);
         Ok(request)
     };
     let config = Config::load(terminal.config.as_deref())?;
@@ -52,7 +54,7 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
     let end = request.duration_ns.filter(|_| clock == ClockMode::Simulated);
     let mut progress = Progress::over(end.map_or(0, i64::unsigned_abs), terminal);
     let mut sink = if clock == ClockMode::Real { sink.at_once() } else { sink.above(&progress) };
-    let result = run::run(&request, &config, &stop, &mut sink, &mut |now| {
+    let result = run::run(&request, &config, (&tell, &stop), &mut sink, &mut |now| {
         if end.is_some() {
             progress.reach(now.ns().unsigned_abs(), "of the simulated time");
         }
@@ -63,6 +65,15 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         Ok(summary) => Ok(outcome(&summary)),
         Err(RunError::Documents(rejected)) => Err(refused(&rejected, terminal)),
         Err(RunError::Other(error)) => Err(error),
+    }
+}
+
+fn links(arguments: &LinkArguments) -> LinkOptions {
+    LinkOptions {
+        peers: arguments.peers.clone(),
+        listen: arguments.listen.clone(),
+        share: arguments.share.clone(),
+        key: arguments.key.clone(),
     }
 }
 
@@ -112,6 +123,7 @@ pub(crate) fn request(
         profile: None,
         timeline: None,
         files: None,
+        links: LinkOptions::default(),
     })
 }
 

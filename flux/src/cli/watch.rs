@@ -45,7 +45,7 @@ pub(crate) fn run_on_save(
     std::thread::scope(|scope| {
         scope.spawn(|| look(arguments, terminal, &tell, reasons, &over));
         loop {
-            once(terminal, config, make, stop);
+            once(terminal, config, make, (&tell, stop));
             if !reasons.saved.load(Ordering::Acquire) && !reasons.interrupted.load(Ordering::Acquire) {
                 terminal
                     .say("watching: the run is over; it begins anew when a document is saved (Ctrl-C ends)");
@@ -70,12 +70,12 @@ fn once(
     terminal: &Terminal,
     config: &Config,
     make: &dyn Fn() -> Result<Request, Error>,
-    stop: &Receiver<Signal>,
+    signals: (&Sender<Signal>, &Receiver<Signal>),
 ) {
     let mut sink = Sink::new(terminal).at_once();
     let result = make()
         .map_err(RunError::Other)
-        .and_then(|request| run::run(&request, config, stop, &mut sink, &mut |_| {}));
+        .and_then(|request| run::run(&request, config, signals, &mut sink, &mut |_| {}));
     sink.flush();
     let error = match result {
         Ok(_) => return,

@@ -14,6 +14,7 @@ pub(super) const INSPECT: &str =
     "Examples:\n  flux inspect sensor.fluxbc\n  flux inspect sensor.fluxbc --format json";
 pub(super) const HOT_SWAP: &str = "Examples:\n  flux hot-swap apps/press.flux.md\n  flux hot-swap press.fluxbc --run 4711 --wait\n  flux hot-swap apps/press.flux.md --verify-only";
 pub(super) const TOP: &str = "Examples:\n  flux top\n  flux top --once --format json";
+pub(super) const LINK: &str = "Examples:\n  flux link key\n  flux link key --key yard.key";
 pub(super) const BOOT: &str = "Examples:\n  flux boot --arch x86_64 --app apps/press.flux.md --for 10s\n  flux boot apps/sensor.flux.md --set threshold=30 --sim \"i2c:0x48=const(35)\" --for 1m";
 pub(super) const NEW: &str = "Examples:\n  flux new pump\n  flux new lamp --template actuator";
 pub(super) const FMT: &str = "Examples:\n  flux fmt apps/sensor.flux.md\n  flux fmt --check apps/*.flux.md";

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 
 /// Arguments of `flux hot-swap`.
 #[derive(Args, Debug)]
@@ -25,6 +25,36 @@ pub(crate) struct HotSwapArguments {
     /// Wait until the new program has proved itself, or the old one is back
     #[arg(long, conflicts_with = "verify_only")]
     pub(crate) wait: bool,
+}
+
+/// Other kernels whose agents can be reached, and what they may reach.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LinkArguments {
+    /// Another kernel: what it is called here, its key, and its address unless it connects by itself, as in
+    /// yard=ed25519:KEY@192.0.2.7:7400. Agents that no document of the run has are looked for there; may be given
+    /// several times
+    #[arg(long = "peer", value_name = "NAME=KEY[@ADDRESS]")]
+    pub(crate) peers: Vec<String>,
+    /// Address and port at which these kernels can connect, as in 0.0.0.0:7400
+    #[arg(long, value_name = "ADDRESS", requires = "peers")]
+    pub(crate) listen: Option<String>,
+    /// Agent that these kernels may send to; without any they reach none; may be given several times
+    #[arg(long, value_name = "AGENT", requires = "peers")]
+    pub(crate) share: Vec<String>,
+    /// File of this kernel's key [default: link.key beside the configuration file; made if it is not there]
+    #[arg(long = "link-key", value_name = "FILE", requires = "peers")]
+    pub(crate) key: Option<PathBuf>,
+}
+
+/// What `flux link` does.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LinkAction {
+    /// Print what other kernels know this one by, for their --peer
+    Key {
+        /// File of the key [default: link.key beside the configuration file; made if it is not there]
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+    },
 }
 
 /// Arguments of `flux top`.
