@@ -75,6 +75,27 @@ fn a_program_is_swapped_by_command_and_a_trap_brings_the_old_one_back() {
 }
 
 #[test]
+fn a_version_that_answers_less_and_has_no_way_back_is_swapped_if_both_is_asked_for() {
+    let scratch = Scratch::new("hot-swap-rules");
+    let old = counter(1, "Log \"one {n}\"") + "\n## On get() -> int\n1. Reply with n\n";
+    let file = scratch.file("counter.flux.md", old);
+    let folder = file.parent().expect("a folder");
+    let watched = Watched::start(&file, &[]);
+    watched.until("one 3");
+    let new = counter(2, "Log \"two {n}\"").replace("- n: int = 0", "- n: f64 = 0")
+        + "\n## Migrate from 1 (n: int)\n1. Set n to old.n\n";
+    let two = scratch.file("two.flux.md", new);
+    let two = two.to_str().expect("a name");
+    let refused = flux(folder, &["hot-swap", two]);
+    assert!(err(&refused).contains("answers requests `get` no more"), "{}", err(&refused));
+    let refused = flux(folder, &["hot-swap", two, "--drop-unfit"]);
+    assert!(err(&refused).contains("no way back"), "{}", err(&refused));
+    let swapped = flux(folder, &["hot-swap", two, "--drop-unfit", "--lossy-way-back"]);
+    assert!(swapped.status.success(), "{}", err(&swapped));
+    watched.until("two ");
+}
+
+#[test]
 fn what_cannot_be_swapped_is_said_and_changes_nothing() {
     let scratch = Scratch::new("hot-swap-refused");
     let file = scratch.file("counter.flux.md", counter(1, "Log \"one {n}\""));

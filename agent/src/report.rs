@@ -21,6 +21,12 @@ impl MessageCounts {
         self.0.get(usize::from(kind as u8)).copied().unwrap_or(0)
     }
 
+    /// How many there were that a handler takes.
+    pub(crate) fn handled(&self) -> u64 {
+        let kinds = [MessageType::Tell, MessageType::Ask, MessageType::Delegate, MessageType::Event];
+        kinds.into_iter().map(|kind| self.get(kind)).fold(0, u64::saturating_add)
+    }
+
     fn absorb(&mut self, earlier: &Self) {
         for (count, more) in self.0.iter_mut().zip(earlier.0) {
             *count = count.saturating_add(more);

@@ -31,4 +31,6 @@ pub use flux_fluxc::Level;
 pub use flux_fluxc::diag::{Diagnostic, Severity};
 pub use flux_hal::Stream;
 pub use flux_system::summary::bytes;
-pub use flux_system::{ClockMode, Effect, LogSink, Policy, Record, Replaced, Summary};
+pub use flux_system::{
+    ClockMode, Effect, FormRule, LogSink, Policy, Record, Replaced, StateRule, Summary, SwapRules,
+};

@@ -7,7 +7,9 @@
 use std::fmt;
 use std::sync::mpsc::{Sender, channel};
 
-use flux_system::{AgentReport, AgentState, BootError, Effect, Replaced, Replacement, System, Time};
+use flux_system::{
+    AgentReport, AgentState, BootError, Effect, Replaced, Replacement, SwapRules, System, Time,
+};
 
 use crate::error::Error;
 use crate::source::Source;
@@ -105,9 +107,9 @@ impl<'r> Live<'r> {
         &mut self,
         source: &Source,
         agent: Option<&str>,
-        effect: Effect,
+        (effect, rules): (Effect, SwapRules),
     ) -> Result<Vec<Replaced>, Error> {
-        let replacement = Replacement { name: &source.name, source: source.compiled(), agent, effect };
+        let replacement = Replacement { name: &source.name, source: source.compiled(), agent, effect, rules };
         self.system.replace(self.settings, &replacement).map_err(|error| match error {
             BootError::Documents(rejected) => {
                 let texts = rejected.iter().map(|one| format!("{}: {}", one.document, one.error));

@@ -1,7 +1,8 @@
 //! Whether one module can take the place of another: the message forms it answers, and the way of the state.
 //!
 //! # Invariants
-//! 1. A successor answers every request and topic that its predecessor answered, with values of the same types.
+//! 1. A successor answers every request and topic that its predecessor answered, with values of the same types, unless
+//!    [`FormRule::MayGo`] is asked for.
 //! 2. A way of the state names all that it needs: where there is one, each field of the new state has a source.
 
 use alloc::string::String;
@@ -19,6 +20,16 @@ pub enum StateWay {
     Shared,
     /// By the migration of this number of the newer module.
     Migration(usize),
+}
+
+/// Which message forms of the old module the new one has to answer.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum FormRule {
+    /// All, with the same values.
+    #[default]
+    All,
+    /// None: whoever sends what it no longer answers hears of that.
+    MayGo,
 }
 
 /// Why a module cannot take the place of another.
@@ -74,8 +85,10 @@ impl fmt::Display for Misfit {
 ///
 /// # Errors
 /// The first [`Misfit`].
-pub fn succeeds(new: &Module, old: &Module) -> Result<StateWay, Misfit> {
-    let answers = |export: &&Export| matches!(export.kind, ExportKind::Handler | ExportKind::Topic);
+pub fn succeeds(new: &Module, old: &Module, forms: FormRule) -> Result<StateWay, Misfit> {
+    let answers = |export: &&Export| {
+        forms == FormRule::All && matches!(export.kind, ExportKind::Handler | ExportKind::Topic)
+    };
     for export in old.exports.iter().filter(answers) {
         let same = |other: &&Export| other.kind == export.kind && other.name == export.name;
         let other = new.exports.iter().find(same);
@@ -162,21 +175,22 @@ mod tests {
     #[test]
     fn every_message_form_must_stay() {
         let old = module(&[], &[("add", "ll", "l"), ("get", "", "l")]);
-        assert_eq!(succeeds(&old, &old), Ok(StateWay::Same));
+        assert_eq!(succeeds(&old, &old, FormRule::All), Ok(StateWay::Same));
         let more = module(&[], &[("get", "", "l"), ("add", "ll", "l"), ("reset", "", "")]);
-        assert_eq!(succeeds(&more, &old), Ok(StateWay::Same));
+        assert_eq!(succeeds(&more, &old, FormRule::All), Ok(StateWay::Same));
         let form = |name: &str, other_values| Misfit::Form {
             kind: ExportKind::Handler,
             name: name.into(),
             other_values,
         };
-        assert_eq!(succeeds(&old, &more), Err(form("reset", false)));
+        assert_eq!(succeeds(&old, &more, FormRule::All), Err(form("reset", false)));
+        assert_eq!(succeeds(&old, &more, FormRule::MayGo), Ok(StateWay::Same));
         assert_eq!(
-            succeeds(&module(&[], &[("add", "ld", "l"), ("get", "", "l")]), &old),
+            succeeds(&module(&[], &[("add", "ld", "l"), ("get", "", "l")]), &old, FormRule::All),
             Err(form("add", true))
         );
         assert_eq!(
-            succeeds(&module(&[], &[("add", "ll", "d"), ("get", "", "l")]), &old),
+            succeeds(&module(&[], &[("add", "ll", "d"), ("get", "", "l")]), &old, FormRule::All),
             Err(form("add", true))
         );
     }
@@ -189,7 +203,7 @@ mod tests {
         let mut three = module(&[("a", "d")], &[]);
         assert_eq!((forward(&three, &one), back(&three, &one)), (None, None));
         let lost = Misfit::State { from: String::new(), variable: "a".into() };
-        assert_eq!(succeeds(&three, &one), Err(lost));
+        assert_eq!(succeeds(&three, &one, FormRule::All), Err(lost));
         let row = |way, state: &[(&str, &str)]| Migration {
             way,
             version: "1".into(),

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::limits::DEFAULT_QUOTA;
 use flux_abi::status::Status;
-use flux_isa::succession::{self, Misfit, StateWay};
+use flux_isa::succession::{self, FormRule, Misfit, StateWay};
 use flux_isa::{ExportKind, Link};
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
@@ -39,19 +39,31 @@ pub struct SwapRequest {
     pub parameters: Vec<(String, String)>,
     /// The handle from which new rights are derived; [`Handle::NONE`] if there shall be none.
     pub grants: Handle,
-    /// What becomes of the state.
-    pub state: StateRule,
+    /// What it may do to state and messages.
+    pub rules: SwapRules,
     /// How long it may take, and how long the program has to prove itself.
     pub policy: Policy,
 }
 
+/// What a swap may do to the state and to messages.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct SwapRules {
+    /// Which ways of the state it may take.
+    pub state: StateRule,
+    /// Which message forms have to stay.
+    pub forms: FormRule,
+}
+
 /// Which ways of the state a swap may take.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum StateRule {
     /// Those that lead there and back.
+    #[default]
     ThereAndBack,
     /// Only that of equal states.
     Same,
+    /// Those that lead there. Where none leads back, the old program goes on from the state that it had at the swap.
+    Lossy,
 }
 
 /// What an agent that is being swapped was and will be.
@@ -85,19 +97,19 @@ impl Core {
         let name = known.name.to_string();
         let (module, before) = (wanted.program.module(), old.module());
         let fits = if module.meta.name == before.meta.name {
-            succession::succeeds(module, before)
+            succession::succeeds(module, before, wanted.rules.forms)
         } else {
             Err(Misfit::Name { new: module.meta.name.clone() })
         };
         let way = fits.map_err(|misfit| refused(&name, Status::Invalid, &misfit.to_string()))?;
-        if wanted.state == StateRule::Same && way != StateWay::Same {
+        if wanted.rules.state == StateRule::Same && way != StateWay::Same {
             return Err(refused(
                 &name,
                 Status::Invalid,
                 "its state differs; EVOLVE carries it over, ADAPT does not",
             ));
         }
-        if succession::back(module, before).is_none() {
+        if wanted.rules.state != StateRule::Lossy && succession::back(module, before).is_none() {
             let version = &before.meta.version;
             let text = alloc::format!(
                 "there is no way back to the old state; write `## Migrate back to {version}` into the document"

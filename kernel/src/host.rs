@@ -23,7 +23,7 @@ use flux_vm::{Host, HostCall, HostOutcome, Memory};
 
 use crate::base::Core;
 use crate::devices::DeviceNumber;
-use crate::exchange::StateRule;
+use crate::exchange::{StateRule, SwapRules};
 use crate::syscall;
 use crate::timeline::Happening;
 
@@ -56,7 +56,8 @@ impl Host for Core {
             Opcode::Adapt | Opcode::Evolve => {
                 let state =
                     if call.opcode == Opcode::Adapt { StateRule::Same } else { StateRule::ThereAndBack };
-                let exchanged = syscall::exchange(self, caller, (a, 0), (0, state), memory);
+                let rules = SwapRules { state, ..SwapRules::default() };
+                let exchanged = syscall::exchange(self, caller, (a, 0), (0, rules), memory);
                 exchanged.map_err(|refusal| refusal.status)
             }
             Opcode::Suspend => self.managed(caller, a).and_then(|agent| self.hold(agent)),

@@ -56,7 +56,7 @@ use flux_kcore::runtime::Syscalls as _;
 
 use crate::base::Core;
 use crate::error::Refusal;
-use crate::exchange::StateRule;
+use crate::exchange::SwapRules;
 use crate::user_memory::{UserMemory, Words, room, text_of};
 
 mod code;
@@ -154,7 +154,7 @@ pub fn dispatch(
         Syscall::BcLoad => code::load(core, caller, second, third, memory).map(Answer::Value),
         Syscall::BcExec if fourth == 0 => spawn(core, caller, second, third, memory).map(Answer::Value),
         Syscall::BcExec => {
-            let how = (fourth, StateRule::ThereAndBack);
+            let how = (fourth, SwapRules::default());
             exchange(core, caller, (second, third), how, memory).map(Answer::Value)
         }
         Syscall::BcStatus => code::status(core, caller, first, [second, third], memory).map(Answer::Value),

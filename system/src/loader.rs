@@ -28,7 +28,7 @@ use flux_kcore::id::{AgentId, ProcessId};
 use flux_kcore::runtime::Exit;
 use flux_kcore::swap::Policy;
 use flux_kernel::error::{KernelError, Refusal};
-use flux_kernel::exchange::{StateRule, SwapRequest};
+use flux_kernel::exchange::{SwapRequest, SwapRules};
 use flux_kernel::kernel::Kernel;
 use flux_kernel::user_memory::{NativeMemory, UserMemory, Words, words};
 
@@ -93,6 +93,8 @@ pub struct Replacement<'d> {
     pub agent: Option<&'d str>,
     /// What shall be done.
     pub effect: Effect,
+    /// What it may do to state and messages.
+    pub rules: SwapRules,
 }
 
 /// What a replacement does.
@@ -145,7 +147,7 @@ pub(crate) fn replace(
     config: &Config,
     replacement: &Replacement<'_>,
 ) -> Result<Vec<Replaced>, BootError> {
-    let Replacement { name, source, agent: only, effect } = *replacement;
+    let Replacement { name, source, agent: only, effect, rules } = *replacement;
     let refused = |status| BootError::Kernel { what: "the loader", status };
     let (agent, root) = kernel.native_agent("loader", ProcessId::KERNEL, Grant::ROOT).map_err(refused)?;
     let mut loader = Loader { kernel, agent, root, memory: NativeMemory::new(), remarks: Vec::new() };
@@ -154,7 +156,7 @@ pub(crate) fn replace(
     let result = compiled.map_err(|rejected| BootError::Documents(alloc::vec![rejected])).and_then(|all| {
         loader.check_parameters(config, &all)?;
         let wanted = all.iter().filter(|one| only.is_none_or(|only| one.module.meta.name == only));
-        Ok(wanted.map(|one| loader.replace(config, one, effect)).collect())
+        Ok(wanted.map(|one| loader.replace(config, one, (effect, rules))).collect())
     });
     loader.kernel.end_native(agent, Exit::Stopped(0));
     result
@@ -162,7 +164,7 @@ pub(crate) fn replace(
 
 impl Loader<'_> {
     /// Swaps one agent's program.
-    fn replace(&mut self, config: &Config, one: &Compiled, effect: Effect) -> Replaced {
+    fn replace(&mut self, config: &Config, one: &Compiled, (effect, rules): (Effect, SwapRules)) -> Replaced {
         let agent = one.module.meta.name.clone();
         let Some(running) = self.kernel.core().shard().find(&agent) else {
             return Replaced::Missing { agent };
@@ -188,7 +190,7 @@ impl Loader<'_> {
             document: one.document.clone(),
             parameters: parameters.collect(),
             grants: self.root,
-            state: StateRule::ThereAndBack,
+            rules,
             policy: match effect {
                 Effect::Swap(policy) => policy,
                 Effect::Check => Policy::USUAL,

@@ -12,7 +12,8 @@ use flux_kernel::compile::KernelCompiler;
 use flux_kernel::kernel::Kernel;
 use flux_kernel::user_memory::NativeMemory;
 use flux_system::{
-    BootError, ClockMode, Config, Effect, Next, Platform, Policy, Replaced, Replacement, Span, System, Time,
+    BootError, ClockMode, Config, Effect, FormRule, Next, Platform, Policy, Replaced, Replacement, Span,
+    StateRule, SwapRules, System, Time,
 };
 use support::{Lines, SECOND, platform};
 
@@ -24,6 +25,7 @@ struct Bench {
     config: Config,
     lines: Lines,
     now: Time,
+    rules: SwapRules,
 }
 
 impl Bench {
@@ -37,7 +39,7 @@ impl Bench {
         };
         let mut lines = Lines::default();
         let system = System::boot(platform, &config, &mut lines).unwrap_or_else(|error| panic!("{error:?}"));
-        Self { system, config, lines, now: Time::START }
+        Self { system, config, lines, now: Time::START, rules: SwapRules::default() }
     }
 
     /// Lets `ns` pass.
@@ -64,7 +66,10 @@ impl Bench {
 
     fn replace(&mut self, name: &str, text: &[u8], policy: Policy) -> Result<Vec<Replaced>, BootError> {
         let effect = Effect::Swap(policy);
-        self.system.replace(&self.config, &Replacement { name, source: text, agent: None, effect })
+        self.system.replace(
+            &self.config,
+            &Replacement { name, source: text, agent: None, effect, rules: self.rules },
+        )
     }
 
     /// Swaps the one agent of a document in, which has to prove itself in three runs and a second.
@@ -367,4 +372,55 @@ fn an_agent_swaps_one_that_it_started_by_system_call_and_nobody_else_does() {
     let log = bench.log();
     assert!(log.iter().any(|line| line.contains("is swapped from version 1 to version 2")), "{log:#?}");
     assert_eq!(log.iter().filter(|line| line.contains("is swapped")).count(), 1);
+}
+
+#[test]
+fn forms_that_go_end_in_errors_and_dead_letters_if_that_is_asked_for() {
+    let old = "# C\n## Agent\nname: c\nversion: 1\n## On get() -> int\n1. Reply with 1\n## On note(n: int)\n1. Log \"noted {n}\"\n";
+    let new = "# C\n## Agent\nname: c\nversion: 2\n## On get() -> int\n1. Reply with 2\n";
+    let asker = "# A\n## Agent\nname: a\nperiod: 100ms\ncapabilities: COMMUNICATE\n## Loop\n1. TELL c: note(7)\n\
+        2. ASK c: get() as got\n3. Otherwise: Set got to 0\n4. Log \"got {got}\"\n5. YIELD\n";
+    let mut bench = Bench::new(&[("c.flux.md", old), ("a.flux.md", asker)]);
+    bench.pass(150 * MILLISECOND);
+    assert!(bench.lines.has("noted 7") && bench.lines.has("got 1"), "{}", bench.lines.joined());
+    let refusal = bench.refusal("c.flux.md", new);
+    assert!(refusal.contains("answers requests `note` no more"), "{refusal}");
+    bench.rules.forms = FormRule::MayGo;
+    bench.swap("c.flux.md", new);
+    let dead = |bench: &Bench| bench.system.kernel().core().shard().dead_letters().total();
+    let before = dead(&bench);
+    bench.pass(300 * MILLISECOND);
+    assert!(bench.lines.has("got 2"), "{}", bench.lines.joined());
+    assert!(dead(&bench) >= before + 2, "{} {before}", dead(&bench));
+    // A request that is no longer answered is an error, and no trap.
+    let old_form = "# C\n## Agent\nname: c\nversion: 3\n## On other() -> int\n1. Reply with 3\n";
+    bench.swap("c.flux.md", old_form);
+    bench.pass(300 * MILLISECOND);
+    assert!(bench.lines.has("got 0"), "{}", bench.lines.joined());
+}
+
+#[test]
+fn a_lossy_way_back_restores_the_state_of_the_swap_and_says_what_that_undoes() {
+    let old = "# C\n## Agent\nname: c\nversion: 1\n## State\n- n: int = 0\n## On add(a: int)\n1. Add a to n\n2. Log \"one has {n}\"\n";
+    let new = "# C\n## Agent\nname: c\nversion: 2\n## State\n- total: f64 = 0\n## Migrate from 1 (n: int)\n1. Set total to old.n\n\
+        ## On add(a: int)\n1. If a is 5: Set total to total / (a - 5)\n2. Let checked be 10 / (5 - a)\n3. Add a to total\n\
+        4. Log \"two has {total} {checked}\"\n";
+    let teller = "# T\n## Agent\nname: t\nperiod: 100ms\ncapabilities: COMMUNICATE\n## State\n- a: int = 0\n## Loop\n\
+        1. Add 1 to a\n2. TELL c: add(a)\n";
+    let mut bench = Bench::new(&[("c.flux.md", old), ("t.flux.md", teller)]);
+    bench.pass(150 * MILLISECOND);
+    assert!(bench.lines.has("one has 3"), "{}", bench.lines.joined());
+    let refusal = bench.refusal("c.flux.md", new);
+    assert!(refusal.contains("no way back"), "{refusal}");
+    bench.rules.state = StateRule::Lossy;
+    bench.swap("c.flux.md", new);
+    bench.pass(400 * MILLISECOND);
+    assert!(bench.lines.has("two has 6"), "{}", bench.lines.joined());
+    // 5 traps: 3 and 4 are undone, 5 is the next message of the old program.
+    assert!(
+        bench.lines.has("its state is that of the swap, 2 messages are undone"),
+        "{}",
+        bench.lines.joined()
+    );
+    assert!(bench.lines.has("one has 8"), "{}", bench.lines.joined());
 }

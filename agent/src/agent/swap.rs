@@ -33,6 +33,16 @@ pub(super) struct Exchange {
     policy: Policy,
     /// Before the swap the new image, after it the old one.
     other: Image,
+    /// Where no way leads back: the old state as it was at the swap.
+    saved: Option<Saved>,
+}
+
+/// A state that is gone back to at the price of all that was done since.
+#[derive(Debug)]
+struct Saved {
+    instance: Instance,
+    /// Messages that had been taken then.
+    taken: u64,
 }
 
 /// What a run on probation may have to be taken back to.
@@ -80,7 +90,12 @@ impl Agent {
                 *word = *held;
             }
         }
-        self.asked = Some(Box::new(Exchange { machine: Swap::new(policy, sys.now()), policy, other: image }));
+        self.asked = Some(Box::new(Exchange {
+            machine: Swap::new(policy, sys.now()),
+            policy,
+            other: image,
+            saved: None,
+        }));
     }
 
     /// Where it stands between two programs.
@@ -154,14 +169,23 @@ impl Agent {
             let from = State { memory: self.instance.memory_ref(), module: old_module };
             carry(&from, new, way, new).map(|instance| (way, instance))
         });
-        let checkpoint = carried.and_then(|(way, instance)| {
+        let saved = match succession::back(new_module, old_module) {
+            Some(_) => Ok(None),
+            None => {
+                let from = State { memory: self.instance.memory_ref(), module: old_module };
+                let taken = self.context.counters.taken.handled();
+                carry(&from, old, StateWay::Same, old).map(|instance| Some(Saved { instance, taken }))
+            }
+        };
+        let carried = carried.and_then(|carried| Ok((carried, saved?)));
+        let checkpoint = carried.and_then(|((way, instance), saved)| {
             let checkpoint = instance.memory_ref().checkpoint().map_err(|error| alloc::format!("{error}"))?;
             // What its runs send must be kept from the first one on, or a trap could not undo it.
             sys.hold(self.context.id).map_err(|_| String::from("no memory to keep what its runs send"))?;
-            Ok((way, instance, checkpoint))
+            Ok((way, instance, checkpoint, saved))
         });
         match checkpoint {
-            Ok((way, instance, checkpoint)) => {
+            Ok((way, instance, checkpoint, saved)) => {
                 let text = alloc::format!(
                     "is swapped from {} to {}: {}",
                     version(old),
@@ -172,6 +196,7 @@ impl Agent {
                 sys.swapped(self.context.id);
                 self.context.trial = Some(Box::new(Trial { checkpoint, taken: None, answered: false }));
                 exchange.machine.begin(sys.now());
+                exchange.saved = saved;
                 self.exchange = Some(exchange);
                 self.context.log(sys, shared, LogLevel::Info, &text);
             }
@@ -274,6 +299,8 @@ impl Agent {
         }
         sys.discard(id);
         sys.let_go(id);
+        // The message that is put back is taken once more.
+        let again = u64::from(self.task.is_some() && trial.taken.is_some());
         if let Some(task) = self.task.take() {
             let Task { run, about } = *task;
             self.instance.end(run);
@@ -302,14 +329,25 @@ impl Agent {
         self.instance.memory().restore(trial.checkpoint);
         let (new, old) = (&self.image, &exchange.other);
         let way = succession::back(new.program.module(), old.program.module());
-        let carried = way.ok_or_else(|| String::from("no way leads back to the old state")).and_then(|way| {
-            let from = State { memory: self.instance.memory_ref(), module: new.program.module() };
-            carry(&from, old, way, new)
-        });
+        let carried = match (way, exchange.saved.take()) {
+            (Some(way), _) => {
+                let from = State { memory: self.instance.memory_ref(), module: new.program.module() };
+                carry(&from, old, way, new).map(|instance| (instance, String::new()))
+            }
+            (None, Some(saved)) => {
+                let undone = self.context.counters.taken.handled().saturating_sub(saved.taken);
+                let undone = undone.saturating_sub(again);
+                Ok((
+                    saved.instance,
+                    alloc::format!("; its state is that of the swap, {undone} messages are undone"),
+                ))
+            }
+            (None, None) => Err(String::from("no way leads back to the old state")),
+        };
         self.context.counters.add(|c| &mut c.traps);
         match carried {
-            Ok(instance) => {
-                let text = alloc::format!("goes back from {} to {}: {why}", version(new), version(old));
+            Ok((instance, lost)) => {
+                let text = alloc::format!("goes back from {} to {}: {why}{lost}", version(new), version(old));
                 self.install(sys, shared, &mut exchange.other, instance);
                 sys.swapped(id);
                 sys.swap_ended(id);

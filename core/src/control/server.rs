@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use flux_system::{Effect, Policy};
+use flux_system::{Effect, FormRule, Policy, StateRule, SwapRules};
 
 use super::wire::{Answer, Request, RunInfo, SwapResult};
 use super::{folder, socket};
@@ -124,14 +124,18 @@ fn answer(request: Request, run: &Sender<Signal>) -> Answer {
                 Answer::Agents(RunInfo { process: std::process::id(), time_ns, agents })
             })
         }
-        Request::Swap { path, agent, verify_only } => {
+        Request::Swap { path, agent, verify_only, drop_unfit, lossy_way_back } => {
             // Reading and taking in what it depends on need not stop the agents.
             let source = match Source::runnable(Path::new(&path)) {
                 Ok(source) => source,
                 Err(error) => return Answer::Failed(error.to_string()),
             };
             let effect = if verify_only { Effect::Check } else { Effect::Swap(Policy::USUAL) };
-            let swapped = ask(run, move |live| live.replace(&source, agent.as_deref(), effect));
+            let rules = SwapRules {
+                state: if lossy_way_back { StateRule::Lossy } else { StateRule::ThereAndBack },
+                forms: if drop_unfit { FormRule::MayGo } else { FormRule::All },
+            };
+            let swapped = ask(run, move |live| live.replace(&source, agent.as_deref(), (effect, rules)));
             swapped.map_or_else(between, |result| match result {
                 Ok(list) => Answer::Swap(list.into_iter().map(SwapResult::from).collect()),
                 Err(error) => Answer::Failed(error.to_string()),

@@ -19,6 +19,12 @@ pub enum Request {
         agent: Option<String>,
         /// Only tell whether it could be done.
         verify_only: bool,
+        /// Message forms may go.
+        #[serde(default)]
+        drop_unfit: bool,
+        /// The way back may lose what was done since the swap.
+        #[serde(default)]
+        lossy_way_back: bool,
     },
 }
 

@@ -37,6 +37,8 @@ pub(crate) fn hot_swap(arguments: &HotSwapArguments, terminal: &Terminal) -> Res
         path: text(&path)?,
         agent: arguments.agent.clone(),
         verify_only: arguments.verify_only,
+        drop_unfit: arguments.drop_unfit,
+        lossy_way_back: arguments.lossy_way_back,
     };
     // Where they stood before tells a swap that ended at once from one that never began.
     let before = run.info()?;

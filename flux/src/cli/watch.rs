@@ -15,7 +15,7 @@ use flux_core::live::{Signal, ask};
 use flux_core::run::{self, Request, RunError};
 use flux_core::source::Source;
 use flux_core::watch::{PAUSE, Watch};
-use flux_core::{Effect, Level, Policy, Replaced};
+use flux_core::{Effect, Level, Policy, Replaced, SwapRules};
 
 use super::args::RunArguments;
 use super::run::{Sink, refused};
@@ -122,7 +122,8 @@ fn look(
 fn swap(sources: Vec<Source>, tell: &Sender<Signal>) -> Result<String, String> {
     let check = sources.clone();
     let fits = ask(tell, move |live| {
-        let each = check.iter().map(|source| live.replace(source, None, Effect::Check));
+        let each =
+            check.iter().map(|source| live.replace(source, None, (Effect::Check, SwapRules::default())));
         each.collect::<Result<Vec<_>, Error>>()
     });
     // What one agent can't take ends the run, so no other is swapped before.
@@ -142,7 +143,9 @@ fn swap(sources: Vec<Source>, tell: &Sender<Signal>) -> Result<String, String> {
         return Err(why);
     }
     let done = ask(tell, move |live| {
-        let each = sources.iter().map(|source| live.replace(source, None, Effect::Swap(Policy::USUAL)));
+        let each = sources
+            .iter()
+            .map(|source| live.replace(source, None, (Effect::Swap(Policy::USUAL), SwapRules::default())));
         each.collect::<Result<Vec<_>, Error>>()
     });
     let done: Vec<Replaced> =

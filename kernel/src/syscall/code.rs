@@ -16,7 +16,7 @@ use flux_vm::Program;
 use super::{Answer, DECODED, MOST_TEXT, SMALL, bytes_out};
 use crate::base::{Core, Pending};
 use crate::error::{KernelError, Refusal};
-use crate::exchange::{StateRule, SwapRequest};
+use crate::exchange::{SwapRequest, SwapRules};
 use crate::modules::ModuleNumber;
 use crate::user_memory::{UserMemory, Words, room, text_of, words, writable};
 use crate::wiring::Execution;
@@ -116,7 +116,7 @@ pub(crate) fn exchange<M: UserMemory + ?Sized>(
     core: &mut Core,
     caller: AgentId,
     (module, record): (u64, u64),
-    (target, state): (u64, StateRule),
+    (target, rules): (u64, SwapRules),
     memory: &M,
 ) -> Result<u64, Refusal> {
     let (number, program) = module_of(core, caller, module)?;
@@ -138,7 +138,7 @@ pub(crate) fn exchange<M: UserMemory + ?Sized>(
         parameters = pieces.map(|(name, text)| (name.to_string(), text.to_string())).collect();
     }
     let policy = Policy::USUAL;
-    let wanted = SwapRequest { agent, program, document, parameters, grants, state, policy };
+    let wanted = SwapRequest { agent, program, document, parameters, grants, rules, policy };
     let launch = core.prepare_swap(caller, wanted)?;
     core.queue_swap(agent, launch, policy);
     Ok(0)

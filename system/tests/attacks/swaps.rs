@@ -4,7 +4,7 @@ use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_kcore::capability::Rights;
 use flux_kcore::time::Span;
-use flux_system::{Effect, Policy, Replaced, Replacement};
+use flux_system::{Effect, Policy, Replaced, Replacement, SwapRules};
 
 use crate::ground::{Ground, MILLISECOND};
 use crate::support::SECOND;
@@ -23,6 +23,7 @@ impl Ground {
                 source: text.as_bytes(),
                 agent: None,
                 effect: Effect::Swap(policy),
+                rules: SwapRules::default(),
             },
         );
         self.config = config;

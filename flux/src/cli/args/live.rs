@@ -22,6 +22,13 @@ pub(crate) struct HotSwapArguments {
     /// Tell whether it could be swapped, and swap nothing
     #[arg(long)]
     pub(crate) verify_only: bool,
+    /// Swap although the new version no longer answers some messages: requests end in an ERROR, others are dead letters
+    #[arg(long)]
+    pub(crate) drop_unfit: bool,
+    /// Swap although no way leads back to the old state: after a trap the old version goes on from the state that it
+    /// had at the swap, and the log says how many messages that undoes
+    #[arg(long)]
+    pub(crate) lossy_way_back: bool,
     /// Wait until the new program has proved itself, or the old one is back
     #[arg(long, conflicts_with = "verify_only")]
     pub(crate) wait: bool,
