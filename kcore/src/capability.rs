@@ -551,10 +551,7 @@ impl Capabilities {
         let Some(node) = self.nodes.get_mut(id) else { return };
         node.holder = None;
         if node.state != NodeState::Live {
-            // A revocation walks below it; the walk removes it, or leaves it childless.
-            if node.state == NodeState::Frozen {
-                node.state = NodeState::Stale;
-            }
+            // A revocation walks below it, and removes it at its end.
             return;
         }
         let (parent, mut child) = (node.parent, node.first_child.take());
