@@ -650,3 +650,42 @@ fn a_timeline_holds_slices_messages_and_calls_and_changes_nothing_of_the_run() {
     let bad = flux(["run", "apps/press.flux.md", "--for", "1s", "--timeline", "/nowhere/out.json"]);
     assert!(err(&bad).contains("F0002") && err(&bad).contains("/nowhere/out.json"), "{}", err(&bad));
 }
+
+#[test]
+fn limits_and_refusals_of_a_run_are_set_and_written_by_options() {
+    let scratch = Scratch::new("audit");
+    let (document, file) = (scratch.0.join("reader.flux.md"), scratch.0.join("audit.jsonl"));
+    let text = "# Reader\n## Agent\nname: reader\ncapabilities: IO_READ\n## Every 100ms\n\
+        - Read level from ADC channel 0\n- Otherwise:\n  - Log \"later\"\n";
+    std::fs::write(&document, text).expect("a document");
+    let (document, audit) = (document.to_str().expect("a name"), file.to_str().expect("a name"));
+    let line = ["run", document, "--for", "10s", "--sim", "adc:0=const(1)", "--audit", audit, "--limit"];
+    let run = |limit: &str| flux(line.iter().copied().chain([limit]));
+    let made = run("reader:io=4,memory=64KB,gas=100000");
+    assert!(made.status.success(), "{}", err(&made));
+    let later = out(&made).matches("later").count();
+    let lines = std::fs::read_to_string(&file).expect("it was written");
+    let lines: Vec<serde_json::Value> =
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    let (counts, records) = lines.split_last().expect("the counts");
+    assert!(later > 50 && records.len() == later, "{later} refusals, {} records", records.len());
+    assert_eq!(counts, &serde_json::json!({ "refusals": later, "without_record": 0 }));
+    for (number, record) in (1..).zip(records) {
+        assert_eq!(record["number"], number);
+        let what = ["agent", "act", "status"].map(|name| record[name].as_str().expect("a text"));
+        assert_eq!(what, ["reader", "IO_READ", "BUSY"]);
+    }
+    for (limit, why) in [
+        ("reader", "no agent is named"),
+        ("reader:io", "`io` has no value"),
+        ("reader:speed=1", "there is no limit `speed`"),
+        ("reader:io=few", "`few` is no amount"),
+        ("writer:io=1", "no document of the run has an agent of this name"),
+        ("reader:io=0", "Accesses to devices and files in a second"),
+    ] {
+        let refused = run(limit);
+        assert!(!refused.status.success() && err(&refused).contains(why), "{limit}: {}", err(&refused));
+    }
+    let nowhere = flux(["run", document, "--for", "1s", "--sim", "adc:0=const(1)", "--audit", "/nowhere/a"]);
+    assert!(err(&nowhere).contains("F0002") && err(&nowhere).contains("/nowhere/a"), "{}", err(&nowhere));
+}

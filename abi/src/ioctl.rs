@@ -86,8 +86,8 @@ operations! {
         = "asks the agent to stop in order, or ends it";
     14 Snapshot "agent" "snapshot" "MANAGE on an agent" record "–" gives "–" [Invalid, Denied, NotFound]
         = "not supported yet: NOTFOUND";
-    15 SetLimit "agent" "set-limit" "MANAGE on an agent" record "[limit, value]" gives "0" [Ok, Invalid, Denied, NotFound]
-        = "limit 0: priority 0 to 255; 1: messages that may wait, 1 to 64; others are not supported yet: NOTFOUND";
+    15 SetLimit "agent" "set-limit" "MANAGE on an agent, or 0" record "[limit, value]" gives "0" [Ok, Invalid, Denied, NotFound]
+        = "sets a limit of the agent; with 0 as the handle lowers one of the caller's own. Nobody raises a limit of memory, gas or accesses above what it has itself";
     16 Poll "device or file" "poll" "READ on a device or file" record "–" gives "1" [Ok, Invalid, Denied]
         = "tells that there is something to read; devices and files always answer";
     17 Entrust "capability" "entrust" "any handle with GRANT" record "[agent, kinds]" gives "links" [Ok, NoMemory, Invalid, Denied, Busy, NotFound, Overflow]
@@ -102,6 +102,20 @@ operations! {
 
 /// The signal that asks an agent to stop in order.
 pub const SIGNAL_STOP: i64 = 15;
+
+crate::numbered! {
+    /// Limits of an agent, as SET-LIMIT names them.
+    Limit {
+        0 Priority "priority" = "Priority among READY agents, 0 (low) to 255.";
+        1 Mailbox "mailbox" = "Messages that may wait, 1 to 64; a sender has a quarter of them. A full mailbox refuses with BUSY.";
+        2 Memory "memory" = "Bytes of the quota that it was started with; above them NOMEM, or the trap QUOTA.";
+        3 Gas "gas" = "Gas in a second, above which it rests until the next one.";
+        4 Accesses "io" = "Accesses to devices and files in a second, above which they are BUSY.";
+    }
+}
+
+/// The value that takes a limit of memory, gas or accesses away.
+pub const NO_LIMIT: u64 = u64::MAX;
 
 /// Objects to which DERIVE narrows a handle.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

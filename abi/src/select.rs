@@ -172,6 +172,8 @@ selectors! {
         2 Agents "agents" = "Living agents.";
         3 Messages "messages" = "Messages delivered since start.";
         4 Memory "memory" = "Bytes charged to quotas.";
+        5 Refusals "refusals" = "Calls and instructions refused with DENIED, NOMEM or BUSY since start.";
+        6 Unrecorded "unrecorded" = "Refusals without a record of their own: more than 16 of an agent in a second.";
     }
     /// Facts about an agent.
     QueryItem {

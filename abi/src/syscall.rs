@@ -101,7 +101,7 @@ calls! {
         = "writes a module that COMPILE made to the open file `target`";
     502 Devcode "DEVCODE" ["handle", "record"] cap Compile gives [Denied, NotFound]
         = "writes a document from a description in words; not supported yet: NOTFOUND";
-    600 Read "READ" ["handle", "buffer", "size"] cap IoRead gives [Ok, General, NoMemory, Invalid, Denied, Timeout, NotFound]
+    600 Read "READ" ["handle", "buffer", "size"] cap IoRead gives [Ok, General, NoMemory, Invalid, Denied, Timeout, Busy, NotFound]
         = "reads a file or device";
     601 Write "WRITE" ["handle", "buffer", "size"] cap IoWrite gives [Ok, General, NoMemory, Invalid, Denied, Timeout, Busy, NotFound, Overflow]
         = "writes a file or device";

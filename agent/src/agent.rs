@@ -25,6 +25,7 @@ use flux_abi::select::{LogLevel, YieldKind};
 use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
 use flux_kcore::agent_state::AgentState;
+use flux_kcore::audit::Act;
 use flux_kcore::id::RequestId;
 use flux_kcore::message::{Failure, Message, Outcome, Outgoing, RequestKind};
 use flux_kcore::runtime::{Event, Exit, Role, Step, Syscalls, Wake};
@@ -283,7 +284,7 @@ impl Agent {
                     return Wake::Stay;
                 }
                 let form = Arc::clone(&open.form);
-                self.wake_with(&open, &form, &outcome)
+                self.wake_with(sys, &open, &form, &outcome)
             }
             None => {
                 let Some(Wait::Ticket { request: awaited, form, .. }) = self.wait() else {
@@ -296,14 +297,23 @@ impl Agent {
                 let at = self.context.requests.iter().position(|open| open.request == request);
                 let Some(mut open) = at.map(|at| self.context.requests.remove(at)) else { return Wake::Stay };
                 let Some(outcome) = open.outcome.take() else { return Wake::Stay };
-                self.wake_with(&open, &form, &outcome)
+                self.wake_with(sys, &open, &form, &outcome)
             }
         }
     }
 
     /// Gives the working run the outcome of its request as the type that `form` expects.
-    fn wake_with(&mut self, open: &OpenRequest, form: &Form, outcome: &Outcome) -> Wake {
+    fn wake_with<S: Syscalls + ?Sized>(
+        &mut self,
+        sys: &mut S,
+        open: &OpenRequest,
+        form: &Form,
+        outcome: &Outcome,
+    ) -> Wake {
         let (value, status) = decode_outcome(outcome, form.result.as_ref(), self.instance.memory());
+        if status == Status::NoMemory {
+            sys.refused(self.context.id, Act::Need(TrapKind::Quota), 0, status);
+        }
         if let Some(task) = &mut self.task {
             task.about.why = self.context.why(open, outcome, status);
         }
@@ -351,6 +361,7 @@ impl Agent {
         slice: Gas,
     ) -> Step {
         let mut left = slice.units();
+        self.keep_to_limit(&*sys);
         loop {
             if let Some(text) = self.failing.take() {
                 return self.trapped(sys, shared, TrapKind::Fail, text);
@@ -382,6 +393,14 @@ impl Agent {
             if let Some(step) = self.left(sys, shared, exit) {
                 return step;
             }
+        }
+    }
+
+    /// Takes over how much memory the agent may use at present.
+    fn keep_to_limit<S: Syscalls + ?Sized>(&mut self, sys: &S) {
+        let limit = sys.memory_limit(self.context.id).min(self.image.quota);
+        if self.instance.memory_ref().quota() != limit {
+            self.instance.memory().set_quota(limit);
         }
     }
 

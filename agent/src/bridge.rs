@@ -14,6 +14,7 @@ use flux_abi::select::{Clock, LogLevel, QueryItem, YieldKind};
 use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_abi::trap::TrapKind;
+use flux_kcore::audit::Act;
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, RequestId};
 use flux_kcore::message::{Failure, Outcome, Outgoing, RequestKind};
@@ -231,6 +232,14 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         HostOutcome::status(status)
     }
 
+    /// What the kernel did for an instruction that is carried out here; a refusal is taken note of.
+    fn noted<T>(&mut self, opcode: Opcode, handle: u64, result: Result<T, Status>) -> Result<T, Status> {
+        if let Err(status) = result {
+            self.sys.refused(self.context.id, Act::Instruction(opcode), handle, status);
+        }
+        result
+    }
+
     /// Ends an operation of the agent page that was refused: a trap, or a status.
     fn refuse(&mut self, status: Status, handle: u64, what: &str) -> HostOutcome {
         let reason = alloc::format!("{what}: {}, {}", crate::context::refusal(status), status.name());
@@ -344,6 +353,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             NOBODY => Err(Status::NotFound),
             _ => self.sys.tell(self.context.id, Handle::from_word(target), outgoing),
         };
+        let sent = self.noted(Opcode::Tell, target, sent);
         match sent {
             Ok(_) => {
                 self.context.counters.sent.add(MessageType::Tell);
@@ -378,6 +388,7 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             NOBODY => Err(Status::NotFound),
             _ => self.sys.request(self.context.id, Handle::from_word(target), kind, outgoing, deadline),
         };
+        let sent = self.noted(call.opcode, target, sent);
         match sent {
             Ok(request) => {
                 let number = Context::next_number(self.shared);
@@ -488,7 +499,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             Err(outcome) => return outcome,
         };
         let outgoing = Outgoing::new(&self.shared.buffer);
-        match self.sys.publish(self.context.id, Handle::from_word(topic), outgoing) {
+        let sent = self.sys.publish(self.context.id, Handle::from_word(topic), outgoing);
+        match self.noted(Opcode::Broadcast, topic, sent) {
             Ok(delivery) => {
                 self.context.counters.sent.add(MessageType::Event);
                 self.context.observe_sent(self.sys, self.shared, MessageType::Event, (topic, &form));
@@ -548,7 +560,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
             return self.failed(Status::Invalid, alloc::format!("{}: {parties} agents", what()));
         };
         let deadline = self.until(limit).unwrap_or(Time::NEVER);
-        match self.sys.barrier(self.context.id, name, parties, deadline) {
+        let arrived = self.sys.barrier(self.context.id, name, parties, deadline);
+        match self.noted(Opcode::Barrier, 0, arrived) {
             Ok(BarrierStep::Open) => {
                 self.context.counters.sent.add(MessageType::Barrier);
                 HostOutcome::value(0)
@@ -567,7 +580,8 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
         operation: fn(&mut S, AgentId, Handle) -> Result<(), Status>,
         topic: u64,
     ) -> HostOutcome {
-        match operation(self.sys, self.context.id, Handle::from_word(topic)) {
+        let done = operation(self.sys, self.context.id, Handle::from_word(topic));
+        match self.noted(opcode, topic, done) {
             Ok(()) => {
                 self.context.counters.sent.add(MessageType::Subscribe);
                 HostOutcome::value(0)

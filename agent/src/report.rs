@@ -72,6 +72,8 @@ pub struct Counters {
     pub abandoned: u64,
     /// Traps: 0 or 1, since a trap ends an agent; more after restarts.
     pub traps: u64,
+    /// What it was refused, once it has ended; of one that lives the kernel counts it.
+    pub refusals: u64,
 }
 
 impl Counters {
@@ -93,6 +95,7 @@ impl Counters {
             (&mut self.runs, earlier.runs),
             (&mut self.abandoned, earlier.abandoned),
             (&mut self.traps, earlier.traps),
+            (&mut self.refusals, earlier.refusals),
         ] {
             *count = count.saturating_add(more);
         }

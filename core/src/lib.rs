@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assembly;
+pub mod audit;
 pub mod compile;
 pub mod config;
 pub mod control;

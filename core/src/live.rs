@@ -5,8 +5,10 @@
 //! 2. A task that the run never reaches is dropped: whoever waits for its answer hears of that at once.
 
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::mpsc::{Sender, channel};
 
+use flux_kcore::shard::Metered;
 use flux_system::{
     AgentReport, AgentState, BootError, Effect, Replaced, Replacement, SwapRules, System, Time,
 };
@@ -65,6 +67,12 @@ pub struct AgentView {
     pub queued: u32,
     /// Bytes that it may use.
     pub memory_limit: u64,
+    /// Its priority.
+    pub priority: u8,
+    /// Gas that it may use in a second, if that is limited.
+    pub gas_limit: Option<u64>,
+    /// What it was refused.
+    pub refusals: u64,
 }
 
 impl<'r> Live<'r> {
@@ -93,6 +101,10 @@ impl<'r> Live<'r> {
                 state: record.map(flux_kcore::shard::Agent::state),
                 queued: record.map_or(0, flux_kcore::shard::Agent::queued),
                 memory_limit: record.map_or(0, |record| record.memory().limit()),
+                priority: shard.priority(report.agent).unwrap_or(0),
+                gas_limit: record.and_then(|record| record.rate_limit(Metered::Gas)).map(NonZeroU64::get),
+                // The next generation goes on counting where the last one ended.
+                refusals: record.map_or(report.counters.refusals, |record| record.refusals().total()),
                 report,
             }
         };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
+use flux_abi::ioctl::Limit;
 use flux_abi::select::LogLevel;
 use flux_fluxc::Options;
 use flux_fluxc::diag::Diagnostic;
@@ -13,8 +14,9 @@ use flux_hal::arch::native::{DeviceConfig, Directory, LinuxBus};
 use flux_hal::{DeviceBus, FileSystem, Hardware, SimBus};
 use flux_proto::archive::{Archive, Document, RunClock};
 use flux_system::compile::KernelCompiler;
-use flux_system::{BootError, ClockMode, LogSink, Next, Platform, Summary, System, Time};
+use flux_system::{AgentLimit, BootError, ClockMode, LogSink, Next, Platform, Summary, System, Time};
 
+use crate::audit::AuditFile;
 use crate::config::Config;
 use crate::error::Error;
 use crate::flame;
@@ -51,6 +53,10 @@ pub struct Request {
     pub timeline: Option<PathBuf>,
     /// Other kernels.
     pub links: LinkOptions,
+    /// Where to write what was refused.
+    pub audit: Option<PathBuf>,
+    /// `--limit`, as typed.
+    pub limits: Vec<String>,
     /// The folder whose files agents with FILESYSTEM may open; without one files are kept in memory.
     pub files: Option<PathBuf>,
 }
@@ -143,6 +149,7 @@ pub fn run(
     let settings = settings(request, config)?;
     let timeline =
         request.timeline.as_deref().map(|path| Timeline::create(path, request.clock)).transpose()?;
+    let mut audit = request.audit.as_deref().map(AuditFile::create).transpose()?;
     let mut system = boot_with(request, config, &settings, Options::default(), sink)?;
     let links = request.links.open(tell)?;
     if let Some(at) = links.as_ref().and_then(Links::listening) {
@@ -165,6 +172,9 @@ pub fn run(
         if let Some(links) = &links {
             linked::send(&mut system, links);
         }
+        if let Some(audit) = &mut audit {
+            audit.follow(system.kernel().core().audit())?;
+        }
         match signals.recv_timeout(wait) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(Signal::Do(task)) => task(&mut Live::new(&mut system, &settings)),
@@ -178,6 +188,9 @@ pub fn run(
         system.kernel_mut().set_time(Time::from_ns(elapsed.min(request.duration_ns.unwrap_or(i64::MAX))));
     }
     let summary = system.finish(sink);
+    if let Some(audit) = audit {
+        audit.finish(system.kernel().core().audit())?;
+    }
     if let Some(timeline) = timeline {
         timeline.finish()?;
     }
@@ -198,6 +211,40 @@ pub fn boot(
     sink: &mut dyn LogSink,
 ) -> Result<System, RunError> {
     boot_with(request, config, &settings(request, config)?, options, sink)
+}
+
+/// Reads `--limit AGENT:NAME=VALUE,…`.
+fn limits(list: &[String]) -> Result<Vec<AgentLimit>, Error> {
+    let mut limits = Vec::new();
+    for text in list {
+        let names: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+        let fail = |what: &str| Error::Option {
+            option: format!("--limit {text}"),
+            why: format!(
+                "{what}; an agent and limits are needed, as in --limit reader:gas=50000,io=10,memory=64KB; there are {}",
+                names.join(", ")
+            ),
+        };
+        let (agent, rows) = text.split_once(':').ok_or_else(|| fail("no agent is named"))?;
+        for row in rows.split(',') {
+            let (name, value) = row.split_once('=').ok_or_else(|| fail(&format!("`{row}` has no value")))?;
+            let limit = Limit::from_name(name.trim());
+            let limit = limit.ok_or_else(|| fail(&format!("there is no limit `{}`", name.trim())))?;
+            let value = amount(value.trim()).ok_or_else(|| fail(&format!("`{value}` is no amount")))?;
+            limits.push(AgentLimit { agent: agent.trim().to_owned(), limit, value });
+        }
+    }
+    Ok(limits)
+}
+
+/// A number, or one of KB or MB.
+fn amount(text: &str) -> Option<u64> {
+    let (digits, unit) = match text {
+        text if text.ends_with("KB") => (text.strip_suffix("KB")?, 1 << 10),
+        text if text.ends_with("MB") => (text.strip_suffix("MB")?, 1 << 20),
+        text => (text, 1),
+    };
+    digits.trim().parse::<u64>().ok()?.checked_mul(unit)
 }
 
 /// What the kernel is told of a run.
@@ -223,6 +270,7 @@ fn settings(request: &Request, config: &Config) -> Result<flux_system::Config, E
         trace: request.trace,
         profile: request.profile.is_some(),
         links: request.links.for_kernel()?,
+        limits: limits(&request.limits)?,
         ..flux_system::Config::default()
     })
 }

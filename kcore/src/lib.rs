@@ -52,6 +52,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod agent_state;
+pub mod audit;
 pub mod barrier;
 pub mod capability;
 pub mod dead_letter;
@@ -62,6 +63,7 @@ pub mod message;
 mod names;
 pub mod process;
 pub mod quota;
+pub mod rate;
 pub mod request;
 pub mod runtime;
 pub mod sched;

@@ -157,6 +157,11 @@ impl Mailbox {
         self.list.len
     }
 
+    /// How many messages it takes.
+    pub(crate) const fn limit(&self) -> u8 {
+        self.limit
+    }
+
     /// Sets how many messages it takes from now on.
     pub const fn set_limit(&mut self, limit: u8) {
         self.limit = limit;

@@ -1,7 +1,8 @@
 //! How much of something an owner may use.
 //!
 //! # Invariants
-//! 1. `used <= limit`: a charge that does not fit changes nothing.
+//! 1. A charge that does not fit changes nothing: `used` grows only up to `limit`.
+//! 2. `limit <= most`: a limit is lowered below what the quota was made with and raised up to that again, never above.
 
 use flux_abi::status::Status;
 
@@ -29,12 +30,13 @@ pub struct Quota {
     used: u64,
     peak: u64,
     limit: u64,
+    most: u64,
 }
 
 impl Quota {
     /// A quota of `limit` bytes, none used.
     pub const fn new(limit: u64) -> Self {
-        Self { used: 0, peak: 0, limit }
+        Self { used: 0, peak: 0, limit, most: limit }
     }
 
     /// Bytes charged.
@@ -50,6 +52,16 @@ impl Quota {
     /// Bytes allowed.
     pub const fn limit(self) -> u64 {
         self.limit
+    }
+
+    /// Bytes that may ever be allowed.
+    pub const fn most(self) -> u64 {
+        self.most
+    }
+
+    /// Allows `limit` bytes and no more than the quota was made with, all of that for `None`. What is charged stays.
+    pub fn set_limit(&mut self, limit: Option<u64>) {
+        self.limit = limit.unwrap_or(self.most).min(self.most);
     }
 
     /// Charges `bytes`.
@@ -87,5 +99,21 @@ mod tests {
         quota.charge(3).unwrap();
         quota.release(9);
         assert_eq!((quota.used(), quota.peak()), (1, 10));
+    }
+
+    #[test]
+    fn a_limit_is_lowered_and_raised_again_up_to_what_it_was() {
+        let mut quota = Quota::new(10);
+        quota.charge(7).unwrap();
+        quota.set_limit(Some(5));
+        assert_eq!((quota.used(), quota.limit(), quota.most()), (7, 5, 10));
+        assert_eq!(quota.charge(0), Err(QuotaError { wanted: 0, used: 7, limit: 5 }));
+        quota.release(3);
+        quota.charge(1).unwrap();
+        quota.set_limit(Some(11));
+        assert_eq!(quota.limit(), 10);
+        quota.set_limit(Some(3));
+        quota.set_limit(None);
+        assert_eq!(quota.limit(), 10);
     }
 }

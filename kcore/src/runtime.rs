@@ -28,6 +28,7 @@ use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
 
 use crate::agent_state::AgentState;
+use crate::audit::Act;
 use crate::capability::{Grant, Handle, Rights};
 use crate::id::{AgentId, RequestId, TimerId, TopicId};
 use crate::message::{Failure, Message, Outcome, Outgoing, RequestKind};
@@ -283,6 +284,16 @@ pub trait Syscalls {
 
     /// Gives charged memory back.
     fn release(&mut self, caller: AgentId, bytes: u64);
+
+    /// How many bytes of its quota the caller may use at present.
+    fn memory_limit(&self, caller: AgentId) -> u64;
+
+    /// Takes note that the caller was refused what the runtime does for it, or what its machine needed. What goes
+    /// through [`Syscalls`] to the kernel as a system call or host instruction is taken note of there.
+    fn refused(&mut self, caller: AgentId, act: Act, handle: u64, status: Status);
+
+    /// How often the caller was refused something.
+    fn refusals(&self, caller: AgentId) -> u64;
 
     /// The name of an agent, for logs.
     fn agent_name(&self, agent: AgentId) -> &str;

@@ -210,6 +210,12 @@ impl Scheduler {
         (entry.agent == agent).then_some(entry.state)
     }
 
+    /// The agent's own priority.
+    pub fn priority(&self, agent: AgentId) -> Option<u8> {
+        let entry = self.entries.0.get(index(agent.slot())?)?.as_ref()?;
+        (entry.agent == agent).then_some(entry.priority)
+    }
+
     /// READY agents.
     pub const fn ready_count(&self) -> u32 {
         self.by_age.len

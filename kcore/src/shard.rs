@@ -22,6 +22,7 @@ use flux_abi::message::MessageType;
 use flux_abi::status::Status;
 
 use crate::agent_state::AgentState;
+use crate::audit::{Audit, Share};
 use crate::barrier::{Arrived, Barriers};
 use crate::capability::{Capabilities, Grant, HANDLES, Handle, Object, Rights};
 use crate::dead_letter::{DeadLetters, DeadReason};
@@ -40,10 +41,14 @@ use crate::topic::{Place, Subscriber, Topics};
 use crate::watch::{WatchKind, Watches};
 
 mod lifecycle;
+mod limits;
 mod messages;
 mod transaction;
 
+use limits::Limits;
+
 pub use lifecycle::{Birth, Remains};
+pub use limits::Metered;
 pub use transaction::MOST_HELD;
 
 /// Timers that one agent may have set, its deadlines not counted.
@@ -121,6 +126,8 @@ pub struct Agent {
     state: AgentState,
     mailbox: Mailbox,
     memory: Quota,
+    limits: Limits,
+    refusals: Share,
     timers: u32,
     heartbeat: Option<Time>,
     random: u64,
@@ -175,6 +182,8 @@ enum TimerKind {
     Request(RequestId),
     /// The deadline of a wait at a barrier.
     Barrier,
+    /// The end of a rest that its limit of gas asked for.
+    Rest,
     /// Set by an agent with a word of its own.
     Agent(u64),
 }
@@ -203,6 +212,7 @@ pub struct Shard {
     topics: Topics,
     barriers: Barriers,
     dead_letters: DeadLetters,
+    audit: Audit,
     flights: VecDeque<Flight>,
     now: Time,
     delay: Span,
@@ -233,6 +243,7 @@ impl Shard {
             topics: Topics::new(),
             barriers: Barriers::new(),
             dead_letters: DeadLetters::default(),
+            audit: Audit::new(),
             flights: VecDeque::new(),
             now: Time::START,
             delay: config.delay,
@@ -292,6 +303,10 @@ impl Shard {
                 if let Some(decided) = self.requests.fail(request, Failure::Deadline) {
                     self.tell_outcome(decided);
                 }
+                None
+            }
+            TimerKind::Rest => {
+                self.rested(agent);
                 None
             }
             TimerKind::Barrier => {

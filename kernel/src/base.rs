@@ -18,6 +18,7 @@ use flux_fluxc::Outline;
 use flux_fluxc::diag::Diagnostic;
 use flux_hal::{DeviceBus, FileSystem, HardwareInfo, Stream};
 use flux_kcore::agent_state::AgentState;
+use flux_kcore::audit::Act;
 use flux_kcore::capability::{CapabilityError, Extent, Grant, Handle, Rights};
 use flux_kcore::dead_letter::DeadReason;
 use flux_kcore::id::{AgentId, RequestId, TimerId, TopicId};
@@ -477,6 +478,18 @@ impl Syscalls for Core {
 
     fn release(&mut self, caller: AgentId, bytes: u64) {
         self.shard.release(caller, bytes);
+    }
+
+    fn memory_limit(&self, caller: AgentId) -> u64 {
+        self.shard.agent(caller).map_or(0, |record| record.memory().limit())
+    }
+
+    fn refused(&mut self, caller: AgentId, act: Act, handle: u64, status: Status) {
+        self.note_refusal(caller, act, handle, status);
+    }
+
+    fn refusals(&self, caller: AgentId) -> u64 {
+        self.shard.agent(caller).map_or(0, |record| record.refusals().total())
     }
 
     fn agent_name(&self, agent: AgentId) -> &str {

@@ -117,7 +117,7 @@ impl Core {
             return Err(refused(&name, Status::Invalid, &text));
         }
         let quota = if module.meta.memory == 0 { DEFAULT_QUOTA } else { module.meta.memory };
-        let limit = self.shard.agent(wanted.agent).map_or(0, |record| record.memory().limit());
+        let limit = self.shard.agent(wanted.agent).map_or(0, |record| record.memory().most());
         if quota > limit {
             let text =
                 alloc::format!("it wants {quota} bytes of memory, the agent has {limit}; start it anew");

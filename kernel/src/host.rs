@@ -11,11 +11,13 @@
 use alloc::string::String;
 
 use flux_abi::capability::CapabilityKind;
+use flux_abi::ioctl::Operation;
 use flux_abi::opcode::Opcode;
 use flux_abi::select::{InfoItem, LogLevel, QueryItem};
 use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_abi::trap::TrapKind;
+use flux_kcore::audit::Act;
 use flux_kcore::capability::{Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls;
@@ -33,8 +35,12 @@ impl Host for Core {
         let [a, b, c, ..] = call.arguments;
         let result = match call.opcode {
             Opcode::Syscall => return self.vm_syscall(caller, call, memory),
-            Opcode::IoRead => self.read_device(caller, a),
-            Opcode::IoWrite => self.write_device(caller, a, b, memory),
+            Opcode::IoRead => {
+                self.reach(caller, a, CapabilityKind::IoRead).and_then(|()| self.read_device(caller, a))
+            }
+            Opcode::IoWrite => self
+                .reach(caller, a, CapabilityKind::IoWrite)
+                .and_then(|()| self.write_device(caller, a, b, memory)),
             Opcode::IoRead8 | Opcode::IoRead16 | Opcode::IoRead32 | Opcode::IoRead64 => {
                 syscall::registers(self, caller, a, CapabilityKind::IoRead)
             }
@@ -69,6 +75,13 @@ impl Host for Core {
             _ => Err(Status::NotFound),
         };
         self.note(caller, Happening::Called(call.opcode.info().name, result.err().unwrap_or(Status::Ok)));
+        if let Err(status) = result {
+            let act = match Operation::from_number(b) {
+                Some(operation) if call.opcode == Opcode::Ioctl => Act::Operation(operation),
+                _ => Act::Instruction(call.opcode),
+            };
+            self.note_refusal(caller, act, a, status);
+        }
         match result {
             Ok(value) => HostOutcome::value(value),
             Err(Status::Denied) => HostOutcome::Trap(self.denied(caller, handles(call))),
@@ -132,6 +145,12 @@ impl Core {
         }
     }
 
+    /// Sees that an instruction may reach a device, and counts that it does.
+    fn reach(&mut self, caller: AgentId, word: u64, kind: CapabilityKind) -> Result<(), Status> {
+        self.device(caller, word, kind)?;
+        self.access(caller)
+    }
+
     pub(crate) fn read_device(&mut self, caller: AgentId, word: u64) -> Result<u64, Status> {
         let number = self.device(caller, word, CapabilityKind::IoRead)?;
         let now = self.now();
@@ -171,6 +190,8 @@ impl Core {
             InfoItem::Agents => u64::from(self.agent_count()),
             InfoItem::Messages => self.message_count(),
             InfoItem::Memory => self.charged(),
+            InfoItem::Refusals => self.audit().total(),
+            InfoItem::Unrecorded => self.audit().unrecorded(),
         })
     }
 

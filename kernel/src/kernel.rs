@@ -15,6 +15,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use flux_abi::capability::CapabilityKind;
+use flux_abi::ioctl::Limit;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_fluxc::Outline;
@@ -215,6 +216,14 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         );
         let handle = self.core.mint(agent, grant)?;
         Ok((agent, handle))
+    }
+
+    /// Sets a limit of an agent, in the name of whoever runs the kernel.
+    ///
+    /// # Errors
+    /// `NOTFOUND`; `INVALID` for a value that the limit can't have.
+    pub fn limit(&mut self, agent: AgentId, limit: Limit, value: u64) -> Result<(), Status> {
+        syscall::apply_limit(&mut self.core, agent, limit, value)
     }
 
     /// Ends an agent that is part of the kernel; its handles go, what it started stays.
@@ -434,15 +443,19 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
     }
 
-    /// One slice of an agent.
+    /// One slice of an agent, no longer than its limit of gas allows.
     fn turn(&mut self, agent: AgentId) -> Step {
-        let before = self.core.is_observed().then(|| self.runtime.used(agent));
+        let left = self.core.shard.gas_left(agent);
+        let counted = left.is_some() || self.core.is_observed();
+        let before = counted.then(|| self.runtime.used(agent));
         self.core.note(agent, Happening::Slice);
         self.core.set_current(Some(agent));
-        let step = self.runtime.run(&mut self.core, agent, self.slice);
+        let slice = left.map_or(self.slice, |left| self.slice.min(Gas::new(left.max(1))));
+        let step = self.runtime.run(&mut self.core, agent, slice);
         self.core.set_current(None);
         if let Some(before) = before {
             let gas = self.runtime.used(agent).saturating_sub(before);
+            self.core.shard.spend(agent, gas);
             self.core.note(agent, Happening::SliceEnded { gas, step });
         }
         step
@@ -465,6 +478,10 @@ impl<R: AgentRuntime<Core>> Kernel<R> {
         }
         let mut used = 0u32;
         loop {
+            if self.core.shard.rests(agent) {
+                self.core.shard.settle(agent, Step::Blocked);
+                return used.max(1);
+            }
             let step = self.turn(agent);
             used = used.saturating_add(1);
             if step == Step::Ready {

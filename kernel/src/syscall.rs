@@ -40,7 +40,7 @@
 //! # Invariants
 //! 1. A call with a capability kind checks kind and rights of the handle in its first argument
 //!    before it looks at anything else; a revoked handle is DENIED.
-//! 2. A refused call has no effect.
+//! 2. A refused call has no effect but that it is taken note of.
 
 use alloc::string::String;
 
@@ -54,6 +54,7 @@ use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
 
+use crate::audit::act_of;
 use crate::base::Core;
 use crate::error::Refusal;
 use crate::exchange::SwapRules;
@@ -62,12 +63,14 @@ use crate::user_memory::{UserMemory, Words, room, text_of};
 mod code;
 mod devices;
 mod files;
+mod limits;
 mod messages;
 mod objects;
 mod regions;
 
 pub(crate) use code::{exchange, module_of, spawn};
 pub(crate) use devices::registers;
+pub(crate) use limits::apply as apply_limit;
 pub(crate) use messages::receive;
 pub(crate) use objects::ioctl;
 pub use regions::EXECUTE;
@@ -129,8 +132,36 @@ pub fn dispatch(
     memory: &mut dyn UserMemory,
 ) -> Result<Answer, Refusal> {
     let call = Syscall::from_number(number).ok_or(Status::NotFound)?;
+    let answer = carry_out(core, caller, call, arguments, memory);
+    if let Err(refusal) = &answer {
+        let [first, second, ..] = arguments;
+        core.note_refusal(caller, act_of(call, second), first, refusal.status);
+    }
+    answer
+}
+
+/// Whether a call reaches a device or file, which the limit of accesses counts.
+const fn is_access(call: Syscall, second: u64) -> bool {
+    match call {
+        Syscall::Read | Syscall::Write | Syscall::Open | Syscall::Emit => true,
+        // With an object it maps what a file holds.
+        Syscall::Mmap => second != 0,
+        _ => false,
+    }
+}
+
+fn carry_out(
+    core: &mut Core,
+    caller: AgentId,
+    call: Syscall,
+    arguments: [u64; 4],
+    memory: &mut dyn UserMemory,
+) -> Result<Answer, Refusal> {
     let [first, second, third, fourth] = arguments;
     let grant = authority(core, caller, call, first)?;
+    if is_access(call, second) {
+        core.access(caller)?;
+    }
     let value = |result: Result<u64, Status>| result.map(Answer::Value).map_err(Refusal::from);
     match call {
         Syscall::Spawn => {

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use flux_abi::ioctl::Limit;
 use flux_abi::select::LogLevel;
 use flux_hal::{DeviceBus, FileSystem, HardwareInfo, SimBus};
 use flux_kcore::sched::Gas;
@@ -36,6 +37,17 @@ impl core::fmt::Debug for Platform {
     }
 }
 
+/// A limit of an agent, set before it begins.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AgentLimit {
+    /// The agent's name.
+    pub agent: String,
+    /// What is limited.
+    pub limit: Limit,
+    /// How much it may have, as SET-LIMIT takes it.
+    pub value: u64,
+}
+
 /// What to run, and how.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -59,6 +71,8 @@ pub struct Config {
     pub level: LogLevel,
     /// Gas of a time slice.
     pub slice: Gas,
+    /// Limits of agents of the documents.
+    pub limits: Vec<AgentLimit>,
     /// Agents record what they execute; the last instructions of one that traps are shown at the end.
     pub trace: bool,
     /// Other kernels, and the agents of this one that they may send to.
@@ -80,6 +94,7 @@ impl Default for Config {
             clock: ClockMode::Real,
             level: LogLevel::Info,
             slice: Gas::SLICE,
+            limits: Vec::new(),
             trace: false,
             links: Links::default(),
             profile: false,

@@ -38,6 +38,21 @@ pub enum BootError {
         /// The parameters there are.
         known: Vec<String>,
     },
+    /// A limit that can't be set.
+    #[error("the limit `{limit}` of agent {agent}: {}", match .status {
+        Status::NotFound => "no document of the run has an agent of this name",
+        _ => .meaning,
+    })]
+    Limit {
+        /// The agent.
+        agent: String,
+        /// The limit's name.
+        limit: &'static str,
+        /// What it takes.
+        meaning: &'static str,
+        /// Why not.
+        status: Status,
+    },
     /// The kernel refused a document or an agent.
     #[error("{document}: {error}")]
     Agent {

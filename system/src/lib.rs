@@ -33,7 +33,7 @@ mod supervisor;
 mod system;
 pub mod test;
 
-pub use config::{Config, Platform};
+pub use config::{AgentLimit, Config, Platform};
 pub use error::BootError;
 pub use flux_agent::observe::Executed;
 pub use flux_agent::report::{AgentReport, SwapState};

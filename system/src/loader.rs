@@ -32,7 +32,7 @@ use flux_kernel::exchange::{SwapRequest, SwapRules};
 use flux_kernel::kernel::Kernel;
 use flux_kernel::user_memory::{NativeMemory, UserMemory, Words, words};
 
-use crate::config::Config;
+use crate::config::{AgentLimit, Config};
 use crate::error::{BootError, Rejected};
 
 /// A compiled agent on its way.
@@ -255,6 +255,17 @@ impl Loader<'_> {
         for one in &compiled {
             self.execute(config, one)
                 .map_err(|error| BootError::Agent { document: one.document.clone(), error })?;
+        }
+        for AgentLimit { agent, limit, value } in &config.limits {
+            let found = self.kernel.core().shard().find(agent).ok_or(Status::NotFound);
+            found.and_then(|found| self.kernel.limit(found, *limit, *value)).map_err(|status| {
+                BootError::Limit {
+                    agent: agent.clone(),
+                    limit: limit.name(),
+                    meaning: limit.meaning(),
+                    status,
+                }
+            })?;
         }
         // The first error names its agent; where it came from is of no more help.
         self.kernel

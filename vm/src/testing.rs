@@ -228,7 +228,7 @@ impl TestHost {
                 Some(InfoItem::Uptime) => self.now as u64,
                 Some(InfoItem::Agents) => 3,
                 Some(InfoItem::Messages) => self.events.len() as u64,
-                Some(InfoItem::Memory) | None => 0,
+                Some(InfoItem::Memory | InfoItem::Refusals | InfoItem::Unrecorded) | None => 0,
             }),
             Opcode::Sleep | Opcode::TimedWait => self.wait(a as i64, 0),
             Opcode::YieldAgent => self.wait(1_000_000_000, 0),

@@ -61,6 +61,9 @@ impl Agent {
             Left::Stopped(Stop::Exception(code)) => self.abandoned(sys, shared, code),
             Left::Trapped(trap) => {
                 self.tell_fault(sys, shared);
+                if trap.kind == TrapKind::Quota {
+                    sys.refused(self.context.id, Act::Need(trap.kind), trap.value, Status::NoMemory);
+                }
                 let why = self.task.as_mut().and_then(|task| task.about.why.take());
                 let mut text = self.describe_trap(&trap);
                 if let Some((_, why)) = why.filter(|(kind, _)| *kind == trap.kind) {
@@ -307,6 +310,7 @@ impl Agent {
             }
             Err(error) => {
                 let text = alloc::format!("agent {} trapped: QUOTA at its reset: {error}", self.context.name);
+                sys.refused(self.context.id, Act::Need(TrapKind::Quota), 0, Status::NoMemory);
                 return Some(self.trapped(sys, shared, TrapKind::Quota, text));
             }
         }
@@ -427,6 +431,7 @@ impl Agent {
         let state =
             if matches!(exit, Exit::Stopped(_)) { AgentState::Terminated } else { AgentState::Failed };
         self.context.show(sys, state);
+        self.context.counters.refusals = sys.refusals(self.context.id);
         Step::Ended(exit)
     }
 

@@ -72,8 +72,14 @@ pub struct AgentInfo {
     pub memory: u64,
     /// Bytes that it may use.
     pub memory_limit: u64,
+    /// Its priority, 0 (low) to 255.
+    pub priority: u8,
     /// Gas used until now.
     pub gas: u64,
+    /// Gas that it may use in a second, if that is limited.
+    pub gas_limit: Option<u64>,
+    /// Calls and instructions that it was refused.
+    pub refusals: u64,
     /// Messages sent: TELL, ASK, DELEGATE, EVENT.
     pub sent: u64,
     /// Messages taken.
@@ -93,7 +99,7 @@ pub struct AgentInfo {
 impl From<AgentView> for AgentInfo {
     fn from(view: AgentView) -> Self {
         use flux_abi::message::MessageType::{Ask, Delegate, Event, Tell};
-        let AgentView { report, state, queued, memory_limit } = view;
+        let AgentView { report, state, queued, memory_limit, priority, gas_limit, refusals } = view;
         let counters = &report.counters;
         let sum = |counts: &flux_agent::report::MessageCounts| {
             [Tell, Ask, Delegate, Event].iter().map(|kind| counts.get(*kind)).sum()
@@ -118,7 +124,10 @@ impl From<AgentView> for AgentInfo {
             queued,
             memory: report.memory,
             memory_limit,
+            priority,
             gas: report.gas,
+            gas_limit,
+            refusals,
             sent: sum(&counters.sent),
             received: sum(&counters.taken),
             runs: counters.runs.saturating_add(counters.passes),

@@ -219,6 +219,12 @@ pub(crate) struct RunArguments {
     pub(crate) timeline: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) links: LinkArguments,
+    /// Write what agents were refused (a capability missing, a limit reached) as lines of JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) audit: Option<PathBuf>,
+    /// Limit an agent: gas and io (accesses to devices and files) in a second, memory, mailbox, priority
+    #[arg(long, value_name = "AGENT:NAME=VALUE,…")]
+    pub(crate) limit: Vec<String>,
     /// Run native code (not supported yet)
     #[arg(long)]
     pub(crate) jit: bool,

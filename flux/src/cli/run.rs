@@ -36,6 +36,8 @@ pub(crate) fn run(arguments: &RunArguments, terminal: &Terminal) -> Result<Outco
         request.timeline.clone_from(&arguments.timeline);
         request.files.clone_from(&arguments.files_in);
         request.links = links(&arguments.links);
+        request.audit.clone_from(&arguments.audit);
+        request.limits.clone_from(&arguments.limit);
         Ok(request)
     };
     let config = Config::load(terminal.config.as_deref())?;
@@ -122,6 +124,8 @@ pub(crate) fn request(
         trace: false,
         profile: None,
         timeline: None,
+        audit: None,
+        limits: Vec::new(),
         files: None,
         links: LinkOptions::default(),
     })

@@ -77,7 +77,9 @@ fn print(view: &View, sort: Sort, terminal: &Terminal) {
                 let fields = [
                     agent.name.clone(),
                     agent.state.clone(),
+                    agent.priority.to_string(),
                     format!("{rate:.0}"),
+                    agent.gas_limit.map_or_else(String::new, |limit| limit.to_string()),
                     agent.gas.to_string(),
                     agent.memory.to_string(),
                     agent.memory_limit.to_string(),
@@ -86,6 +88,7 @@ fn print(view: &View, sort: Sort, terminal: &Terminal) {
                     agent.received.to_string(),
                     agent.runs.to_string(),
                     agent.traps.to_string(),
+                    agent.refusals.to_string(),
                     agent.restarts.to_string(),
                     agent.swap.clone(),
                     agent.version.clone(),
@@ -144,8 +147,23 @@ fn table(view: &View, sort: Sort, rows: usize, width: usize, paint: Paint<'_>) -
     let longest = info.agents.iter().map(|agent| agent.name.chars().count()).max().unwrap_or(0);
     let name = longest.clamp(5, 24);
     let columns = format!(
-        "{:name$}  {:10} {:>6} {:>6} {:>8} {:8} {:>5} {:>6} {:>6} {:>6} {:>5} {:>5}  PROGRAM",
-        "AGENT", "STATE", "GAS/s", "GAS", "MEMORY", "", "QUEUE", "SENT", "TAKEN", "RUNS", "TRAPS", "STARTS"
+        "{:name$}  {:10} {:>4} {:>6} {:>6} {:>6} {:>8} {:8} {:>8} {:>5} {:>6} {:>6} {:>6} {:>5} {:>7} {:>5}  PROGRAM",
+        "AGENT",
+        "STATE",
+        "PRIO",
+        "GAS/s",
+        "LIMIT",
+        "GAS",
+        "MEMORY",
+        "",
+        "LIMIT",
+        "QUEUE",
+        "SENT",
+        "TAKEN",
+        "RUNS",
+        "TRAPS",
+        "REFUSED",
+        "STARTS"
     );
     let _ = writeln!(text, "{}", paint(&cut(&columns, width), AnsiColor::Cyan));
     for (agent, rate) in view.sorted(sort).into_iter().take(rows) {
@@ -155,18 +173,22 @@ fn table(view: &View, sort: Sort, rows: usize, width: usize, paint: Paint<'_>) -
             _ => " on probation",
         };
         let row = format!(
-            "{:name$}  {:10} {:>6} {:>6} {:>8} {} {:>5} {:>6} {:>6} {:>6} {:>5} {:>5}  {}{on_trial}",
+            "{:name$}  {:10} {:>4} {:>6} {:>6} {:>6} {:>8} {} {:>8} {:>5} {:>6} {:>6} {:>6} {:>5} {:>7} {:>5}  {}{on_trial}",
             cut(&agent.name, name),
             agent.state,
+            agent.priority,
             short(rate),
+            agent.gas_limit.map_or_else(|| "–".to_owned(), count),
             count(agent.gas),
             bytes(agent.memory),
             gauge(agent.memory, agent.memory_limit),
+            bytes(agent.memory_limit),
             agent.queued,
             count(agent.sent),
             count(agent.received),
             count(agent.runs),
             agent.traps,
+            count(agent.refusals),
             agent.restarts.saturating_add(1),
             agent.version,
         );
@@ -286,7 +308,10 @@ mod tests {
             queued: 0,
             memory: 2_048,
             memory_limit: 1 << 20,
+            priority: 128,
             gas,
+            gas_limit: alive.then_some(5_000),
+            refusals: 4,
             sent: 1,
             received: 2,
             runs: 3,
@@ -317,6 +342,19 @@ mod tests {
         let text = table(&view, Sort::Gas, 2, 60, &|text, _| text.to_owned());
         assert_eq!(text.lines().count(), 4, "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 60), "{text}");
+        let wide = table(&view, Sort::Gas, 3, 200, &|text, _| text.to_owned());
+        let row = |name: &str| {
+            let row = wide.lines().find(|line| line.starts_with(name)).unwrap();
+            row.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            row("high")[2..6],
+            ["128", "1000", "5000", "2100"],
+            "priority, gas each second, its limit, gas"
+        );
+        assert_eq!(row("dead")[4], "–");
+        assert_eq!(row("high")[6..11], ["2.0", "KB", "█·······", "1.0", "MB"], "memory and its limit");
+        assert_eq!(row("high")[16], "4", "refusals: {wide}");
         assert!(text.starts_with("process 7 · up 0:00:03 · 2 agents of 3 · 1010 gas/s\n"), "{text}");
     }
 

@@ -2,7 +2,6 @@
 
 use alloc::vec::Vec;
 
-use flux_abi::limits::MAILBOX;
 use flux_proto::payload::Writer;
 
 use super::messages::split_mix;
@@ -74,13 +73,20 @@ impl Shard {
             split_mix(&mut random);
         }
         self.processes.add_agent(process)?;
+        let starter = parent.and_then(|parent| self.agents.get(parent));
+        let limits = starter.map_or_else(Limits::default, |starter| starter.limits.inherited());
+        let lowered = starter.map(|starter| starter.memory).filter(|quota| quota.limit() < quota.most());
+        let mut memory = Quota::new(memory);
+        memory.set_limit(lowered.map(Quota::limit));
         let agent = Agent {
             name: own,
             process,
             parent,
             state: AgentState::Created,
             mailbox: Mailbox::new(),
-            memory: Quota::new(memory),
+            memory,
+            limits,
+            refusals: Share::default(),
             timers: 0,
             heartbeat: None,
             random,
@@ -211,31 +217,8 @@ impl Shard {
         self.watches.remove(watcher, subject)
     }
 
-    /// Changes the priority of an agent.
-    ///
-    /// # Errors
-    /// `NOTFOUND`.
-    pub fn set_priority(&mut self, agent: AgentId, priority: u8) -> Result<(), Status> {
-        if !self.agents.contains(agent) {
-            return Err(Status::NotFound);
-        }
-        self.scheduler.set_priority(agent, priority);
-        Ok(())
-    }
-
-    /// Changes how many messages may wait at an agent; those that wait stay.
-    ///
-    /// # Errors
-    /// `NOTFOUND`; `INVALID` for 0 or more than a mailbox can hold.
-    pub fn set_mailbox_limit(&mut self, agent: AgentId, messages: u64) -> Result<(), Status> {
-        let record = self.agents.get_mut(agent).ok_or(Status::NotFound)?;
-        let limit = u8::try_from(messages).ok().filter(|limit| (1..=MAILBOX).contains(&usize::from(*limit)));
-        record.mailbox.set_limit(limit.ok_or(Status::Invalid)?);
-        Ok(())
-    }
-
     /// Ends an agent and registers the next generation of it, CREATED and BLOCKED: with the same name,
-    /// an empty handle table, and the messages that were not read. Endpoints of the old generation
+    /// its limits, an empty handle table, and the messages that were not read. Endpoints of the old generation
     /// reach the new one; requests to the old one end in an ERROR.
     ///
     /// # Errors
@@ -247,18 +230,30 @@ impl Shard {
         birth: Birth<'_>,
     ) -> Result<(AgentId, Remains), Status> {
         let mut kept = Mailbox::new();
+        let priority = self.priority(old);
+        let mut limits = None;
         if let Some(record) = self.agents.get_mut(old) {
+            limits = Some((record.limits.passed_on(), record.memory.limit(), record.refusals));
             while let Some(message) = record.mailbox.pop(&mut self.pool) {
                 if message.reply_to.is_none() {
                     // Its place in the pool has just become free.
                     let _ = kept.put(&mut self.pool, message);
                 }
             }
+            // Now, since more may wait than a lowered limit admits.
+            kept.set_limit(record.mailbox.limit());
         }
         let remains = self.end(old, exit).ok_or(Status::NotFound)?;
         let spawned = self.spawn(birth);
         match spawned.as_ref().ok().and_then(|agent| self.agents.get_mut(*agent)) {
-            Some(record) => record.mailbox = kept,
+            Some(record) => {
+                record.mailbox = kept;
+                if let Some((limits, memory, refusals)) = limits {
+                    record.limits = limits;
+                    record.memory.set_limit(Some(memory));
+                    record.refusals = refusals;
+                }
+            }
             None => {
                 while let Some(message) = kept.pop(&mut self.pool) {
                     self.dead_letters.count(message.kind, DeadReason::Unread);
@@ -266,6 +261,9 @@ impl Shard {
             }
         }
         let agent = spawned?;
+        if let Some(priority) = priority {
+            self.scheduler.set_priority(agent, priority);
+        }
         self.capabilities.redirect(old, agent);
         self.outboxes.redirect(old, agent);
         for flight in &mut self.flights {

@@ -13,6 +13,7 @@ use crate::request::COMPLETIONS;
 use crate::topic::TopicError;
 
 mod explore;
+mod limits;
 mod requests;
 mod succession;
 mod swapping;

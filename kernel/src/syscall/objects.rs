@@ -1,8 +1,8 @@
 //! IOCTL: operations on the object of a handle that have no number of their own.
 //!
 //! # Invariants
-//! 1. Every operation but `own`, which looks for a handle, and `check`, which asks about one, needs a
-//!    live handle of the caller before it looks at anything else.
+//! 1. Every operation needs a live handle of the caller before it looks at anything else. Without one are `own`, which
+//!    looks for a handle, `check`, which asks about one, and `set-limit` by which a caller lowers a limit of its own.
 //! 2. No operation gives more than the handle covers.
 
 use alloc::string::String;
@@ -15,6 +15,7 @@ use flux_kcore::id::{AgentId, TopicId};
 use flux_kcore::runtime::Syscalls as _;
 use flux_kcore::watch::WatchKind;
 
+use super::limits::set_limit;
 use super::text_at;
 use crate::base::Core;
 use crate::devices::DeviceNumber;
@@ -31,6 +32,9 @@ pub(crate) fn ioctl(
     let operation = Operation::from_number(operation);
     match operation {
         Some(Operation::Own) if handle == 0 => return own(core, caller, record),
+        Some(Operation::SetLimit) if handle == 0 => {
+            return set_limit(core, caller, caller, &Words::read(memory, record)?);
+        }
         Some(Operation::Check) => return Ok(u64::from(core.covers(caller, handle, record))),
         _ => {}
     }
@@ -68,8 +72,7 @@ pub(crate) fn ioctl(
         Operation::Snapshot => core.managed(caller, handle).and(Err(Status::NotFound)),
         Operation::SetLimit => {
             let agent = core.managed(caller, handle)?;
-            let record = Words::<2>::read(memory, record)?;
-            set_limit(core, agent, record.get(0), record.get(1)).map(|()| 0)
+            set_limit(core, caller, agent, &Words::read(memory, record)?)
         }
         Operation::Poll => poll(core, caller, claim),
         Operation::Entrust => core.entrust(caller, claim, grant, &Words::read(memory, record)?),
@@ -153,21 +156,6 @@ fn watch(
 ) -> Result<u64, Status> {
     let agent = core.endpoint(caller, handle, rights)?;
     core.shard.watch(caller, agent, kind).map(|()| 0)
-}
-
-/// Limits that SET-LIMIT can change.
-const PRIORITY: u64 = 0;
-const MESSAGES: u64 = 1;
-
-fn set_limit(core: &mut Core, agent: AgentId, limit: u64, value: u64) -> Result<(), Status> {
-    match limit {
-        PRIORITY => {
-            let priority = u8::try_from(value).map_err(|_| Status::Invalid)?;
-            core.shard.set_priority(agent, priority)
-        }
-        MESSAGES => core.shard.set_mailbox_limit(agent, value),
-        _ => Err(Status::NotFound),
-    }
 }
 
 /// Devices answer when they are read, files at once: there is always something to read.

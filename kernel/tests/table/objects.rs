@@ -1,7 +1,7 @@
 //! IOCTL: each operation on the object of a handle.
 
 use flux_abi::capability::{CapabilityKind, CapabilitySet};
-use flux_abi::ioctl::{OPERATIONS, ObjectType, Operation};
+use flux_abi::ioctl::{Limit, OPERATIONS, ObjectType, Operation};
 use flux_abi::status::Status;
 use flux_abi::syscall::Syscall;
 use flux_kcore::capability::{Grant, Object, Rights};
@@ -315,7 +315,13 @@ fn signals_limits_and_what_comes_later() {
     for messages in [0, 65, u64::MAX] {
         assert_eq!(limit(&mut bench, 1, messages), Err(Status::Invalid));
     }
-    assert_eq!(limit(&mut bench, 2, 1), Err(Status::NotFound));
+    for number in 2..=4 {
+        assert_eq!(limit(&mut bench, number, 0), Err(Status::Invalid), "{number}");
+        assert_eq!(limit(&mut bench, number, u64::MAX), Ok(0));
+    }
+    for number in [5, 256, u64::MAX] {
+        assert_eq!(limit(&mut bench, number, 1), Err(Status::NotFound));
+    }
     assert_eq!(limit(&mut bench, 1, 4), Ok(0));
     let hi = bench.place(crate::messages::HI);
     let tell = bench.place(&words(&[0, 0, hi, crate::messages::HI.len() as u64, 0]));
@@ -333,6 +339,41 @@ fn signals_limits_and_what_comes_later() {
     for operation in [Operation::Signal, Operation::SetLimit, Operation::Snapshot, Operation::Link] {
         assert_eq!(ioctl_of(&mut bench, weak, operation, 0), Err(Status::Denied));
     }
+}
+
+#[test]
+fn own_limits_are_lowered_and_nobody_gives_more_than_it_has() {
+    let mut bench = bench();
+    let child = bench.child("worker");
+    let set = |bench: &mut Bench, handle, limit: Limit, value| {
+        let record = bench.place(&words(&[limit as u64, value]));
+        ioctl_of(bench, handle, Operation::SetLimit, record)
+    };
+    for (limit, value) in [
+        (Limit::Priority, 100),
+        (Limit::Mailbox, 8),
+        (Limit::Memory, 65_536),
+        (Limit::Gas, 1_000),
+        (Limit::Accesses, 10),
+    ] {
+        assert_eq!(set(&mut bench, 0, limit, value), Ok(0), "{limit:?}");
+        assert_eq!(set(&mut bench, 0, limit, value), Ok(0), "what it is, it may be");
+        assert_eq!(set(&mut bench, 0, limit, value + 1), Err(Status::Denied), "{limit:?}");
+        assert_eq!(set(&mut bench, 0, limit, value - 1), Ok(0), "{limit:?}");
+        assert_eq!(set(&mut bench, 0, limit, value), Err(Status::Denied), "{limit:?}");
+    }
+    for limit in [Limit::Memory, Limit::Gas, Limit::Accesses] {
+        assert_eq!(set(&mut bench, 0, limit, u64::MAX), Err(Status::Denied), "{limit:?}");
+        // The child has no limit, and may keep having more than whoever limits it.
+        assert_eq!(set(&mut bench, child, limit, u64::MAX), Ok(0), "{limit:?}");
+        assert_eq!(set(&mut bench, child, limit, 2 << 20), Ok(0), "{limit:?}");
+        assert_eq!(set(&mut bench, child, limit, 9), Ok(0), "{limit:?}");
+        assert_eq!(set(&mut bench, child, limit, 2 << 20), Err(Status::Denied), "{limit:?}");
+    }
+    assert_eq!(
+        (set(&mut bench, child, Limit::Priority, 255), set(&mut bench, child, Limit::Mailbox, 64)),
+        (Ok(0), Ok(0))
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Code, files, devices, the kernel.
 
+use flux_abi::ioctl::Operation;
 use flux_abi::limits::{FILE_BYTES, MODULE_BYTES, OPEN_FILES};
 use flux_abi::status::Status as S;
 use flux_abi::syscall::Syscall::*;
@@ -116,6 +117,14 @@ pub(super) const CASES: &[Case] = &[
     (on(Read), S::Timeout, "the device does not answer in time", |b| {
         let device = b.opened("i2c:0x50", 0).unwrap();
         let at = b.reserve(8);
+        b.call(Read, [device, at, 8, 0])
+    }),
+    (on(Read), S::Busy, "more accesses in a second than the caller may make", |b| {
+        let device = b.opened("i2c:0x48", 0).unwrap();
+        let at = b.reserve(8);
+        let limit = b.words(&[4, 1]);
+        b.operate(Operation::SetLimit, 0, limit).unwrap();
+        b.call(Read, [device, at, 8, 0]).unwrap();
         b.call(Read, [device, at, 8, 0])
     }),
     (on(Read), S::NotFound, "a file that whoever opened it has left", |b| {
