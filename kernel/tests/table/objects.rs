@@ -53,6 +53,10 @@ pub(crate) fn ioctl() {
     }
     for row in OPERATIONS.iter().filter(|row| !matches!(row.operation, Operation::Own | Operation::Check)) {
         for handle in [0, 1, topic ^ 1 << 16, u64::MAX] {
+            // Without a handle a caller lowers limits of its own.
+            if handle == 0 && row.operation == Operation::SetLimit {
+                continue;
+            }
             for record in [0, 8, u64::MAX] {
                 let refused = as_reader([handle, row.operation.number(), record, 0]);
                 assert_eq!(refused, Err(Status::Denied), "{} {handle:#x}", row.name);
