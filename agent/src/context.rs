@@ -14,10 +14,12 @@ use core::fmt::Write as _;
 use flux_abi::capability::CapabilityKind;
 use flux_abi::limits::DEVICE_FAILURES;
 use flux_abi::message::MessageType;
+use flux_abi::opcode::Opcode;
 use flux_abi::select::LogLevel;
 use flux_abi::status::Status;
 use flux_abi::trap::TrapKind;
 use flux_kcore::agent_state::AgentState;
+use flux_kcore::audit::Act;
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::{AgentId, RequestId, TimerId};
 use flux_kcore::message::{Failure, Outcome, RequestKind};
@@ -422,6 +424,7 @@ impl Context {
         status: Status,
     ) {
         self.counters.add(|c| &mut c.dead_letters);
+        sys.refused(self.id, Act::Instruction(Opcode::Reply), asked.request.word(), status);
         if shared.wants(LogLevel::Warning) {
             let reason = match status {
                 Status::Timeout => "the request had ended before",
