@@ -292,6 +292,9 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
 
     /// Puts the call that `form` and the words at `words` make in the buffer.
     fn encode(&mut self, memory: &Memory, form: &Form, words: u64) -> Result<(), MarshalError> {
+        if marshal::encode_scalars(&mut self.shared.buffer, memory, form, words).is_some() {
+            return Ok(());
+        }
         marshal::encode_call(&mut self.shared.buffer, memory, &form.name, &form.arguments, words)
     }
 
@@ -344,6 +347,23 @@ impl<S: Syscalls + Host + ?Sized> Bridge<'_, S> {
     }
 
     fn tell(&mut self, memory: &Memory, target: u64, form: u64, words: u64) -> HostOutcome {
+        // What most TELLs are: nobody is told of it, and nothing is in its way.
+        let quick = self.shared.observer.is_none() && !self.shared.wants(LogLevel::Info) && target != NOBODY;
+        if let Some(known) = self.context.forms.kept(form).filter(|_| quick)
+            && marshal::encode_scalars(&mut self.shared.buffer, memory, known, words).is_some()
+        {
+            let outgoing = Outgoing::new(&self.shared.buffer);
+            return match self.sys.tell(self.context.id, Handle::from_word(target), outgoing) {
+                Ok(_) => {
+                    self.context.counters.sent.add(MessageType::Tell);
+                    HostOutcome::value(0)
+                }
+                Err(status) => {
+                    let form = Arc::clone(known);
+                    self.not_taken(MessageType::Tell, target, &form, status)
+                }
+            };
+        }
         let form = match self.letter(memory, MessageType::Tell, [target, form, words]) {
             Ok(form) => form,
             Err(outcome) => return outcome,

@@ -57,12 +57,17 @@ impl FormCache {
     /// Most forms that are kept.
     const MOST: usize = 64;
 
+    /// The form at `at`, if it is kept.
+    pub(crate) fn kept(&self, at: u64) -> Option<&Arc<Form>> {
+        self.0.iter().find(|(offset, _)| *offset == at).map(|(_, form)| form)
+    }
+
     /// The form at `at`.
     ///
     /// # Errors
     /// As [`Form::read`].
     pub(crate) fn get(&mut self, memory: &Memory, at: u64) -> Result<Arc<Form>, TrapKind> {
-        if let Some((_, form)) = self.0.iter().find(|(offset, _)| *offset == at) {
+        if let Some(form) = self.kept(at) {
             return Ok(Arc::clone(form));
         }
         let form = Arc::new(Form::read(memory, at)?);

@@ -15,8 +15,10 @@ use flux_abi::limits::PAYLOAD_BYTES;
 use flux_abi::select::AllocKind;
 use flux_abi::trap::TrapKind;
 use flux_isa::desc::{Desc, Layout};
-use flux_proto::payload::{PayloadError, Reader, Token, Writer};
+use flux_proto::payload::{PayloadError, Reader, Scalar, Token, Writer, read_scalars, write_scalars};
 use flux_vm::{ENTRIES, Memory, MemoryError, index_table, table_slots};
+
+use crate::form::Form;
 
 /// Why a value can't be sent or taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -123,6 +125,26 @@ pub(crate) fn encode_call(
         }
         Ok(())
     })
+}
+
+/// Writes a call whose values are words by themselves; `None` for every other one.
+pub(crate) fn encode_scalars(buffer: &mut Buffer, memory: &Memory, form: &Form, words: u64) -> Option<()> {
+    let types = form.arguments.as_slice();
+    let count = u8::try_from(types.len()).ok()?;
+    let bytes = memory.bytes(words, u64::from(count).checked_mul(8)?).ok()?;
+    let (all, _) = bytes.as_chunks::<8>();
+    buffer.len = write_scalars(&mut buffer.bytes, &form.name, count, |at| {
+        let word = u64::from_le_bytes(*all.get(at)?);
+        match types.get(at)? {
+            Desc::I64 | Desc::I32 | Desc::I16 | Desc::I8 | Desc::Duration => {
+                Some(Scalar::Int(word.cast_signed()))
+            }
+            Desc::F64 => Some(Scalar::Float(f64::from_bits(word))),
+            Desc::Agent => Some(Scalar::Agent(word)),
+            _ => None,
+        }
+    })?;
+    Some(())
 }
 
 /// Writes an answer: one value, or none without a type.
@@ -343,6 +365,11 @@ pub(crate) fn decode_arguments(
     words: &mut Vec<u64>,
     owned: &mut Vec<u32>,
 ) -> Result<(), MarshalError> {
+    let before = words.len();
+    if decode_scalars(payload, types, words).is_some() {
+        return Ok(());
+    }
+    words.truncate(before);
     let mut reader = Reader::new(payload)?;
     if usize::from(reader.values()) != types.len() {
         return Err(MarshalError::Mismatch);
@@ -352,6 +379,19 @@ pub(crate) fn decode_arguments(
         words.push(decode(&mut reader, desc, &mut heap)?);
     }
     Ok(())
+}
+
+/// Reads arguments that are words by themselves; `None` for every other ones.
+fn decode_scalars(payload: &[u8], types: &[Desc], words: &mut Vec<u64>) -> Option<()> {
+    read_scalars(payload, types.len(), |at, scalar| {
+        words.push(match (types.get(at)?, scalar) {
+            (Desc::I64 | Desc::Duration, Scalar::Int(value)) => value.cast_unsigned(),
+            (Desc::F64, Scalar::Float(value)) => value.to_bits(),
+            (Desc::Agent, Scalar::Agent(word)) => word,
+            _ => return None,
+        });
+        Some(())
+    })
 }
 
 /// Reads the one value of an answer into the arena of the run that waits for it.

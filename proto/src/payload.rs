@@ -47,9 +47,11 @@ use flux_abi::limits::{PAYLOAD_BYTES, TYPE_NESTING};
 
 use crate::cursor::Cursor;
 
+mod scalars;
 mod value;
 mod writer;
 
+pub use scalars::{Scalar, read_scalars, write_scalars};
 pub use value::{Message, Value};
 pub use writer::Writer;
 
@@ -58,8 +60,14 @@ pub const NESTING: usize = TYPE_NESTING;
 /// The only NaN in a payload.
 pub const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 
-/// The tag bytes of an agent and of a capability handle: a payload without these bytes carries none.
-pub const REFERENCE_TAGS: [u8; 2] = [Tag::Agent as u8, Tag::Capability as u8];
+/// Whether a payload has a byte that is the tag of an agent or a capability handle: one without carries none.
+#[inline]
+pub fn may_refer(payload: &[u8]) -> bool {
+    // Over all bytes, so that many are looked at together.
+    payload
+        .iter()
+        .fold(false, |found, byte| found | (*byte == Tag::Agent as u8) | (*byte == Tag::Capability as u8))
+}
 
 macro_rules! tags {
     ($($num:literal $name:ident;)*) => {

@@ -167,6 +167,7 @@ impl Instance {
         let core = &mut *run.core;
         core.clear(self.memory.arena_mark());
         core.ip = start;
+        core.results = signature.results;
         let (in_registers, stacked) = arguments.split_at(given.min(usize::from(REGISTER_ARGUMENTS)));
         for (place, word) in core.regs.iter_mut().skip(ARGUMENT).zip(in_registers) {
             *place = *word;

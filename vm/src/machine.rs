@@ -106,7 +106,8 @@ impl Instance {
                 Why::Trap(kind, value) => Err(Fault { kind, value }),
                 Why::Finished => {
                     core.waiting = Waiting::Ended;
-                    Ok(Done::Exit(Exit::Finished(self.result(core))))
+                    let value = if core.results > 0 { core.regs[ARGUMENT] } else { 0 };
+                    Ok(Done::Exit(Exit::Finished(value)))
                 }
             };
             match done {
@@ -128,16 +129,6 @@ impl Instance {
         self.gas_left = self.gas_left.saturating_sub(gas);
         *left = left.saturating_sub(gas);
         self.counters.gas = self.counters.gas.saturating_add(gas);
-    }
-
-    /// The result word of the run's own function.
-    fn result(&self, core: &Core) -> u64 {
-        let program = &self.program;
-        let function = program.function_at(program.pc(core.ip));
-        match program.signature(function) {
-            Some(signature) if signature.results > 0 => core.regs[ARGUMENT],
-            _ => 0,
-        }
     }
 
     /// The operation at `core.ip`.

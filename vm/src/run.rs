@@ -97,6 +97,8 @@ pub(crate) struct Core {
     pub(crate) result: R,
     /// Breakpoint that was reported and is passed next.
     pub(crate) passed: u32,
+    /// Values that the run's own function gives.
+    pub(crate) results: u8,
     pub(crate) stack: Vec<u64>,
     pub(crate) frames: Vec<Frame>,
     pub(crate) records: Vec<Record>,
@@ -124,6 +126,7 @@ impl Core {
             waiting: Waiting::Ended,
             result: SINK,
             passed: u32::MAX,
+            results: 0,
             stack: Vec::new(),
             frames: Vec::new(),
             records: Vec::new(),
@@ -135,10 +138,10 @@ impl Core {
 
     /// Forgets the last run; its first frame stands.
     pub(crate) fn clear(&mut self, mark: ArenaMark) {
-        let Self { regs, ip, fp, bp, sp, flags, waiting, result, passed, .. } = self;
+        let Self { regs, ip, fp, bp, sp, flags, waiting, result, passed, results, .. } = self;
         *regs = [0; REGISTERS];
         (*ip, *fp, *bp, *sp, *flags) = (0, 0, 0, 0, 0);
-        (*waiting, *result, *passed) = (Waiting::Ended, SINK, u32::MAX);
+        (*waiting, *result, *passed, *results) = (Waiting::Ended, SINK, u32::MAX, 0);
         let Self { stack, frames, records, caught, handling, mark: old, .. } = self;
         stack.clear();
         frames.clear();

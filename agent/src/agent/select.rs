@@ -73,6 +73,12 @@ impl Agent {
 
     /// What is due at `now` and goes first.
     pub(super) fn next<S: Syscalls + ?Sized>(&self, sys: &S, now: Time) -> Option<Candidate> {
+        if self.context.timers.is_empty() && matches!(self.body, Body::None) {
+            return sys
+                .peek(self.context.id)
+                .filter(|message| message.due <= now)
+                .map(|_| Candidate::Message);
+        }
         let usual = Reverse(Outgoing::PRIORITY);
         let timers = self.context.timers.iter().enumerate();
         // Due time; the Loop last; urgency; timers before messages, which were sent after they were set.
@@ -168,7 +174,7 @@ impl Agent {
             return Ok(());
         }
         let payload = message.payload.bytes();
-        let tables = Arc::clone(&self.context.tables);
+        let tables = &*self.context.tables;
         let (kind_of_run, handler) = if message.kind == MessageType::Event {
             let topic = message.topic.and_then(|topic| sys.topic_name(topic));
             let at = topic.and_then(|topic| tables.topic(topic));
@@ -200,18 +206,23 @@ impl Agent {
                 &mut about.owned,
             )
         };
+        let function = handler.function;
         if decoded.is_ok() {
             self.context.keep_received(sys, payload);
         }
         let result = match decoded {
-            Ok(()) => self.begin(sys, shared, about, handler.function, &words),
+            Ok(()) => self.begin(sys, shared, about, function, &words),
             Err(error) => {
                 self.free(&about.owned);
                 let reason = match error {
                     MarshalError::Quota => "its values do not fit the agent's memory",
                     _ => "its values are not those of the handler",
                 };
-                self.refuse(sys, shared, message, (asked, &handler.arguments), reason);
+                let tables = Arc::clone(&self.context.tables);
+                let lists =
+                    if message.kind == MessageType::Event { &tables.topics } else { &tables.handlers };
+                let types = lists.get(at).map_or(&[][..], |handler| &handler.arguments);
+                self.refuse(sys, shared, message, (asked, types), reason);
                 Ok(())
             }
         };

@@ -506,7 +506,7 @@ fn translate(
     payload: &mut Payload,
 ) -> Result<(), Status> {
     // Few payloads carry a handle; those without its tag need no closer look.
-    if !payload.bytes().iter().any(|byte| flux_proto::payload::REFERENCE_TAGS.contains(byte)) {
+    if !flux_proto::payload::may_refer(payload.bytes()) {
         return Ok(());
     }
     if flux_proto::payload::Reader::new(payload.bytes()).is_err() {
