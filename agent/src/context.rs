@@ -182,6 +182,10 @@ impl Context {
 
     /// Keeps the names of agents that are values of a message that came, for the log.
     pub(crate) fn keep_received<S: Syscalls + ?Sized>(&mut self, sys: &S, payload: &[u8]) {
+        // Few messages carry an agent.
+        if !flux_proto::payload::may_refer(payload) {
+            return;
+        }
         let Ok(values) = Reader::new(payload) else { return };
         for token in values {
             let Token::Agent(word) = token else { continue };

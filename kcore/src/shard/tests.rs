@@ -944,3 +944,22 @@ fn an_answer_with_an_agent_that_cannot_be_passed_on_is_an_error_to_the_asker() {
     let failure = Outcome::Error(Failure::Answered(Status::Denied));
     assert_eq!(world.shard.take_outcome(asker, request), Some(failure));
 }
+
+#[test]
+fn where_messages_take_no_time_one_event_tells_of_all_that_wait() {
+    let mut shard = Shard::new(Config { delay: Span::ZERO, ..Config::default() });
+    let process = shard.processes_mut().create(None, u64::MAX).unwrap();
+    let [sender, receiver] = ["a", "b"].map(|name| shard.spawn(Birth::new(name, process)).unwrap());
+    let grant = Grant::new(CapabilityKind::Communicate, Object::Endpoint(receiver), Rights::WRITE);
+    let link = shard.capabilities_mut().mint(sender, grant).unwrap();
+    for round in 1..=2 {
+        for _ in 0..3 {
+            shard.tell(sender, link, Outgoing::new(&[0, 0])).unwrap();
+        }
+        assert_eq!(shard.poll(), Some((receiver, Event::Message)));
+        assert_eq!(shard.poll(), None);
+        let taken = core::iter::from_fn(|| shard.receive(receiver)).count();
+        // The next one finds it at rest, so there is an event again.
+        assert_eq!((taken, shard.delivered()), (3, 3 * round));
+    }
+}

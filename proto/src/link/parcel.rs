@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use flux_abi::status::Status;
 
 use crate::cursor::Cursor;
-use crate::payload::{self, REFERENCE_TAGS, Reference};
+use crate::payload::{self, Reference};
 
 /// Bytes of an agent's name at most.
 pub const NAME_BYTES: usize = 255;
@@ -202,7 +202,7 @@ impl Writer {
 /// The payload, if it means the same in another kernel.
 fn portable(payload: &[u8]) -> Result<&[u8], ParcelError> {
     payload::Reader::new(payload).map_err(|_| ParcelError::Payload)?;
-    if payload.iter().any(|byte| REFERENCE_TAGS.contains(byte)) && has_handle(payload)? {
+    if payload::may_refer(payload) && has_handle(payload)? {
         return Err(ParcelError::Handle);
     }
     Ok(payload)
