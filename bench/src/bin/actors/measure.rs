@@ -144,7 +144,7 @@ pub const OTHERS: [u64; 2] = [10, 10_000];
 /// Pauses of swaps, by the number of other agents.
 pub fn pauses() -> Result<Vec<Pauses>, Failure> {
     pin(1)?;
-    OTHERS.into_iter().map(|others| own(System::Flux, Scenario::Swap, others, 1)?.trim().parse()).collect()
+    own(System::Flux, Scenario::Swap, Scenario::Swap.count(), 1)?.lines().map(str::parse).collect()
 }
 
 /// The median; 0 without samples.

@@ -25,6 +25,9 @@ const SWAPS: usize = 1_000;
 /// Simulated distance of two passes of the agent.
 const PASS_NS: i64 = 1_000_000;
 
+/// Passes after which a swap is over.
+const PASSES: usize = 8;
+
 const NAME: &str = "counter.flux.md";
 
 /// What swaps took with so many other agents alive.
@@ -75,63 +78,93 @@ impl Observer for Witness {
     }
 }
 
-/// Swaps the program of one agent again and again while `others` live.
-pub fn measure(others: usize) -> Result<Pauses, Failure> {
-    let versions = [1, 2].map(|version| {
-        let text = document(NAME)?.replace("version: 1", &format!("version: {version}"));
-        let compiled = compile(text.as_bytes(), NAME, &Options::default());
-        let module = compiled.modules.first().ok_or("the counter does not compile")?;
-        Ok::<_, Failure>(module.encode())
-    });
-    let [first, second] = versions;
-    let versions = [second?, first?];
-    let mut bench = Bench::boot(&[NAME])?;
-    bench.spawn("idle.flux.md", others as u64)?;
-    bench.rest();
-    let swapped = Rc::new(Cell::new(0));
-    bench.system.observe(Box::new(Witness(Rc::clone(&swapped))));
-    let policy = Policy { wait: Span::from_ns(1_000_000_000), runs: 1, time: Span::from_ns(0) };
-    let mut present = bench.system.now();
-    let (mut pauses, mut preparations, mut steps) = (Vec::new(), Vec::new(), Vec::new());
-    for number in 0..SWAPS + SWAPS / 10 {
-        let source = &versions[number % 2];
-        let begun = ProcessTime::now();
+/// A kernel in which one agent is swapped again and again.
+struct Subject {
+    bench: Bench,
+    others: u64,
+    swapped: Rc<Cell<usize>>,
+    present: Time,
+    pauses: Vec<f64>,
+    preparations: Vec<f64>,
+    steps: Vec<f64>,
+}
+
+impl Subject {
+    fn new(others: u64) -> Result<Self, Failure> {
+        let mut bench = Bench::boot(&[NAME])?;
+        bench.spawn("idle.flux.md", others)?;
+        bench.rest();
+        let swapped = Rc::new(Cell::new(0));
+        bench.system.observe(Box::new(Witness(Rc::clone(&swapped))));
+        let present = bench.system.now();
+        let (pauses, preparations, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Ok(Self { bench, others, swapped, present, pauses, preparations, steps })
+    }
+
+    /// Swaps the program for `source`, and lets it get through its probation.
+    fn swap(&mut self, source: &[u8]) -> Result<(), Failure> {
+        let policy = Policy { wait: Span::from_ns(1_000_000_000), runs: 1, time: Span::from_ns(0) };
         let replacement = Replacement { name: NAME, source, agent: None, effect: Effect::Swap(policy) };
-        let replaced = bench.system.replace(&Config::default(), &replacement)?;
+        let system = &mut self.bench.system;
+        let done = self.swapped.get();
+        let begun = ProcessTime::now();
+        let replaced = system.replace(&Config::default(), &replacement)?;
         let preparation = begun.elapsed();
         let [Replaced::Asked { .. }] = replaced.as_slice() else {
             return Err(format!("the swap was refused: {replaced:?}").into());
         };
-        let before = bench.system.kernel().core().shard().steps();
+        let before = system.kernel().core().shard().steps();
         let mut pause = None;
         // Its next pass may stand at a point of time that is not there yet.
-        for _ in 0..8 {
-            present = present.after(Span::from_ns(PASS_NS));
+        for _ in 0..PASSES {
+            self.present = self.present.after(Span::from_ns(PASS_NS));
             loop {
                 let begun = ProcessTime::now();
-                let next = bench.system.advance_slices(present, 1, &mut NoSink);
+                let next = system.advance_slices(self.present, 1, &mut NoSink);
                 let elapsed = begun.elapsed();
-                if pause.is_none() && swapped.get() > number {
-                    pause = Some((elapsed, bench.system.kernel().core().shard().steps() - before));
+                if pause.is_none() && self.swapped.get() > done {
+                    pause = Some((elapsed, system.kernel().core().shard().steps() - before));
                 }
                 if next != Next::Again {
                     break;
                 }
             }
         }
-        let (pause, taken) =
-            pause.ok_or_else(|| format!("swap {number}: the agent has reached no safe point"))?;
-        if number >= SWAPS / 10 {
-            pauses.push(pause.as_secs_f64() * 1e9);
-            preparations.push(preparation.as_secs_f64() * 1e9);
-            steps.push(taken as f64);
+        let (pause, steps) = pause.ok_or("the agent has reached no safe point")?;
+        self.pauses.push(pause.as_secs_f64() * 1e9);
+        self.preparations.push(preparation.as_secs_f64() * 1e9);
+        self.steps.push(steps as f64);
+        Ok(())
+    }
+
+    /// What the last [`SWAPS`] took.
+    fn pauses(&self) -> Pauses {
+        let measured = |values: &[f64]| values.iter().rev().take(SWAPS).copied().collect::<Vec<f64>>();
+        let spread = |values: &[f64]| [0.5, 0.99, 1.0].map(|part| quantile(&mut measured(values), part));
+        Pauses {
+            others: self.others as f64,
+            pause_ns: spread(&self.pauses),
+            preparation_ns: spread(&self.preparations),
+            steps: [0.0, 1.0].map(|part| quantile(&mut measured(&self.steps), part)),
         }
     }
-    let spread = |values: &mut [f64]| [0.5, 0.99, 1.0].map(|part| quantile(values, part));
-    Ok(Pauses {
-        others: others as f64,
-        pause_ns: spread(&mut pauses),
-        preparation_ns: spread(&mut preparations),
-        steps: [0.0, 1.0].map(|part| quantile(&mut steps, part)),
-    })
+}
+
+/// Swaps one agent in each of several kernels in turn, so that a slow spell of the machine meets all; `others`
+/// says how many other agents live in them.
+pub fn measure(others: &[u64]) -> Result<Vec<Pauses>, Failure> {
+    let version = |version: usize| {
+        let text = document(NAME)?.replace("version: 1", &format!("version: {version}"));
+        let compiled = compile(text.as_bytes(), NAME, &Options::default());
+        let module = compiled.modules.first().ok_or("the counter does not compile")?;
+        Ok::<_, Failure>(module.encode())
+    };
+    let versions = [version(2)?, version(1)?];
+    let mut subjects = others.iter().map(|others| Subject::new(*others)).collect::<Result<Vec<_>, _>>()?;
+    for number in 0..SWAPS + SWAPS / 10 {
+        for subject in &mut subjects {
+            subject.swap(&versions[number % 2])?;
+        }
+    }
+    Ok(subjects.iter().map(Subject::pauses).collect())
 }
