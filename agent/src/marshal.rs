@@ -322,10 +322,15 @@ fn encode_at(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, at: u64) -> 
     encode(writer, memory, desc, word)
 }
 
+/// Name of the handler that a payload is for, as bytes.
+pub(crate) fn name_bytes(payload: &[u8]) -> Option<&[u8]> {
+    let (length, rest) = payload.split_first()?;
+    rest.get(..usize::from(*length))
+}
+
 /// Name of the handler that a payload is for.
 pub(crate) fn name_of(payload: &[u8]) -> Option<&str> {
-    let (length, rest) = payload.split_first()?;
-    core::str::from_utf8(rest.get(..usize::from(*length))?).ok()
+    core::str::from_utf8(name_bytes(payload)?).ok()
 }
 
 /// Where decoded values are put.

@@ -191,8 +191,8 @@ impl Tables {
     }
 
     /// Number of the handler for messages named `name`.
-    pub(crate) fn handler(&self, name: &str) -> Option<usize> {
-        self.handlers.binary_search_by(|handler| handler.name.as_str().cmp(name)).ok()
+    pub(crate) fn handler(&self, name: &[u8]) -> Option<usize> {
+        self.handlers.binary_search_by(|handler| handler.name.as_bytes().cmp(name)).ok()
     }
 
     /// Number of the handler for events on `topic`: of its own, or of the narrowest pattern that matches.
@@ -274,8 +274,8 @@ mod tests {
             export(ExportKind::Handler, "add", 1, "ll"),
         ]))
         .unwrap();
-        assert_eq!(tables.handler("add").map(|at| tables.handlers[at].arguments.len()), Some(2));
-        assert_eq!(tables.handler("mul"), None);
+        assert_eq!(tables.handler(b"add").map(|at| tables.handlers[at].arguments.len()), Some(2));
+        assert_eq!(tables.handler(b"mul"), None);
         assert_eq!(tables.body, Some(FunctionIndex(0)));
         assert_eq!(tables.function_name(FunctionIndex(1)), "on add");
     }

@@ -181,7 +181,7 @@ impl Agent {
             let handler = at.and_then(|at| tables.topics.get(at).map(|handler| (at, handler)));
             (RunKind::Topic as fn(usize) -> RunKind, handler)
         } else {
-            let at = marshal::name_of(payload).and_then(|name| tables.handler(name));
+            let at = marshal::name_bytes(payload).and_then(|name| tables.handler(name));
             let handler = at.and_then(|at| tables.handlers.get(at).map(|handler| (at, handler)));
             (RunKind::Handler as fn(usize) -> RunKind, handler)
         };
