@@ -20,6 +20,7 @@
 //!     LinkNews::Up { .. } => println!("yard is there"),
 //!     LinkNews::Down { why, .. } => println!("yard is gone: {why}"),
 //!     LinkNews::Parcels { parcels, .. } => println!("{} parcels", parcels.len()),
+//!     LinkNews::Room { .. } => println!("more can be sent"),
 //! })?;
 //! links.send(0, b"good morning")?;
 //! # Ok(())
