@@ -525,6 +525,7 @@ pub mod codes {
         OLD_VALUE_LOST = Warning 605, "value that a migration loses", "A variable of the old state keeps its value if the new one has it with the same type; otherwise a step must use it.";
         NO_WAY_BACK = Warning 606, "no way back", "An update that fails goes back to the version before. The compiler can derive the way back where variables were only added; otherwise it is written.";
         NOT_GRANTED = Warning 607, "capability that is not granted", "An agent that is started holds what it is granted and nothing else; what it declares beside that is refused when it uses it.";
+        LIBRARY_SPAWNS = Warning 608, "start in a library", "Agents of a document that is used as a library do not run, and what their steps would start is not started.";
         TEST_EXPECTS_NOTHING = Warning 701, "test without an expectation", "A test that expects nothing passes whatever the agent does.";
         TEST_MATCHES_NOTHING = Warning 702, "expectation that nothing can meet", "The test expects, or answers, what no step of the document does.";
         // N

@@ -276,3 +276,13 @@ fn a_call_has_the_values_that_its_function_takes() {
 fn agents_that_are_started_get_what_they_are_granted() {
     check("started");
 }
+
+#[test]
+fn a_part_is_of_the_value_as_it_was_and_may_be_of_the_value_of_a_key() {
+    check("parts");
+}
+
+#[test]
+fn what_a_beginner_meets_is_told_with_the_way_out() {
+    check("advice");
+}

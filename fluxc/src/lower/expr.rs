@@ -86,7 +86,7 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 Slot::None => self.b.i64(0),
             },
             ExprKind::State(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
-                let element = self.element(id);
+                let element = self.part(id);
                 self.load_element(&element)
             }
             ExprKind::Param(param) => self.b.deploy_param(param.0, fir_type(ty)),

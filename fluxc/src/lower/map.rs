@@ -120,6 +120,20 @@ impl Lowering<'_, '_, '_> {
         (at, found)
     }
 
+    /// The place of the value of a key, of which a part is changed; a key that is not there is a trap (INDEX).
+    pub(super) fn entry_there(&mut self, map: ExprId, key: ExprId) -> Element {
+        let entry = self.entry_of(self.shared.program.expr(map).ty);
+        let (at, found) = self.find_entry(map, key);
+        let [there, missing] = core::array::from_fn(|_| self.b.create_block());
+        self.b.branch(found, there, missing);
+        self.b.seal_block(there);
+        self.b.seal_block(missing);
+        self.b.switch_to(missing);
+        self.b.trap(TrapKind::Index);
+        self.b.switch_to(there);
+        entry.value_at(Address { base: at, offset: 0 })
+    }
+
     /// `map[key]`: the address of an optional.
     pub(super) fn get(&mut self, map: ExprId, key: ExprId, ty: TypeId) -> ValueId {
         let entry = self.entry_of(self.shared.program.expr(map).ty);

@@ -142,6 +142,9 @@ impl<'p> Lowering<'_, 'p, '_> {
             }
             ExprKind::Index(base, index) => {
                 let array = self.shared.program.expr(base).ty;
+                if let Type::Map(..) = self.settled(array) {
+                    return self.entry_there(base, index);
+                }
                 let Type::Array(element, length) = self.settled(array) else {
                     return self.growable_element(base, index, expr.ty);
                 };
@@ -167,6 +170,50 @@ impl<'p> Lowering<'_, 'p, '_> {
         }
     }
 
+    /// A part of a value that is read, as the value was before its indices were looked at.
+    pub(super) fn part(&mut self, id: ExprId) -> Element {
+        if !self.index_changes(id) {
+            return self.element(id);
+        }
+        let expr = self.shared.program.expr(id);
+        match expr.kind {
+            ExprKind::Field(base, of, index) => {
+                let base = self.part(base);
+                let at = self.plain(&base);
+                let offset = self.shared.program.types.field_offset(of, index).unwrap_or(0);
+                Element::at(expr.ty, at.plus(offset))
+            }
+            ExprKind::Index(base, index) => {
+                let (sequence, _) = self.steady_sequence(base, &[index]);
+                let index = self.expr(index);
+                let index = self.word(index);
+                self.b.index_check(index, sequence.length);
+                self.indexed(sequence.element, sequence.first, index)
+            }
+            _ => self.element(id),
+        }
+    }
+
+    /// Tells whether an index in `id` changes what it is an index into.
+    fn index_changes(&self, mut id: ExprId) -> bool {
+        let program = self.shared.program;
+        loop {
+            match program.expr(id).kind {
+                ExprKind::Field(base, ..) => id = base,
+                ExprKind::Index(base, _) if matches!(self.settled(program.expr(base).ty), Type::Map(..)) => {
+                    return false;
+                }
+                ExprKind::Index(base, index) => {
+                    if program.shows_change(base, &|root| program.expr_changes(index, root)) {
+                        return true;
+                    }
+                    id = base;
+                }
+                _ => return false,
+            }
+        }
+    }
+
     /// An element behind an index that was checked.
     pub(super) fn indexed(&mut self, ty: TypeId, at: Address, index: ValueId) -> Element {
         Element { ty, at, index: Some(index) }
@@ -176,7 +223,8 @@ impl<'p> Lowering<'_, 'p, '_> {
     pub(super) fn address_of_value(&mut self, id: ExprId) -> Address {
         match self.shared.program.expr(id).kind {
             ExprKind::Local(_) | ExprKind::State(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
-                self.address(id)
+                let part = self.part(id);
+                self.plain(&part)
             }
             _ => Address { base: self.expr(id), offset: 0 },
         }

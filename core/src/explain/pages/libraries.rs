@@ -77,17 +77,30 @@ pub(super) const PAGES: &[Page] = &[
     },
 ];
 
-pub(super) const WARNINGS: &[Page] = &[Page {
-    code: codes::NOT_GRANTED,
-    mend: "Grant it behind the Spawn, and declare it for the agent that grants it; or take it out of `capabilities:` of \
+pub(super) const WARNINGS: &[Page] = &[
+    Page {
+        code: codes::NOT_GRANTED,
+        mend: "Grant it behind the Spawn, and declare it for the agent that grants it; or take it out of `capabilities:` of \
            the agent that is started.",
-    example: Example::Made {
-        words: "`Spawn worker from \"worker.flux.md\" as w` without `Grant IO_READ to w`, where the agent in that file \
+        example: Example::Made {
+            words: "`Spawn worker from \"worker.flux.md\" as w` without `Grant IO_READ to w`, where the agent in that file \
                 has `capabilities: IO_READ`",
-        make: not_granted,
+            make: not_granted,
+        },
+        mended: "## Loop\n1. YIELD\n",
     },
-    mended: "## Loop\n1. YIELD\n",
-}];
+    Page {
+        code: codes::LIBRARY_SPAWNS,
+        mend: "Start the agent from the document that uses the library. What a library shares are its functions, types \
+               and constants.",
+        example: Example::Made {
+            words: "a document with `## import: units.flux.md`, and in that file an agent with the step `Spawn worker \
+                    from \"worker.flux.md\"`",
+            make: starting,
+        },
+        mended: "## Loop\n1. YIELD\n",
+    },
+];
 
 fn faulty() -> Vec<u8> {
     with_units("```flux\nfn one() -> int { return \"1\" }\n```\n", "1. YIELD\n")
@@ -97,6 +110,12 @@ fn hidden() -> Vec<u8> {
     let units =
         "## export: shown\n\n```flux\nfn shown() -> int { return 1 }\nfn hidden() -> int { return 2 }\n```\n";
     with_units(units, "1. Log \"{units.hidden()}\"\n2. YIELD\n")
+}
+
+fn starting() -> Vec<u8> {
+    let units =
+        "## Agent\nname: units\ncapabilities: SPAWN\n\n## Init\n1. Spawn worker from \"worker.flux.md\"\n";
+    with_units(units, "1. YIELD\n")
 }
 
 fn unknown_agent() -> Vec<u8> {

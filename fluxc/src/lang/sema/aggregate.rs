@@ -239,6 +239,9 @@ impl<'s> Checker<'_, 's> {
         let base = self.value(base, TypeId::ERROR);
         if let Ok(Type::Map(key, value)) = self.get(self.ty(base)) {
             let index = self.expr_of(written, key);
+            if self.entry_places.contains(&span) {
+                return self.new_expr(ExprKind::Index(base, index), value, span);
+            }
             let list = self.list(&[base, index]);
             let ty = self.program.types.intern(Type::Optional(value));
             return self.new_expr(ExprKind::Collection(super::tree::CollectionOp::Get, list), ty, span);

@@ -1,6 +1,7 @@
 //! Calls: functions of the document, and the operations that the language provides.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::operator::Same;
@@ -287,7 +288,9 @@ impl<'s> Checker<'_, 's> {
                 format!("no method is called `{}`", name.text),
             )
             .label("not a method");
-            if let Some(habit) = habits::function(name.text) {
+            if let Some(hint) = self.growing_hint(first, name) {
+                diagnostic = diagnostic.hint(hint);
+            } else if let Some(habit) = habits::function(name.text) {
                 diagnostic = diagnostic.hint(habit);
             } else if let Some(near) = self.nearest(name.text, PROVIDED.iter().copied()) {
                 diagnostic = diagnostic.replace(format!("did you mean `{near}`?"), name.span, near);
@@ -308,6 +311,29 @@ impl<'s> Checker<'_, 's> {
             exprs.push(self.value(arg, hint));
         }
         self.provided_call(shape, name, exprs, span)
+    }
+
+    /// What to say of a method that only arrays have which grow.
+    fn growing_hint(&self, array: ExprId, name: Ident<'s>) -> Option<String> {
+        let Ok(Type::Array(element, _)) = self.get(self.ty(array)) else { return None };
+        if !matches!(name.text, "push" | "pop" | "insert" | "remove") {
+            return None;
+        }
+        if !matches!(self.get(element), Ok(_) | Err(Open::Integer | Open::Float)) {
+            return None;
+        }
+        let element = self.type_name(element);
+        Some(match self.program.expr(array).kind {
+            ExprKind::Local(_) if self.mode == Mode::Code => {
+                let text = self.source_text(self.span(array));
+                format!("this array has a fixed length; let it grow: `var {text}: [{element}] = …`")
+            }
+            ExprKind::State(_) => {
+                let text = self.source_text(self.span(array));
+                format!("this array has a fixed length; let it grow: `- {text}: [{element}]` in `## State`")
+            }
+            _ => format!("this array has a fixed length; one of type `[{element}]` grows"),
+        })
     }
 
     /// The field of that name, if it holds a function.

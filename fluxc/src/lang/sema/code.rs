@@ -262,7 +262,10 @@ impl<'s> Checker<'_, 's> {
         }
         // The result must fit the place; checked like the operator itself.
         let result = self.binary(op, span, place, value, span);
-        self.program.types.settle(ty);
+        // What steps do with a variable further down may say its type yet.
+        if self.mode != Mode::Step {
+            self.program.types.settle(ty);
+        }
         let result_ty = self.ty(result);
         if self.program.types.unify(result_ty, self.ty(place)) {
             if let ExprKind::Binary(_, left, right) = self.program.expr(result).kind
@@ -306,10 +309,7 @@ impl<'s> Checker<'_, 's> {
 
     /// A place that is read and written; the value of a key of a map is one.
     pub(super) fn place(&mut self, place: &ast::Expr<'s>) -> ExprId {
-        if let Some(reported) = self.part_of_entry(place) {
-            return reported;
-        }
-        let id = self.value(place, TypeId::ERROR);
+        let id = self.place_value(place);
         let id = self.entry_to_update(id);
         self.check_place(id, Whole::Part);
         id
@@ -326,10 +326,7 @@ impl<'s> Checker<'_, 's> {
                 return id;
             }
         }
-        if let Some(reported) = self.part_of_entry(place) {
-            return reported;
-        }
-        let id = self.value(place, TypeId::ERROR);
+        let id = self.place_value(place);
         match self.entry(id) {
             Some((map, _)) => self.check_place(map, Whole::Part),
             None => self.check_place(id, Whole::Part),
@@ -337,33 +334,25 @@ impl<'s> Checker<'_, 's> {
         id
     }
 
-    /// Reports a field or element of the value of a key: whether there is one shows only while running.
-    fn part_of_entry(&mut self, place: &ast::Expr<'s>) -> Option<ExprId> {
-        let (ast::ExprKind::Field(_) | ast::ExprKind::Index { .. }) = &place.kind else { return None };
+    /// A place, or a part of the value of a key, as an expression.
+    fn place_value(&mut self, place: &ast::Expr<'s>) -> ExprId {
         let mut at = place;
+        let before = self.entry_places.len();
         loop {
             at = match &at.kind {
                 ast::ExprKind::Field(field) => &field.base,
                 ast::ExprKind::Index { base, .. } => base,
-                _ => return None,
+                _ => break,
             };
             let ast::ExprKind::Index { base, .. } = &at.kind else { continue };
             let map = self.place_hint(base);
-            let Ok(Type::Map(..)) = self.get(map) else { continue };
-            let entry = self.source_text(at.span);
-            self.report(
-                Diagnostic::new(
-                    codes::NOT_ASSIGNABLE,
-                    place.span,
-                    "the value of a key is changed as a whole, since there may be none",
-                )
-                .label(format!("a part of `{entry}`"))
-                .hint(format!(
-                    "take it out, change it and put it back: `var value = {entry} ?? …`, then `{entry} = value`"
-                )),
-            );
-            return Some(self.invalid(place.span));
+            if let Ok(Type::Map(..)) = self.get(map) {
+                self.entry_places.push(at.span);
+            }
         }
+        let id = self.value(place, TypeId::ERROR);
+        self.entry_places.truncate(before);
+        id
     }
 
     pub(super) fn now_assigned(&mut self, place: ExprId) {

@@ -179,6 +179,12 @@ impl<'s> Checker<'_, 's> {
             let span = self.span(id);
             return Some(self.new_expr(ExprKind::Some(value), want, span));
         }
+        if self.mode == Mode::Step
+            && self.get(ty) == Err(Open::Any)
+            && self.get(want) == Ok(Type::Float(FloatKind::F64))
+        {
+            self.taken_as_float.insert(id);
+        }
         if self.program.types.unify(ty, want) {
             return Some(id);
         }

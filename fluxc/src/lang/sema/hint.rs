@@ -11,7 +11,7 @@ use super::tree::ExprId;
 use super::types::{Open, Type, TypeId};
 use super::{Checker, Mode};
 use crate::diag::{Hint, Replacement, Severity};
-use crate::fir::IntKind;
+use crate::fir::{FloatKind, IntKind};
 use crate::span::Span;
 
 /// Advice with an edit.
@@ -87,6 +87,24 @@ impl Checker<'_, '_> {
             (_, Ok(Type::Enum(_) | Type::Union(_))) => self.variant_hint(raw, span, to),
             _ => None,
         }
+    }
+
+    /// What reads the number that a text is.
+    pub(super) fn number_of_text(&self, id: ExprId, to: TypeId) -> Option<Hint> {
+        if self.mode.is_foreign() || self.get(self.ty(id)) != Ok(Type::Str) {
+            return None;
+        }
+        let span = self.span(id);
+        let raw = self.source_text(span);
+        let text = if raw.starts_with('"') { raw.to_string() } else { self.as_operand(span) };
+        let parsed = match self.get(to) {
+            Ok(Type::Int(IntKind::I64)) => format!("{text}.parse_int() ?? 0"),
+            Ok(Type::Int(_)) => format!("({text}.parse_int() ?? 0) as {}", self.type_name(to)),
+            Ok(Type::Float(FloatKind::F64)) => format!("{text}.parse_float() ?? 0.0"),
+            Ok(Type::Float(_)) => format!("({text}.parse_float() ?? 0.0) as f32"),
+            _ => return None,
+        };
+        edit("a text may be no number: say what it is then", span, parsed)
     }
 
     /// Between durations and numbers: a number counts seconds, which no conversion says.

@@ -54,6 +54,22 @@ impl<'s> Checker<'_, 's> {
         (self.names.binding(symbol) == Binding::None).then_some(unit)
     }
 
+    /// Reports the name of a library where a value stands.
+    pub(super) fn library_as_value(&mut self, name: Ident<'s>) -> bool {
+        let Some(unit) = self.library(name.text) else { return false };
+        let shown = self.links.get(usize::from(unit)).and_then(|links| links.exports.as_ref());
+        let first = self.names.declared(unit).find(|text| shown.is_none_or(|names| names.contains(text)));
+        let text = name.text;
+        let row =
+            Diagnostic::new(codes::UNDEFINED_NAME, name.span, format!("`{text}` is a library, not a value"))
+                .label("no value");
+        self.report(match first {
+            Some(first) => row.hint(format!("say what of it: for example `{text}.{first}`")),
+            None => row,
+        });
+        true
+    }
+
     /// `library.name` as one word of the source.
     fn foreign(&mut self, whole: Ident<'s>) -> Option<Foreign<'s>> {
         let (library, name) = whole.text.split_once('.')?;
@@ -301,6 +317,21 @@ impl<'s> Checker<'_, 's> {
                 self.invalid(span)
             }
         })
+    }
+
+    /// Warns of steps of a library that would start agents.
+    pub(super) fn check_library_starts(&mut self, document: &Document<'s>) {
+        for site in document.agents.iter().flat_map(crate::children::sites) {
+            self.report(
+                Diagnostic::new(
+                    codes::LIBRARY_SPAWNS,
+                    site.agent.span,
+                    format!("`{}` is not started: agents of a library do not run", site.agent.text),
+                )
+                .label("never started")
+                .hint("move the step to the document that uses the library"),
+            );
+        }
     }
 
     /// Reports libraries whose names the document gives to something else; `places` are where the

@@ -113,6 +113,8 @@ pub(crate) fn analyse<'s>(
         handlers: HashMap::new(),
         answers: Vec::new(),
         pending: Vec::new(),
+        taken_as_float: HashSet::new(),
+        entry_places: Vec::new(),
         literals: Vec::new(),
         shown: Vec::new(),
         empty: Vec::new(),
@@ -154,6 +156,8 @@ pub(crate) fn analyse<'s>(
         checker.given_bodies(document);
         if *number == 0 {
             checker.agents(document, stem);
+        } else {
+            checker.check_library_starts(document);
         }
     }
     checker.finish();
@@ -379,6 +383,10 @@ struct Checker<'a, 's> {
     used_state: HashSet<u32>,
     answers: Vec<Answer<'s>>,
     pending: Vec<Pending>,
+    /// Values of steps that nothing said the type of when an `f64` was wanted.
+    taken_as_float: HashSet<ExprId>,
+    /// Where the value of a key of a map stands whose part is the place at hand.
+    entry_places: Vec<Span>,
     /// Integer literals whose range is checked when their type is known.
     literals: Vec<ExprId>,
     /// Values put into texts, whose type must have a text form.
@@ -609,9 +617,11 @@ impl<'s> Checker<'_, 's> {
     }
 
     fn decide_all(&mut self) {
-        for _ in 0..8 {
-            for pending in core::mem::take(&mut self.pending) {
-                self.decide(pending, Decide::IfKnown);
+        for when in [Decide::IfWhole, Decide::IfKnown] {
+            for _ in 0..8 {
+                for pending in core::mem::take(&mut self.pending) {
+                    self.decide(pending, when);
+                }
             }
         }
         for pending in core::mem::take(&mut self.pending) {
@@ -710,6 +720,8 @@ fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
 /// Whether an open operator may be left open.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Decide {
+    /// Only by what has to be an `int`: an `f64` takes either.
+    IfWhole,
     /// Only if the types of its operands are known.
     IfKnown,
     /// In any case: what is open becomes `int`.

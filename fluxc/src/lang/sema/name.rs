@@ -121,6 +121,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn undefined(&mut self, name: Ident<'s>, symbol: Symbol) -> Option<Binding> {
         let computes = self.ctx.place == super::Place::Migration;
         if self.mode == Mode::Code
+            || self.library(name.text).is_some()
             || computes
             || !self.agent.active()
             || self.names.function(symbol).is_some()
@@ -146,6 +147,9 @@ impl<'s> Checker<'_, 's> {
     }
 
     pub(super) fn undefined_in_code(&mut self, name: Ident<'s>) {
+        if self.library_as_value(name) {
+            return;
+        }
         let symbol = self.names.symbol(name.text);
         let function = self.names.function(symbol).is_some();
         let what = if function { "a function, not a value" } else { "not defined" };

@@ -206,6 +206,12 @@ impl<'s> Checker<'_, 's> {
             return self.foreign_same(left, right);
         }
         if self.mode == Mode::Step {
+            let float = |ty| matches!(ty, Ok(Type::Float(FloatKind::F64)) | Err(Open::Float));
+            match (self.get(l), self.get(r)) {
+                (Err(Open::Any), other) if float(other) => self.taken_as_float.insert(left),
+                (other, Err(Open::Any)) if float(other) => self.taken_as_float.insert(right),
+                _ => false,
+            };
             // A literal with a point beside an integer is an f64.
             match (self.get(l), self.get(r)) {
                 (Ok(Type::Int(_)), Err(Open::Float)) => {
@@ -325,6 +331,7 @@ impl<'s> Checker<'_, 's> {
         // What is done with the result may say what the parameter is.
         if class(op) == Class::Arithmetic {
             let wanted = match self.get(expr.ty) {
+                _ if when == Decide::IfWhole && self.taken_as_float.contains(&pending.expr) => None,
                 Ok(Type::Float(FloatKind::F64)) | Err(Open::Float) => Some(TypeId::F64),
                 Ok(Type::Int(IntKind::I64)) => Some(TypeId::I64),
                 _ => None,
@@ -340,7 +347,7 @@ impl<'s> Checker<'_, 's> {
         }
         let (left, right) = match self.same(left, right) {
             Same::Yes(left, right) => (left, right),
-            Same::Later if when == Decide::IfKnown => {
+            Same::Later if when != Decide::Now => {
                 let span = self.span(pending.expr);
                 self.sink.keep(&mut self.pending, pending, span);
                 return;
@@ -363,6 +370,15 @@ impl<'s> Checker<'_, 's> {
         let ty = self.ty(left);
         match self.operator_result(pending.op, ty) {
             Some(result) if self.program.types.unify(expr.ty, result) => {}
+            // The place takes an `f64`, and its other uses say that the parameter is an `int`.
+            Some(result) if self.taken_as_float.contains(&pending.expr) && self.is_whole(result) => {
+                self.program.types.unify(expr.ty, TypeId::F64);
+                let whole = self.new_expr(ExprKind::Binary(op, left, right), result, expr.span);
+                if let Some(slot) = self.program.exprs.get_mut(pending.expr.index()) {
+                    slot.kind = ExprKind::Convert(whole);
+                }
+                return;
+            }
             // The place took it for an `int` and all uses say `f64`.
             Some(result) => {
                 let found = self.new_expr(ExprKind::Binary(op, left, right), result, expr.span);
@@ -373,6 +389,10 @@ impl<'s> Checker<'_, 's> {
         if let Some(slot) = self.program.exprs.get_mut(pending.expr.index()) {
             slot.kind = ExprKind::Binary(op, left, right);
         }
+    }
+
+    fn is_whole(&self, ty: TypeId) -> bool {
+        matches!(self.get(ty), Ok(Type::Int(_)))
     }
 
     /// Looks again at operators on operands of which nothing was known then.
@@ -423,7 +443,7 @@ impl<'s> Checker<'_, 's> {
             return self.new_expr(ExprKind::Convert(id), to, span);
         }
         if !self.converts(from, to) {
-            let hint = self.fitting(id, to);
+            let hint = self.number_of_text(id, to).or_else(|| self.fitting(id, to));
             let (from, to) = (self.type_name(from), self.type_name(to));
             let row =
                 Diagnostic::new(codes::TYPE_MISMATCH, span, format!("no conversion from {from} to {to}"))

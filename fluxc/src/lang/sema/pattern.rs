@@ -168,7 +168,27 @@ impl<'s> Checker<'_, 's> {
             return Pattern::All;
         }
         let id = self.name(name);
-        Pattern::Equal(self.coerce(id, ty))
+        let found = self.type_name(self.ty(id));
+        match self.fitted(id, ty) {
+            Some(id) => Pattern::Equal(id),
+            None => {
+                let (text, expected) = (name.text, self.type_name(ty));
+                self.report(
+                    Diagnostic::new(
+                        codes::TYPE_MISMATCH,
+                        name.span,
+                        format!("`{text}` is a constant of type {found}, which no {expected} is equal to"),
+                    )
+                    .label(format!("this is {found}"))
+                    .expected(expected.clone())
+                    .found(found)
+                    .hint(format!(
+                        "compare with a constant of type {expected}; for an arm that takes every value choose a name that no constant has"
+                    )),
+                );
+                Pattern::All
+            }
+        }
     }
 
     /// Tells whether `of` is the name of the type `ty`; reports another one.

@@ -193,7 +193,7 @@ impl<'s> Checker<'_, 's> {
         let count = u8::try_from(args.len()).unwrap_or(u8::MAX);
         if let Target::Link(_) = receiver {
             let target = Ident { text: target.name, span: target.span };
-            let site = SendSite { target, request: message.name, count };
+            let site = SendSite { kind, target, request: message.name, count };
             self.sink.keep(&mut self.program.sends, site, Span::empty(0));
         }
         let args: List = self.list(&args);

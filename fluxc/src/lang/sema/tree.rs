@@ -135,6 +135,8 @@ pub struct DocumentName {
 /// A message that a step sends to an agent.
 #[derive(Clone, Copy, Debug)]
 pub struct SendSite<'s> {
+    /// How.
+    pub kind: SendKind,
     /// Whom.
     pub target: Ident<'s>,
     /// Which handler.

@@ -6,14 +6,14 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::tree::{Block, ExprId, ExprKind, Stmt, StmtKind};
+use super::super::tree::{Block, ExprId, ExprKind, SendKind, SendSite, Stmt, StmtKind};
 use super::super::types::TypeId;
 use super::super::{Checker, send};
 use super::{Asked, Scene, sent};
 use crate::diag::{Diagnostic, codes};
 use crate::lang::syntax::ast;
 use crate::lang::syntax::ast::{
-    AgentRef, BinaryOp, Ident, LogLevel as Level, TestStep, Topic, UnaryOp, ValuePattern,
+    AgentRef, BinaryOp, Ident, LogLevel as Level, MessageKind, TestStep, Topic, UnaryOp, ValuePattern,
 };
 use crate::plan::{Action, Compare, Pattern, Presence, Wanted};
 use crate::span::Span;
@@ -69,7 +69,7 @@ impl<'s> Checker<'_, 's> {
             }
             TestStep::ExpectMessage { presence: there, kind, target, message } => {
                 if *there == ast::Presence::Some {
-                    self.check_sent(*target, message.as_ref(), "never sent");
+                    self.check_sent(*kind, *target, message.as_ref(), "never sent");
                 }
                 Action::ExpectMessage {
                     presence: presence(*there),
@@ -294,6 +294,7 @@ impl<'s> Checker<'_, 's> {
     /// Warns of a message that no step of the document sends.
     pub(super) fn check_sent(
         &mut self,
+        kind: MessageKind,
         target: Option<AgentRef<'s>>,
         message: Option<&ast::Pattern<'s>>,
         label: &str,
@@ -320,10 +321,13 @@ impl<'s> Checker<'_, 's> {
             });
             return;
         }
-        let Some(message) = message else { return };
+        let Some(message) = message else { return self.check_kind(kind, target, label) };
         let requests: Vec<Ident<'s>> =
             self.program.sends.iter().filter(|send| to(send.target.text)).map(|send| send.request).collect();
-        if requests.iter().any(|request| request.text == message.name.text) {
+        let named = |send: &&SendSite<'s>| to(send.target.text) && send.request.text == message.name.text;
+        let ways: Vec<SendKind> = self.program.sends.iter().filter(named).map(|send| send.kind).collect();
+        if !ways.is_empty() {
+            self.check_way(kind, &ways, message.name, label);
             return;
         }
         let near = self.nearest(message.name.text, requests.iter().map(|request| request.text));
@@ -338,6 +342,38 @@ impl<'s> Checker<'_, 's> {
             Some(near) => row.replace(format!("did you mean `{near}`?"), message.name.span, near),
             None => row,
         });
+    }
+
+    /// Warns of a kind of message that nothing is sent by.
+    fn check_kind(&mut self, kind: MessageKind, target: Option<AgentRef<'s>>, label: &str) {
+        let Some(target) = target else { return };
+        let to = |send: &&SendSite<'s>| send.target.text == target.name;
+        let ways: Vec<SendKind> = self.program.sends.iter().filter(to).map(|send| send.kind).collect();
+        self.check_way(kind, &ways, Ident { text: target.name, span: target.span }, label);
+    }
+
+    /// Warns unless one of the messages is sent as the test says.
+    fn check_way(&mut self, kind: MessageKind, ways: &[SendKind], what: Ident<'s>, label: &str) {
+        if ways.iter().any(|way| is_way(*way, kind)) {
+            return;
+        }
+        let all = [MessageKind::Tell, MessageKind::Ask, MessageKind::Delegate];
+        let names: Vec<&str> =
+            all.into_iter().filter(|kind| ways.iter().any(|way| is_way(*way, *kind))).map(way_name).collect();
+        self.report(
+            Diagnostic::new(
+                codes::TEST_MATCHES_NOTHING,
+                what.span,
+                format!(
+                    "no step of this document sends that by {}, but by {}",
+                    way_name(kind),
+                    names.join(" and ")
+                ),
+            )
+            .label(label)
+            .expected(names.join(", "))
+            .found(way_name(kind)),
+        );
     }
 
     fn check_published(&mut self, topic: &Topic<'s>) {
@@ -357,4 +393,22 @@ fn is_spawned_as(name: &str, spawned: &str) -> bool {
     let rest = name.strip_prefix(spawned);
     let number = |rest: &str| rest.strip_prefix('-').is_some_and(|number| number.parse::<u32>().is_ok());
     rest.is_some_and(|rest| rest.is_empty() || number(rest))
+}
+
+const fn is_way(way: SendKind, kind: MessageKind) -> bool {
+    matches!(
+        (way, kind),
+        (SendKind::Tell, MessageKind::Tell)
+            | (SendKind::Ask, MessageKind::Ask)
+            | (SendKind::Delegate, MessageKind::Delegate)
+    )
+}
+
+/// A kind of message as documents write it.
+const fn way_name(kind: MessageKind) -> &'static str {
+    match kind {
+        MessageKind::Tell => "TELL",
+        MessageKind::Ask => "ASK",
+        MessageKind::Delegate => "DELEGATE",
+    }
 }

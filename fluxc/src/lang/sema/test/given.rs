@@ -213,7 +213,7 @@ impl<'s> Checker<'_, 's> {
             );
             return None;
         }
-        self.check_sent(Some(target), Some(message), "will never be asked");
+        self.check_sent(kind, Some(target), Some(message), "will never be asked");
         let message = self.message_pattern(message, scene);
         let answer = answer.map(|value| self.value_probe(value, TypeId::ERROR, scene));
         Some(Action::GiveAnswer { kind: sent(kind), target: target.name.to_owned(), message, answer })

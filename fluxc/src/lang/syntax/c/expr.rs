@@ -162,7 +162,7 @@ impl<'s> Parser<'s, '_, '_> {
                 return self.core.leaf(span, ExprKind::SizeOfType(Box::new(ty)));
             }
             let operand = self.unary()?;
-            let span = start.to(operand.expr.span);
+            let span = self.span_from(start.start);
             return self.core.node(span, ExprKind::SizeOf(Box::new(operand.expr)), operand.height);
         }
         self.postfix()
