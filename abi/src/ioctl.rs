@@ -98,6 +98,18 @@ operations! {
         = "a handle of the caller for the same object and no more than these kinds, the same one each time; `revoke` takes it back from whoever it was passed to";
     20 ValueKind "device" "value-kind" "any handle of a device" record "–" gives "0, 1 or 2" [Ok, Invalid, Denied, NotFound]
         = "what the device reads and takes: 0 on and off, 1 numbers, 2 texts";
+    21 RegionSize "region" "size" "any handle of a region" record "–" gives "bytes" [Ok, Invalid, Denied]
+        = "how many bytes the region has";
+    22 ReadByte "region" "read-byte" "READ on a region" record "offset" gives "byte" [Ok, Invalid, Denied, Overflow]
+        = "the byte there; OVERFLOW outside of the region";
+    23 ReadWord "region" "read-word" "READ on a region" record "offset" gives "word" [Ok, Invalid, Denied, Overflow]
+        = "the 8 bytes from there, little-endian; OVERFLOW if one lies outside of the region";
+    24 WriteByte "region" "write-byte" "WRITE on a region" record "[offset, byte]" gives "0" [Ok, Invalid, Denied, Overflow]
+        = "puts a byte there; OVERFLOW outside of the region";
+    25 WriteWord "region" "write-word" "WRITE on a region" record "[offset, word]" gives "0" [Ok, Invalid, Denied, Overflow]
+        = "puts 8 bytes from there on, little-endian; OVERFLOW if one lies outside of the region";
+    26 ReadOnly "region" "read-only" "READ on a region" record "–" gives "handle" [Ok, NoMemory, Invalid, Denied, Busy, Overflow]
+        = "a handle of the caller for the same region that does not write, the same one each time";
 }
 
 /// The signal that asks an agent to stop in order.
@@ -135,6 +147,8 @@ pub enum ObjectType {
     Module = 5,
     /// An open file, by its number at the kernel.
     File = 6,
+    /// A memory region, by its number at the kernel.
+    Region = 7,
 }
 
 impl ObjectType {
@@ -148,6 +162,7 @@ impl ObjectType {
             4 => Some(Self::Topic),
             5 => Some(Self::Module),
             6 => Some(Self::File),
+            7 => Some(Self::Region),
             _ => None,
         }
     }
@@ -163,8 +178,8 @@ mod tests {
             assert_eq!(row.operation.number(), number);
             assert_eq!(Operation::from_number(number), Some(row.operation));
         }
-        assert_eq!((Operation::from_number(0), Operation::from_number(21)), (None, None));
+        assert_eq!((Operation::from_number(0), Operation::from_number(27)), (None, None));
         assert_eq!(ObjectType::from_number(6), Some(ObjectType::File));
-        assert_eq!(ObjectType::from_number(7), None);
+        assert_eq!(ObjectType::from_number(8), None);
     }
 }

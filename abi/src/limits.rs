@@ -77,6 +77,8 @@ pub const GAS_COVER_FACTOR: u64 = 16;
 pub const GAS_COVER_BASE: u64 = 16;
 /// Bytes of a module file.
 pub const MODULE_BYTES: usize = 64 << 20;
+/// Bytes of a memory region.
+pub const REGION_BYTES: u64 = 16 << 20;
 /// Bytes of a file that agents may open.
 pub const FILE_BYTES: usize = 16 << 20;
 /// Bytes of the path of a file.

@@ -176,7 +176,7 @@ fn encode(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, word: u64) -> R
         }
         Desc::Bytes => writer.bytes(memory.str(word)?)?,
         Desc::Agent => writer.agent(word)?,
-        Desc::Capability => writer.capability(word)?,
+        Desc::Capability | Desc::Region => writer.capability(word)?,
         Desc::Array(element) => {
             let count = if word == 0 { 0 } else { memory.read_u32(word)? };
             let count = u16::try_from(count).map_err(|_| MarshalError::TooLong)?;
@@ -313,9 +313,13 @@ fn encode_at(writer: &mut Writer<'_>, memory: &Memory, desc: &Desc, at: u64) -> 
             u64::from(memory.read_u32(at)?)
         }
         Desc::I32 => i64::from(memory.read_u32(at)?.cast_signed()).cast_unsigned(),
-        Desc::I64 | Desc::U64 | Desc::F64 | Desc::Duration | Desc::Agent | Desc::Capability => {
-            memory.read_u64(at)?
-        }
+        Desc::I64
+        | Desc::U64
+        | Desc::F64
+        | Desc::Duration
+        | Desc::Agent
+        | Desc::Capability
+        | Desc::Region => memory.read_u64(at)?,
         Desc::Enum(variants) if is_plain(variants) => u64::from(memory.read_u32(at)?),
         Desc::Struct(_) | Desc::Fixed(..) | Desc::Optional(_) | Desc::Enum(_) | Desc::Outer(_) => at,
     };
@@ -434,7 +438,9 @@ fn decode(reader: &mut Reader<'_>, desc: &Desc, heap: &mut Heap<'_>) -> Result<u
         (Desc::F32, Token::Int(value)) => u64::from((value as f32).to_bits()),
         (Desc::Str, Token::Str(text)) => heap.text(text.as_bytes())?,
         (Desc::Bytes, Token::Bytes(bytes)) => heap.text(bytes)?,
-        (Desc::Agent, Token::Agent(word)) | (Desc::Capability, Token::Capability(word)) => word,
+        (Desc::Agent, Token::Agent(word)) | (Desc::Capability | Desc::Region, Token::Capability(word)) => {
+            word
+        }
         (Desc::Array(element), Token::Array(count)) => {
             let size = u64::from(element.layout().ok_or(MarshalError::Unsupported)?.size);
             let bytes = u64::from(count).checked_mul(size).and_then(|bytes| bytes.checked_add(8));

@@ -25,7 +25,7 @@ pub(crate) fn text_of_word(memory: &Memory, desc: &Desc, word: u64) -> String {
         Desc::F32 => f32::from_bits(half).to_string(),
         Desc::F64 => f64::from_bits(word).to_string(),
         Desc::Duration => duration(word.cast_signed()),
-        Desc::Agent | Desc::Capability => alloc::format!("handle {word:#x}"),
+        Desc::Agent | Desc::Capability | Desc::Region => alloc::format!("handle {word:#x}"),
         Desc::Enum(variants) if variants.iter().all(Vec::is_empty) => tag(half, variants.len()),
         Desc::Str | Desc::Bytes | Desc::Array(_) | Desc::Map(..) => {
             block(memory, desc, word).unwrap_or_else(|_| String::from("outside memory"))
@@ -71,7 +71,7 @@ fn shown(memory: &Memory, desc: &Desc, at: u64) -> Result<String, MemoryError> {
         Desc::F32 => f32::from_bits(memory.read_u32(at)?).to_string(),
         Desc::F64 => f64::from_bits(memory.read_u64(at)?).to_string(),
         Desc::Duration => duration(memory.read_u64(at)?.cast_signed()),
-        Desc::Agent | Desc::Capability => alloc::format!("handle {:#x}", memory.read_u64(at)?),
+        Desc::Agent | Desc::Capability | Desc::Region => alloc::format!("handle {:#x}", memory.read_u64(at)?),
         Desc::Str | Desc::Bytes | Desc::Array(_) | Desc::Map(..) => {
             block(memory, desc, u64::from(memory.read_u32(at)?))?
         }

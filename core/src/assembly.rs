@@ -91,6 +91,7 @@ fn words(desc: &Desc) -> String {
         Desc::Bytes => "bytes".into(),
         Desc::Agent => "agent".into(),
         Desc::Capability => "capability".into(),
+        Desc::Region => "region".into(),
         Desc::Outer(0) => "the same again".into(),
         Desc::Outer(up) => format!("the type {up} further out again"),
         Desc::Array(element) => format!("[{}]", words(element)),

@@ -458,7 +458,6 @@ pub mod codes {
         OUTSIDE_SUBSET = Error 414, "not in the subset of the language", "`c` and `python` blocks hold a part of their language that has one meaning everywhere: functions, numbers, arrays, structs and control flow, without pointers, objects and the outside.";
         BAD_FIR = Error 415, "wrong FIR", "A `fir` fence holds functions in the text form of FIR that compute: they are verified as the compiler's own, and reach neither devices nor messages nor the agent's memory.";
         BAD_ASSEMBLY = Error 416, "wrong assembly", "A `fluxasm` fence holds functions in assembly that compute: each begins with `.fn name(a: int) -> int`, is verified as every module is, and reaches neither devices nor messages.";
-        NOT_SUPPORTED = Error 499, "not supported yet", "The language defines this form, but this version of the compiler does not build it.";
         // E05: names and types
         UNDEFINED_NAME = Error 501, "name not defined", "In code every name is defined before it is used; only in steps may a name be a parameter.";
         AMBIGUOUS_NAME = Error 502, "name with several meanings", "A short form must be the beginning of one name only.";
@@ -488,6 +487,9 @@ pub mod codes {
         NOT_IN_MIGRATION = Error 604, "not possible in a migration", "A migration computes the new state from the old one, on any machine and at any time: no devices, messages, time, log or parameters.";
         MIGRATION_FAULT = Error 605, "migration not understood", "A migration names the other version and, in parentheses behind it, each variable of that version's State with its type.";
         TOPIC_PATTERN = Error 606, "wildcard in a topic", "To subscribe, the level `+` of a topic stands for any one level and `#` as the last one for all that follow; an event has one topic.";
+        BAD_REGION = Error 607, "memory region not understood", "A region has a size and rights, and sections of agents read and write it: each access is checked.";
+        NO_VALUE_OF_TYPE = Error 608, "type without values", "No form of the language makes a value of this type.";
+        SPAWN_WITHOUT_DOCUMENT = Error 609, "start without a document", "`Spawn` starts an agent from the document that it names; the agents of one document start together.";
         // E07: tests
         TEST_NAME_UNKNOWN = Error 701, "name not known in a test", "Given sets a reading, a parameter or a state variable of the test's agent.";
         TEST_AGENT_UNKNOWN = Error 702, "agent not known in a test", "A test sends messages to the agents of its document.";

@@ -10,6 +10,7 @@
 //! | `s` | str | `<T…\|T…>` | enum, payloads by variant |
 //! | `a` | agent handle | `mKV` | map |
 //! | `k` | capability handle | `^N;` | the struct or enum around it, N further out (decimal) |
+//! | `r` | region handle | | |
 //!
 //! # Invariants
 //! 1. `Desc::parse(&desc.to_string()) == Ok(desc)` for every descriptor that parses, and the text is
@@ -69,6 +70,8 @@ pub enum Desc {
     Agent,
     /// Capability handle.
     Capability,
+    /// Handle of a memory region.
+    Region,
     /// A struct or enum that the type stands in: 0 is the innermost one.
     Outer(u32),
 }
@@ -190,6 +193,7 @@ impl Reader<'_> {
             b'y' => Desc::Bytes,
             b'a' => Desc::Agent,
             b'k' => Desc::Capability,
+            b'r' => Desc::Region,
             b'[' => Desc::Array(Box::new(self.elsewhere(deeper)?)),
             b'?' => Desc::Optional(Box::new(self.one(deeper)?)),
             b'm' => Desc::Map(Box::new(self.one(deeper)?), Box::new(self.elsewhere(deeper)?)),
@@ -304,9 +308,13 @@ impl Desc {
             Self::I16 | Self::U16 => Layout::scalar(2),
             Self::I32 | Self::U32 | Self::F32 => Layout::scalar(4),
             Self::Str | Self::Bytes | Self::Array(_) | Self::Map(..) => Layout::scalar(4),
-            Self::I64 | Self::U64 | Self::F64 | Self::Duration | Self::Agent | Self::Capability => {
-                Layout::scalar(8)
-            }
+            Self::I64
+            | Self::U64
+            | Self::F64
+            | Self::Duration
+            | Self::Agent
+            | Self::Capability
+            | Self::Region => Layout::scalar(8),
             // Its size is that of what it stands in.
             Self::Outer(_) => return None,
             Self::Fixed(length, element) => {
@@ -358,6 +366,7 @@ impl fmt::Display for Desc {
             Self::Bytes => "y",
             Self::Agent => "a",
             Self::Capability => "k",
+            Self::Region => "r",
             Self::Array(element) => return write!(f, "[{element}"),
             Self::Outer(up) => return write!(f, "^{up};"),
             Self::Fixed(length, element) => return write!(f, "({length}){element}"),

@@ -124,6 +124,7 @@ numbered! {
         2 Topic "topic" = "A topic.";
         3 Module "module" = "A module by path.";
         4 Function "function" = "An imported function, `module/function`.";
+        5 Region "region" = "A memory region of the agent's own; the channel is its size in bytes, decimal.";
     }
 }
 
@@ -171,10 +172,20 @@ pub struct Link {
     pub kind: LinkKind,
     /// Address, agent name, topic or path.
     pub name: String,
-    /// Channel of a device: the variable's name; agent of a child; else empty.
+    /// Channel of a device: the variable's name; agent of a child; size of a region; else empty.
     pub channel: String,
     /// Bit 0 read, bit 1 write.
     pub rights: u8,
+}
+
+impl Link {
+    /// Bytes of the memory region that the link is, if it is one and they are written as they must be.
+    pub fn region_size(&self) -> Option<u64> {
+        let digits = self.channel.bytes().all(|byte| byte.is_ascii_digit()) && !self.channel.starts_with('0');
+        let size: u64 = self.channel.parse().ok()?;
+        let fits = digits && (1..=flux_abi::limits::REGION_BYTES).contains(&size);
+        (self.kind == LinkKind::Region && fits).then_some(size)
+    }
 }
 
 /// Shape of a function.

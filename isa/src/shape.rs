@@ -111,7 +111,7 @@ fn named(desc: &Desc, names: &mut core::slice::Iter<'_, String>) -> Option<Shape
     let boxed = |desc: &Desc, names: &mut _| named(desc, names).map(Box::new);
     Some(match desc {
         // Handles belong to the agent that holds them, and nobody writes a value of endless depth.
-        Desc::Agent | Desc::Capability | Desc::Outer(_) => return None,
+        Desc::Agent | Desc::Capability | Desc::Region | Desc::Outer(_) => return None,
         Desc::Array(element) => Shape::List(boxed(element, names)?),
         Desc::Fixed(count, element) => Shape::Fixed(*count, boxed(element, names)?),
         Desc::Optional(value) => Shape::Optional(boxed(value, names)?),

@@ -37,6 +37,7 @@ use crate::link::Gateway;
 use crate::log::LogBuffer;
 use crate::modules::{ModuleNumber, ModuleTable};
 use crate::places::Place;
+use crate::regions::RegionTable;
 use crate::services::Services;
 use crate::timeline::{Flow, Happening, Observer};
 use crate::wiring::Launch;
@@ -117,6 +118,8 @@ pub struct Core {
     pub(crate) kept: u64,
     /// What agents that are being swapped were or will be.
     pub(crate) alternates: BTreeMap<AgentId, Alternates>,
+    /// Memory regions of the agents.
+    pub(crate) regions: RegionTable,
     /// What the runtime said of an agent to whoever asked, until it is taken.
     pub(crate) inspected: BTreeMap<AgentId, (AgentId, String)>,
     /// What the compiler said, by document, until somebody takes it.
@@ -165,6 +168,7 @@ impl Core {
             places: BTreeMap::new(),
             kept: 0,
             alternates: BTreeMap::new(),
+            regions: RegionTable::default(),
             inspected: BTreeMap::new(),
             diagnostics: Vec::new(),
             outline: Outline::default(),
@@ -218,6 +222,7 @@ impl Core {
         self.inspected.remove(&agent);
         self.alternates.remove(&agent);
         self.services.forget(agent);
+        self.regions.forget(agent);
         self.close_files(agent, |_| true);
     }
 

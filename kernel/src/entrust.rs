@@ -21,6 +21,7 @@ use flux_kcore::runtime::Syscalls as _;
 use flux_vm::Program;
 
 use crate::base::Core;
+use crate::error::KernelError;
 use crate::syscall::SMALL;
 use crate::user_memory::{Words, room};
 use crate::wiring::{LINK_READ, LINK_WRITE, Launch, PLAIN_KINDS};
@@ -32,13 +33,20 @@ pub(crate) fn unwired(index: usize) -> u64 {
 
 impl Core {
     /// Fills in the links of an agent that holds what it was entrusted with before it began.
-    pub(crate) fn wire_entrusted(&mut self, agent: AgentId, launch: &mut Launch) {
+    pub(crate) fn wire_entrusted(&mut self, agent: AgentId, launch: &mut Launch) -> Result<(), KernelError> {
         let program = Arc::clone(&launch.program);
         let held: Vec<(Handle, Grant)> = self.shard.capabilities().held(agent).collect();
+        let name = Arc::clone(&launch.name);
         for (index, link) in program.module().links.iter().enumerate() {
+            // Its own memory is nobody's to give.
+            if link.kind == LinkKind::Region {
+                launch.links.push(self.own_region(agent, &name, link)?);
+                continue;
+            }
             let found = held.iter().find(|(_, grant)| self.is_for(&program, link, *grant));
             launch.links.push(found.map_or_else(|| unwired(index), |(handle, _)| handle.word()));
         }
+        Ok(())
     }
 
     /// The links of an agent's module that a handle of it is for.
@@ -120,6 +128,24 @@ impl Core {
         }
     }
 
+    /// A handle of the caller below `claim`, one and the same each time, so that a step that is repeated does not
+    /// fill the table.
+    pub(crate) fn derived_once(
+        &mut self,
+        caller: AgentId,
+        claim: Handle,
+        wanted: Grant,
+    ) -> Result<u64, Status> {
+        let capabilities = self.shard.capabilities();
+        let known = capabilities.held(caller).find(|(handle, held)| {
+            *handle != claim && *held == wanted && capabilities.is_below((caller, *handle), (caller, claim))
+        });
+        match known {
+            Some((handle, _)) => Ok(handle.word()),
+            None => Ok(self.shard.grant(caller, claim, caller, wanted)?.word()),
+        }
+    }
+
     /// NARROW: a handle of the caller below `claim` for the same object and these kinds alone.
     pub(crate) fn narrow(
         &mut self,
@@ -132,16 +158,8 @@ impl Core {
         if kinds == CapabilitySet::EMPTY {
             return Err(Status::Invalid);
         }
-        let wanted = Grant { kinds, rights: rights_of(kinds).with(Rights::GRANT), ..grant };
-        // One and the same each time, so that a step that is repeated does not fill the table.
-        let capabilities = self.shard.capabilities();
-        let known = capabilities.held(caller).find(|(handle, held)| {
-            *handle != claim && *held == wanted && capabilities.is_below((caller, *handle), (caller, claim))
-        });
-        match known {
-            Some((handle, _)) => Ok(handle.word()),
-            None => self.derive(caller, claim, caller, wanted).map(Handle::word),
-        }
+        let rights = rights_of(kinds).with(Rights::GRANT);
+        self.derived_once(caller, claim, Grant { kinds, rights, ..grant })
     }
 
     /// WITHHOLD: takes back what the agent of the record has by the caller's handle.
@@ -294,7 +312,7 @@ const fn kinds_of(link: &Link) -> &'static [CapabilityKind] {
         (LinkKind::Device, LINK_WRITE) => &[CapabilityKind::IoWrite],
         (LinkKind::Device, _) => &[CapabilityKind::IoRead, CapabilityKind::IoWrite],
         (LinkKind::Agent | LinkKind::Topic, _) => &[CapabilityKind::Communicate],
-        (LinkKind::Module | LinkKind::Function, _) => &[],
+        (LinkKind::Module | LinkKind::Function | LinkKind::Region, _) => &[],
     }
 }
 

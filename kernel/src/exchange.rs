@@ -15,7 +15,7 @@ use flux_abi::capability::CapabilityKind;
 use flux_abi::limits::DEFAULT_QUOTA;
 use flux_abi::status::Status;
 use flux_isa::succession::{self, FormRule, Misfit, StateWay};
-use flux_isa::{ExportKind, Link};
+use flux_isa::{ExportKind, Link, LinkKind};
 use flux_kcore::capability::{Grant, Handle, Object, Rights};
 use flux_kcore::id::AgentId;
 use flux_kcore::runtime::Syscalls as _;
@@ -24,6 +24,7 @@ use flux_vm::Program;
 
 use crate::base::{Core, Known, Pending};
 use crate::error::KernelError;
+use crate::regions::check_quota;
 use crate::wiring::{Launch, PLAIN_KINDS, describe};
 
 /// A swap as it is asked for.
@@ -138,6 +139,7 @@ impl Core {
         let (known, old, quota) = self.fits_for_swap(&wanted)?;
         let SwapRequest { agent, program, document, parameters, grants, .. } = wanted;
         let module = program.module();
+        check_quota(module, quota, &known.name)?;
         let mut launch = Launch {
             name: Arc::clone(&known.name),
             document: document.as_str().into(),
@@ -189,6 +191,10 @@ impl Core {
             if old.module().links.iter().any(|other| had(&other)) {
                 // The runtime knows the word.
                 launch.links.push(0);
+                continue;
+            }
+            if link.kind == LinkKind::Region {
+                launch.links.push(self.own_region(agent, &name, link)?);
                 continue;
             }
             if launch.is_entrusted() {

@@ -35,6 +35,7 @@ pub mod link;
 pub mod log;
 pub mod modules;
 mod places;
+mod regions;
 mod services;
 pub mod syscall;
 pub mod timeline;

@@ -26,6 +26,7 @@ use flux_vm::Program;
 use crate::base::{Core, Known, Pending};
 use crate::error::KernelError;
 use crate::modules::ModuleNumber;
+use crate::regions::{bytes_of, check_quota};
 
 /// An agent that is about to start.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ pub struct Launch {
     pub document: Arc<str>,
     /// Its program.
     pub program: Arc<Program>,
-    /// Memory quota in bytes.
+    /// Memory quota in bytes, regions included.
     pub quota: u64,
     /// Kinds it was granted.
     pub capabilities: CapabilitySet,
@@ -51,6 +52,11 @@ pub struct Launch {
 }
 
 impl Launch {
+    /// What of the quota is left for the agent's memory beside its regions.
+    pub fn memory(&self) -> u64 {
+        self.quota.saturating_sub(bytes_of(self.program.module()))
+    }
+
     /// Whether the agent gets what others entrust it with, and nothing at its start.
     pub(crate) fn is_entrusted(&self) -> bool {
         self.grantor.1 == Handle::NONE
@@ -96,6 +102,7 @@ impl Core {
             return Err(KernelError::NoName);
         }
         let quota = if module.meta.memory == 0 { DEFAULT_QUOTA } else { module.meta.memory };
+        check_quota(module, quota, &name)?;
         for link in &module.links {
             if let Some(kind) = lacking(module.capabilities, link) {
                 let object = describe(link);
@@ -172,13 +179,16 @@ impl Core {
     /// Gives an agent the handles that its module lists, and its subscriptions.
     pub(crate) fn wire(&mut self, agent: AgentId, launch: &mut Launch) -> Result<(), KernelError> {
         if launch.is_entrusted() {
-            self.wire_entrusted(agent, launch);
-            return Ok(());
+            return self.wire_entrusted(agent, launch);
         }
         let program = Arc::clone(&launch.program);
         let module = program.module();
         let name = Arc::clone(&launch.name);
         for link in &module.links {
+            if link.kind == LinkKind::Region {
+                launch.links.push(self.own_region(agent, &name, link)?);
+                continue;
+            }
             let child = self.modules.child(&program, &link.name, &link.channel);
             let word = match self.grant_of(link, child, &name)? {
                 Some(grant) => self.give(agent, launch, grant, || describe(link))?.word(),
@@ -292,7 +302,7 @@ impl Core {
                 let rights = Rights::USE.with(Rights::GRANT);
                 Grant::new(CapabilityKind::Spawn, Object::Module(number.0), rights)
             }),
-            LinkKind::Function => None,
+            LinkKind::Function | LinkKind::Region => None,
         })
     }
 
@@ -373,6 +383,7 @@ pub(crate) fn lacking(declared: CapabilitySet, link: &Link) -> Option<Capability
         LinkKind::Agent | LinkKind::Topic => &[CapabilityKind::Communicate],
         LinkKind::Module => &[CapabilityKind::Spawn],
         LinkKind::Function => &[],
+        LinkKind::Region => &[CapabilityKind::Memory],
     };
     needed.iter().copied().find(|kind| !declared.allows(*kind))
 }
@@ -385,5 +396,6 @@ pub(crate) fn describe(link: &Link) -> String {
         LinkKind::Topic => alloc::format!("topic \"{}\"", link.name),
         LinkKind::Module => alloc::format!("module {}", link.name),
         LinkKind::Function => alloc::format!("function {}", link.name),
+        LinkKind::Region => alloc::format!("region {}", link.name),
     }
 }

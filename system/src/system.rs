@@ -457,7 +457,7 @@ fn imager(config: &Config) -> flux_kernel::kernel::Imager<Image> {
             document: Arc::clone(&launch.document),
             tables: shared,
             program: Arc::clone(program),
-            quota: launch.quota,
+            quota: launch.memory(),
             capabilities: launch.capabilities,
             links: launch.links.clone(),
             parameters: values,

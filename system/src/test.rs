@@ -504,7 +504,10 @@ impl Driver {
                 }
                 Reference::Capability => {
                     let reading = core.check(home, handle, CapabilityKind::IoRead, Rights::NONE);
-                    reading.or_else(|_| core.check(home, handle, CapabilityKind::IoWrite, Rights::NONE))?
+                    let held = |kind| core.check(home, handle, kind, Rights::NONE);
+                    reading
+                        .or_else(|_| held(CapabilityKind::IoWrite))
+                        .or_else(|_| held(CapabilityKind::Memory))?
                 }
             };
             core.derive(home, handle, tester, grant).map(Handle::word)

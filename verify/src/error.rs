@@ -110,6 +110,9 @@ pub enum Problem {
     /// Rights are not 1, 2 or 3.
     #[error("rights {0} are none of 1 (read), 2 (write), 3 (both)")]
     Rights(u8),
+    /// The size of a region is no decimal number in its range.
+    #[error("a region takes 1 to {} bytes, written as a decimal number", flux_abi::limits::REGION_BYTES)]
+    RegionSize,
     /// A state field lies outside the state, on another field or off its alignment.
     #[error("the field at {offset} must start at {least} or above, aligned to {align}, and end by {end}")]
     Field {

@@ -180,6 +180,9 @@ fn parameters_and_links(module: &Module) -> Result<(), VerifyError> {
         if !(1..=3).contains(&link.rights) {
             return Err(at("link", row)(Problem::Rights(link.rights)));
         }
+        if link.kind == LinkKind::Region && link.region_size().is_none() {
+            return Err(at("link", row)(Problem::RegionSize));
+        }
     }
     Ok(())
 }

@@ -87,6 +87,13 @@ impl SharedRegion {
         Some(())
     }
 
+    /// The byte at `offset`; `None` if it does not lie inside.
+    pub fn read_byte(&self, offset: u64) -> Option<u8> {
+        let cell = self.words.get(usize::try_from(offset / 8).ok()?).filter(|_| offset < self.length)?;
+        let bytes = cell.load(Ordering::Relaxed).to_le_bytes();
+        bytes.get((offset % 8) as usize).copied()
+    }
+
     /// Writes the byte at `offset`; `None` if it does not lie inside.
     pub fn write_byte(&self, offset: u64, value: u8) -> Option<()> {
         let cell = self.words.get(usize::try_from(offset / 8).ok()?).filter(|_| offset < self.length)?;
@@ -138,6 +145,18 @@ mod tests {
                 assert_eq!(*byte, if inside { at as u8 - offset as u8 + 1 } else { 0x11 });
             }
         }
+    }
+
+    #[test]
+    fn each_byte_is_read_as_it_was_written() {
+        let region = SharedRegion::new(12).unwrap();
+        for at in 0..12 {
+            region.write_byte(at, at as u8 + 1).unwrap();
+        }
+        let bytes: Vec<Option<u8>> = (0..14).map(|at| region.read_byte(at)).collect();
+        let wanted: Vec<Option<u8>> = (1..=12).map(Some).chain([None, None]).collect();
+        assert_eq!(bytes, wanted);
+        assert_eq!((region.read_byte(u64::MAX), region.write_byte(12, 1)), (None, None));
     }
 
     #[test]

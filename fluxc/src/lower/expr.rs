@@ -86,6 +86,9 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
                 Slot::None => self.b.i64(0),
             },
             ExprKind::State(_) | ExprKind::Field(..) | ExprKind::Index(..) => {
+                if let Some(place) = self.region_place(id) {
+                    return self.region_byte(place);
+                }
                 let element = self.part(id);
                 self.load_element(&element)
             }

@@ -397,6 +397,10 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             self.set_local(local, value);
             return;
         }
+        if let Some(of) = self.region_place(place) {
+            self.set_region_byte(of, value);
+            return;
+        }
         self.store(place, value);
         if let ExprKind::Local(local) = self.shared.program.expr(place).kind {
             self.begin_in_frame(local);
@@ -433,6 +437,10 @@ impl<'x, 'p, 's> Lowering<'x, 'p, 's> {
             && let Type::Map(..) = self.settled_of(map)
         {
             self.update_entry((map, key), op, value);
+            return;
+        }
+        if let Some(of) = self.region_place(place) {
+            self.update_region_byte(place, of, op, value);
             return;
         }
         // What the value does may move the place.

@@ -154,6 +154,7 @@ impl Lowering<'_, '_, '_> {
             CollectionOp::Any => self.any(nth(0), nth(1), Truth::True),
             CollectionOp::All => self.any(nth(0), nth(1), Truth::False),
             CollectionOp::First => self.first(nth(0), nth(1), ty),
+            CollectionOp::OfRegion(op) => return self.region_operation(op, ids),
             CollectionOp::Sort => {
                 self.sort(nth(0), ids.get(1).copied());
                 return None;

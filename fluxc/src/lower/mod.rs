@@ -24,6 +24,7 @@ mod message;
 mod operator;
 mod own;
 mod python;
+mod region;
 mod spawn;
 mod tables;
 mod tagged;
@@ -360,7 +361,7 @@ fn fir_type(ty: Type) -> FirType {
         | Type::Optional(_)
         | Type::Union(_)
         | Type::Function(_) => FirType::Ptr,
-        Type::Duration | Type::Ticket | Type::Agent | Type::Capability => FirType::I64,
+        Type::Duration | Type::Ticket | Type::Agent | Type::Capability | Type::Region => FirType::I64,
         Type::Enum(_) => FirType::I32,
     }
 }

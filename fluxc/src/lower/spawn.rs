@@ -44,24 +44,24 @@ impl<'p> Lowering<'_, 'p, '_> {
             Way::Take => Operation::Withhold,
         };
         let agent = self.expr(*agent);
-        let record = self.b.constant(FirType::Ptr, SEND_MARK);
-        self.shared.send_words = self.shared.send_words.max(2);
         let kinds = self.b.i64(i64::from(CapabilitySet::EMPTY.with(kind).bits()));
         if is_held_plain(kind) {
             let none = self.b.i64(0);
             let number = self.b.i64(kind as i64);
             if let Some(own) = self.ioctl(none, Operation::Own, number) {
-                self.hand(own, operation, record, [agent, kinds]);
+                self.hand(own, operation, [agent, kinds]);
             }
         }
         for link in links {
             let handle = self.link(*link);
-            self.hand(handle, operation, record, [agent, kinds]);
+            self.hand(handle, operation, [agent, kinds]);
         }
     }
 
     /// One operation on a handle, with a record of two words.
-    fn hand(&mut self, handle: ValueId, operation: Operation, record: ValueId, words: [ValueId; 2]) {
+    pub(super) fn hand(&mut self, handle: ValueId, operation: Operation, words: [ValueId; 2]) {
+        let record = self.b.constant(FirType::Ptr, SEND_MARK);
+        self.shared.send_words = self.shared.send_words.max(2);
         for (word, offset) in words.into_iter().zip([0, 8]) {
             let word = self.word(word);
             self.b.store(Access::W64, word, record, offset);
@@ -165,7 +165,12 @@ impl<'p> Lowering<'_, 'p, '_> {
     }
 
     /// An agent that has ended in the meantime is no error of whoever names it: the status is not looked at.
-    fn ioctl(&mut self, handle: ValueId, operation: Operation, record: ValueId) -> Option<ValueId> {
+    pub(super) fn ioctl(
+        &mut self,
+        handle: ValueId,
+        operation: Operation,
+        record: ValueId,
+    ) -> Option<ValueId> {
         let number = i64::try_from(operation.number()).unwrap_or(i64::MAX);
         let operation = self.b.i64(number);
         self.b.host(Opcode::Ioctl, 0, FirType::I64, &[handle, operation, record])

@@ -528,11 +528,11 @@ fn translate(
         let mut grant = capabilities.inspect(sender, handle)?;
         if kind == Reference::Agent {
             grant = endpoint_of(grant)?;
-            let same = (sender == target).then_some(handle);
-            let known = same.or_else(|| capabilities.already_given((sender, handle), target, grant));
-            if let Some(known) = known {
-                return Ok(known.word());
-            }
+        }
+        let same = (sender == target).then_some(handle);
+        let known = same.or_else(|| capabilities.already_given((sender, handle), target, grant));
+        if let Some(known) = known {
+            return Ok(known.word());
         }
         let derived = capabilities.derive(sender, handle, target, grant)?;
         given.push(derived);

@@ -78,6 +78,12 @@ pub(crate) fn ioctl(
         Operation::Entrust => core.entrust(caller, claim, grant, &Words::read(memory, record)?),
         Operation::Withhold => core.withhold(caller, claim, grant, &Words::read(memory, record)?),
         Operation::Narrow => core.narrow(caller, claim, grant, record),
+        Operation::RegionSize => core.region_size(grant),
+        Operation::ReadByte => core.read_region_byte(grant, record),
+        Operation::ReadWord => core.read_region_word(grant, record),
+        Operation::WriteByte => core.write_region_byte(grant, record, memory),
+        Operation::WriteWord => core.write_region_word(grant, record, memory),
+        Operation::ReadOnly => core.read_only_region(caller, claim, grant),
         Operation::ValueKind => match grant.object {
             Object::Device(number) => {
                 core.devices.value(DeviceNumber(number)).map(|value| value as u64).ok_or(Status::NotFound)
@@ -131,6 +137,7 @@ fn object(same: Object, kind: u64, word: u64) -> Result<Object, Status> {
         ObjectType::Topic => Object::Topic(TopicId::from_word(word).ok_or(Status::Invalid)?),
         ObjectType::Module => Object::Module(number()?),
         ObjectType::File => Object::File(number()?),
+        ObjectType::Region => Object::Region(number()?),
     })
 }
 

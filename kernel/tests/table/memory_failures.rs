@@ -137,6 +137,18 @@ const WAYS: &[(Row, Way)] = &[
         let answers: Vec<Answer> = (0..20).flat_map(|_| narrow(b)).collect();
         answers.into_iter().find(|answer| answer.is_err()).unwrap_or(Ok(0))
     }),
+    (Row::Operation(Op::ReadOnly), |b| {
+        let rights = Rights::READ.with(Rights::WRITE);
+        let region = b.region(rights);
+        let both =
+            [0, 1 << flux_abi::capability::CapabilityKind::Memory as u64, u64::from(rights.bits()), 0, 0, 0];
+        let narrow = |b: &mut Bench| {
+            let [_, whole] = [0, 1].map(|_| b.derive(region, both).unwrap());
+            b.operate(Op::ReadOnly, whole, 0)
+        };
+        let answers: Vec<Answer> = (0..20).map(|_| narrow(b)).collect();
+        answers.into_iter().find(|answer| answer.is_err()).unwrap_or(Ok(0))
+    }),
     (Row::Operation(Op::Transfer), |b| {
         let (_, to) = b.peer();
         (0..40).for_each(|_| {

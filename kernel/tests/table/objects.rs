@@ -47,7 +47,7 @@ pub(crate) fn ioctl() {
     for kind in [11, 256, u64::MAX] {
         assert_eq!(as_reader([0, own, kind, 0]), Err(Status::Invalid));
     }
-    for operation in [0, 21, 1 << 32 | 1, u64::MAX] {
+    for operation in [0, 27, 1 << 32 | 1, u64::MAX] {
         assert_eq!(as_reader([topic, operation, u64::MAX, 0]), Err(Status::NotFound));
         assert_eq!(as_reader([0, operation, 0, 0]), Err(Status::Denied));
     }

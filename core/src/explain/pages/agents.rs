@@ -55,6 +55,31 @@ pub(super) const PAGES: &[Page] = &[
         ),
         mended: "## Agent\nname: a\ncapabilities: COMMUNICATE\n\n## Loop\n1. Publish 1 on \"house/door\"\n2. YIELD\n\n## On topic \"house/+\" (n: int)\n1. Log \"{n}\"\n",
     },
+    Page {
+        code: codes::BAD_REGION,
+        mend: "Give the region a size below its heading, `size: 4KB`, and `perm: rw` or `perm: r`; read and write it in \
+               sections, and give functions the values.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: MEMORY\n\n## region: samples\nperm: rw\n\n## Loop\n1. `samples[0] = 7`\n2. YIELD\n",
+        ),
+        mended: "## Agent\nname: a\ncapabilities: MEMORY\n\n## region: samples\nsize: 4KB\nperm: rw\n\n## Loop\n1. `samples[0] = 7`\n2. YIELD\n",
+    },
+    Page {
+        code: codes::NO_VALUE_OF_TYPE,
+        mend: "Take the variable out. A program is named by its document where it is started, `Spawn worker from \
+               \"worker.flux.md\" as w`, and what was started is kept in a variable of type `agent`.",
+        example: Example::Text("## State\n- program: bytecode\n\n## Loop\n1. YIELD\n"),
+        mended: "## Loop\n1. YIELD\n",
+    },
+    Page {
+        code: codes::SPAWN_WITHOUT_DOCUMENT,
+        mend: "Write the agent into a document of its own and name that: `Spawn worker from \"worker.flux.md\" as w`. \
+               Agents of this document need no Spawn, they run from its start.",
+        example: Example::Text(
+            "## Agent\nname: a\ncapabilities: SPAWN\n\n## Init\n1. Spawn worker\n\n## Loop\n1. YIELD\n",
+        ),
+        mended: "## Loop\n1. YIELD\n",
+    },
 ];
 
 pub(super) const WARNINGS: &[Page] = &[

@@ -126,12 +126,4 @@ pub(super) const PAGES: &[Page] = &[
         example: Example::Text("```fluxasm\n.fn twice(n: int) -> int\n  IADD R16, R16, R20\n  RET\n```\n"),
         mended: "```fluxasm\n.fn twice(n: int) -> int\n  IADD R16, R16, R16\n  RET\n```\n",
     },
-    Page {
-        code: codes::NOT_SUPPORTED,
-        mend: "docs/LANGUAGE.md lists these forms under Not supported yet, each with what to write instead for now.",
-        example: Example::Text(
-            "## Agent\nname: a\ncapabilities: SPAWN\n\n## Init\n1. Spawn worker\n\n## Loop\n1. YIELD\n",
-        ),
-        mended: "## Loop\n1. YIELD\n",
-    },
 ];

@@ -37,6 +37,8 @@ pub(super) struct AgentState<'s> {
     pub(super) started: Vec<super::spawn::Started>,
     /// Kinds that it gives to them.
     pub(super) granted: CapabilitySet,
+    /// Its memory regions.
+    pub(super) regions: Vec<super::region::RegionRow<'s>>,
     pub(super) sections: Vec<Section<'s>>,
     /// First step that needs each kind.
     pub(super) needs: [Option<(Span, &'static str)>; 11],
@@ -106,7 +108,13 @@ impl<'s> Checker<'_, 's> {
     }
 
     /// An agent; `gas` is what a run of it may use.
-    pub(super) fn agent(&mut self, doc: &mut AgentDoc<'s>, gas: u64, stem: &str) {
+    pub(super) fn agent(
+        &mut self,
+        doc: &mut AgentDoc<'s>,
+        regions: &[ast::Region<'s>],
+        gas: u64,
+        stem: &str,
+    ) {
         self.agent = AgentState { active: true, ..AgentState::default() };
         let scope = self.names.enter();
         let name_ident = doc.keys.name;
@@ -132,6 +140,7 @@ impl<'s> Checker<'_, 's> {
         }
         self.config(doc);
         let state_body = self.state(doc);
+        self.regions(regions, doc.keys.memory.map_or(limits::DEFAULT_QUOTA, |memory| memory.value));
         let mut subscribe: Vec<String> = Vec::new();
         for topic in &doc.keys.subscribe {
             self.check_topics(topic);

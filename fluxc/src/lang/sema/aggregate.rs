@@ -277,6 +277,10 @@ impl<'s> Checker<'_, 's> {
             }
             Ok(Type::List(element)) => self.new_expr(ExprKind::Index(base, index), element, span),
             Ok(Type::Bytes) => self.new_expr(ExprKind::Index(base, index), TypeId::U8, span),
+            Ok(Type::Region) => {
+                self.use_region(base, super::region::Access::Read, span);
+                self.new_expr(ExprKind::Index(base, index), TypeId::U8, span)
+            }
             Ok(Type::Error) => self.invalid(span),
             // What it was made of was not understood.
             Err(Open::Any) if self.sink.has_errors() => self.invalid(span),

@@ -287,6 +287,7 @@ impl<'s> Checker<'_, 's> {
                 let base = self.place_hint(base);
                 return match self.get(base) {
                     Ok(Type::Array(element, _) | Type::List(element) | Type::Map(_, element)) => element,
+                    Ok(Type::Region) => TypeId::U8,
                     _ => TypeId::ERROR,
                 };
             }
@@ -303,6 +304,7 @@ impl<'s> Checker<'_, 's> {
         match self.names.binding(symbol) {
             Binding::Local(local) => self.local_ty(local),
             Binding::State(id) => self.agent.state_ty(id),
+            Binding::Region(_) => TypeId::REGION,
             _ => TypeId::ERROR,
         }
     }
@@ -388,6 +390,11 @@ impl<'s> Checker<'_, 's> {
         loop {
             let expr = self.program.expr(at);
             match expr.kind {
+                // A byte of a region is no part of the handle by which it is reached.
+                ExprKind::Index(base, _) if self.get(self.ty(base)) == Ok(Type::Region) => {
+                    self.use_region(base, super::region::Access::Write, self.span(id));
+                    return;
+                }
                 ExprKind::Field(base, ..) | ExprKind::Index(base, _) => at = base,
                 ExprKind::State(_) | ExprKind::Invalid => return,
                 ExprKind::Local(local) => {

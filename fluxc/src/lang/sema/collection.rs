@@ -93,6 +93,9 @@ impl<'s> Checker<'_, 's> {
         span: Span,
     ) -> Option<ExprId> {
         let ty = self.ty(first);
+        if self.get(ty) == Ok(Type::Region) {
+            return Some(self.region_method(first, name, args, span));
+        }
         let (methods, method): (&[&str], _) = match self.get(ty) {
             Ok(Type::List(element)) => (LIST, self.list_method(name.text, ty, element, args.len())),
             Ok(Type::Bytes) => (BYTES, self.list_method(name.text, ty, TypeId::U8, args.len())),

@@ -23,12 +23,6 @@ const MOST_MEMBERS: usize = 256;
 
 impl<'s> Checker<'_, 's> {
     /// Reports what the language has and this version of the compiler has not.
-    pub(super) fn refuse_what_comes_later(&mut self, document: &Document<'s>) {
-        for region in &document.regions {
-            self.unsupported(region.heading, "a memory region");
-        }
-    }
-
     pub(super) fn declare_items(&mut self, document: &Document<'s>) {
         let mut structs: Vec<(StructId, &[ast::Field<'s>])> = Vec::new();
         let mut enums: Vec<(EnumId, &[ast::Variant<'s>])> = Vec::new();
@@ -121,15 +115,13 @@ impl<'s> Checker<'_, 's> {
                 Some(function) => {
                     let ret =
                         self.program.functions.get(function.index()).map_or(TypeId::UNIT, |row| row.ret);
-                    if self.program.types.is_aggregate(ret) {
-                        self.unsupported(export.name.span, "an export whose result is a struct or array");
-                    }
                     let row = self.program.functions.get(function.index());
                     let functions = row.is_some_and(|row| {
                         row.takes_functions(&self.program.types) || self.program.types.holds_function(ret)
                     });
-                    if functions {
-                        self.unsupported(export.name.span, "an export that takes or gives a function value");
+                    // Documents that use this one call it like any other. Modules call each other with words alone.
+                    if functions || self.program.types.is_aggregate(ret) {
+                        continue;
                     }
                     self.program.exports.push(function);
                 }
@@ -448,21 +440,11 @@ impl<'s> Checker<'_, 's> {
                 if let Some(ty) = Types::builtin(name) {
                     return ty;
                 }
-                if matches!(*name, "region" | "bytecode") {
-                    let instead = match *name {
-                        "region" => {
-                            "keep the bytes in `## State`: `bytes`, or `[u8; 512]` for a fixed number"
-                        }
-                        _ => "no step makes such a value; agents are started from documents with `Spawn`",
-                    };
+                if *name == "bytecode" {
                     self.report(
-                        Diagnostic::new(
-                            codes::NOT_SUPPORTED,
-                            ty.span,
-                            format!("the type `{name}` cannot be compiled yet"),
-                        )
-                        .label("not supported by this version of the compiler")
-                        .hint(instead),
+                        Diagnostic::new(codes::NO_VALUE_OF_TYPE, ty.span, "no value has the type `bytecode`")
+                            .label("nothing makes one")
+                            .hint("a program is named by its document: `Spawn worker from \"worker.flux.md\" as w`"),
                     );
                     return TypeId::ERROR;
                 }

@@ -180,7 +180,7 @@ impl<'s> Checker<'_, 's> {
                         continue;
                     }
                 }
-                Binding::State(_) | Binding::Param(_) | Binding::BuiltinParam => {}
+                Binding::State(_) | Binding::Param(_) | Binding::BuiltinParam | Binding::Region(_) => {}
             }
             let value = self.name(name);
             captures.push(Capture { name, value });

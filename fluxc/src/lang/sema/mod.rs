@@ -38,6 +38,7 @@ mod name;
 mod operator;
 mod optional;
 mod pattern;
+mod region;
 mod scope;
 mod send;
 mod setting;
@@ -146,7 +147,6 @@ pub(crate) fn analyse<'s>(
         // A variant without its enum is one of the document's own.
         checker.variants.clear();
         let document = &mut unit.document;
-        checker.refuse_what_comes_later(document);
         let first = checker.program.functions.len();
         checker.declare_items(document);
         let places: Vec<Span> = unit.imports.iter().map(|import| import.span).collect();
@@ -436,8 +436,13 @@ impl<'s> Checker<'_, 's> {
         let spawned = document.agents.iter().flat_map(sites);
         self.spawned = spawned.map(|site| site.agent.text).collect();
         let gas = document.compile.gas.map_or(limits::DEFAULT_GAS, |gas| gas.value);
-        for agent in &mut document.agents {
-            self.agent(agent, gas, stem);
+        if document.agents.is_empty() {
+            self.regions_of_nobody(&document.regions);
+        }
+        for (number, agent) in document.agents.iter_mut().enumerate() {
+            // Those of a document belong to its first agent.
+            let regions = if number == 0 { document.regions.as_slice() } else { &[] };
+            self.agent(agent, regions, gas, stem);
         }
     }
 
@@ -448,13 +453,6 @@ impl<'s> Checker<'_, 's> {
     /// What was probably meant; not looked for once no more diagnostics are shown.
     fn nearest<'n>(&self, name: &str, candidates: impl Iterator<Item = &'n str>) -> Option<&'n str> {
         if self.sink.is_full() { None } else { scope::nearest(name, candidates) }
-    }
-
-    fn unsupported(&mut self, span: Span, what: &str) {
-        self.report(
-            Diagnostic::new(codes::NOT_SUPPORTED, span, format!("{what} cannot be compiled yet"))
-                .label("not supported by this version of the compiler"),
-        );
     }
 
     fn new_expr(&mut self, kind: ExprKind, ty: TypeId, span: Span) -> ExprId {
@@ -670,7 +668,7 @@ impl<'s> Checker<'_, 's> {
     fn has_text_form(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.program.types.settled(ty);
         match settled {
-            Type::Ticket | Type::Agent | Type::Capability | Type::Function(_) => false,
+            Type::Ticket | Type::Agent | Type::Capability | Type::Region | Type::Function(_) => false,
             Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) => {
                 self.has_text_form(inner, around)
             }

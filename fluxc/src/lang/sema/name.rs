@@ -54,6 +54,7 @@ impl<'s> Checker<'_, 's> {
                 let ty = self.program.consts.get(id.index()).map_or(TypeId::ERROR, |row| row.ty);
                 self.new_expr(ExprKind::Const(id), ty, name.span)
             }
+            Binding::Region(id) => self.own_region(id, name.span),
             Binding::Unset | Binding::None => {
                 self.unset(name);
                 self.invalid(name.span)

@@ -188,7 +188,7 @@ impl<'s> Checker<'_, 's> {
     pub(super) fn comparable(&self, ty: TypeId) -> bool {
         match self.get(ty) {
             Ok(Type::Int(_) | Type::Float(_) | Type::Str | Type::Duration | Type::Bool | Type::Enum(_))
-            | Ok(Type::Error | Type::Agent | Type::Capability)
+            | Ok(Type::Error | Type::Agent | Type::Capability | Type::Region)
             | Err(_) => true,
             Ok(Type::Optional(inner) | Type::Array(inner, _) | Type::List(inner)) => self.comparable(inner),
             Ok(Type::Map(_, value)) => self.comparable(value),

@@ -35,6 +35,8 @@ pub(super) enum Binding {
     BuiltinParam,
     /// A constant.
     Const(ConstId),
+    /// A memory region of the agent's own, by its place in the list of them.
+    Region(u32),
 }
 
 #[derive(Clone, Copy, Debug)]

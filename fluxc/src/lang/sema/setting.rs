@@ -66,9 +66,9 @@ impl Checker<'_, '_> {
             )
             | Err(Open::Integer | Open::Float) => Settable::Plain,
             Err(Open::Any) => Settable::Unknown,
-            Ok(Type::Unit | Type::Ticket | Type::Agent | Type::Capability | Type::Function(_)) => {
-                Settable::No
-            }
+            Ok(
+                Type::Unit | Type::Ticket | Type::Agent | Type::Capability | Type::Region | Type::Function(_),
+            ) => Settable::No,
             Ok(Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner)) => {
                 self.settable_part(inner)
             }

@@ -111,13 +111,18 @@ impl<'s> Checker<'_, 's> {
         path: Option<&Topic<'s>>,
     ) -> Option<LinkId> {
         let Some(path) = path else {
+            let here = self.own_agents.contains(&agent.text);
             self.report(
                 Diagnostic::new(
-                    codes::NOT_SUPPORTED,
+                    codes::SPAWN_WITHOUT_DOCUMENT,
                     step.span,
-                    format!("`{}` without a document cannot be started yet", agent.text),
+                    if here {
+                        format!("`{}` is an agent of this document and runs from its start", agent.text)
+                    } else {
+                        format!("nothing says which document `{}` is in", agent.text)
+                    },
                 )
-                .label("agents of this document run from its start")
+                .label("started from where?")
                 .hint(format!(
                     "put it into a document of its own and write `Spawn {0} from \"{0}.flux.md\" as {1}`",
                     agent.text,
@@ -304,6 +309,7 @@ fn simple_type(desc: &str) -> Option<TypeId> {
         "t" => TypeId::DURATION,
         "a" => TypeId::AGENT,
         "k" => TypeId::CAPABILITY,
+        "r" => TypeId::REGION,
         _ => return None,
     })
 }

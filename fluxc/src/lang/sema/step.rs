@@ -260,7 +260,7 @@ impl<'s> Checker<'_, 's> {
                 let ty = self.agent.state_ty(id);
                 self.new_expr(ExprKind::State(id), ty, name.span)
             }
-            Binding::Param(_) | Binding::Const(_) => {
+            Binding::Param(_) | Binding::Const(_) | Binding::Region(_) => {
                 let id = self.name(name);
                 self.check_assignable(id);
                 return None;
@@ -278,7 +278,7 @@ impl<'s> Checker<'_, 's> {
             let (expected, found) = (self.type_name(want), self.type_name(have));
             let (what, hint) = match have {
                 TypeId::AGENT => ("what is started", "give it a name of its own"),
-                TypeId::CAPABILITY => ("what is set", "give it a name of its own"),
+                TypeId::CAPABILITY | TypeId::REGION => ("what is set", "give it a name of its own"),
                 _ => ("the reading", "read into a name of its own"),
             };
             self.report(

@@ -298,6 +298,27 @@ pub enum CollectionOp {
     First,
     /// Sorts in place; with a function, by whether it puts one element before another.
     Sort,
+    /// An operation on a memory region.
+    OfRegion(RegionOp),
+}
+
+/// What is done with a memory region.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum RegionOp {
+    /// The handle of a region of the agent's own.
+    Own(LinkId),
+    /// Its bytes.
+    Length,
+    /// The integer from a byte on.
+    ReadInt,
+    /// The float from a byte on.
+    ReadFloat,
+    /// Puts an integer from a byte on.
+    WriteInt,
+    /// Puts a float from a byte on.
+    WriteFloat,
+    /// A handle of it that does not write.
+    ReadOnly,
 }
 
 impl CollectionOp {
@@ -307,7 +328,7 @@ impl CollectionOp {
         match self {
             Self::OfText(op) => matches!(op, TextOp::Split | TextOp::Copy),
             Self::TextSlice | Self::TextContains | Self::Find | Self::Replace | Self::Parse(_) => false,
-            Self::Length | Self::Contains | Self::Get | Self::Has => false,
+            Self::Length | Self::Contains | Self::Get | Self::Has | Self::OfRegion(_) => false,
             Self::Shaped(_) | Self::Fold | Self::Any | Self::All | Self::First => false,
             _ => true,
         }

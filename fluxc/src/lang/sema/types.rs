@@ -73,6 +73,8 @@ pub enum Type {
     Agent,
     /// A handle of a device, with the rights that whoever made it chose; 0 is none.
     Capability,
+    /// A handle of a memory region, with the rights that whoever passed it on chose; 0 is none.
+    Region,
     /// `[T; n]`.
     Array(TypeId, u32),
     /// `[T]`.
@@ -270,6 +272,7 @@ fixed! {
     BYTES = 16, Type::Bytes;
     AGENT = 17, Type::Agent;
     CAPABILITY = 18, Type::Capability;
+    REGION = 19, Type::Region;
 }
 
 impl Default for Types<'_> {
@@ -307,6 +310,7 @@ impl<'s> Types<'s> {
             "duration" => TypeId::DURATION,
             "agent" => TypeId::AGENT,
             "capability" => TypeId::CAPABILITY,
+            "region" => TypeId::REGION,
             "i8" => TypeId::I8,
             "i16" => TypeId::I16,
             "i32" => TypeId::I32,
@@ -452,7 +456,7 @@ impl<'s> Types<'s> {
     pub(super) fn holds_handle(&self, ty: TypeId, around: &mut Vec<Type>) -> bool {
         let settled = self.settled(ty);
         match settled {
-            Type::Agent | Type::Capability => true,
+            Type::Agent | Type::Capability | Type::Region => true,
             Type::Array(inner, _) | Type::List(inner) | Type::Optional(inner) | Type::Map(_, inner) => {
                 self.holds_handle(inner, around)
             }
@@ -637,6 +641,7 @@ impl<'s> Types<'s> {
             Type::Ticket => "a ticket".to_string(),
             Type::Agent => "agent".to_string(),
             Type::Capability => "capability".to_string(),
+            Type::Region => "region".to_string(),
             Type::Array(element, length) => {
                 let mut text = String::from("[");
                 text.push_str(&self.inner_name(element));

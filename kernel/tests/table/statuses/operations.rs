@@ -261,4 +261,78 @@ pub(super) const CASES: &[Case] = &[
         let device = b.object(Kind::IoRead, Rights::READ, (ObjectType::Device, 999));
         b.operate(Op::ValueKind, device, 0)
     }),
+    (of(Op::RegionSize), S::Ok, "a region", |b| {
+        let region = b.region(Rights::READ);
+        b.operate(Op::RegionSize, region, 0)
+    }),
+    (of(Op::RegionSize), S::Invalid, "a handle of no region", |b| b.operate(Op::RegionSize, b.root, 0)),
+    (of(Op::RegionSize), S::Denied, "a handle that nobody gave", |b| b.operate(Op::RegionSize, FORGED, 0)),
+    (of(Op::ReadByte), S::Ok, "a region", |b| {
+        let region = b.region(Rights::READ);
+        b.operate(Op::ReadByte, region, 7)
+    }),
+    (of(Op::ReadByte), S::Invalid, "a handle of no region", |b| b.operate(Op::ReadByte, b.root, 0)),
+    (of(Op::ReadByte), S::Denied, "a handle that nobody gave", |b| b.operate(Op::ReadByte, FORGED, 0)),
+    (of(Op::ReadByte), S::Overflow, "a byte behind its end", |b| {
+        let region = b.region(Rights::READ);
+        b.operate(Op::ReadByte, region, 8)
+    }),
+    (of(Op::ReadWord), S::Ok, "a region", |b| {
+        let region = b.region(Rights::READ);
+        b.operate(Op::ReadWord, region, 0)
+    }),
+    (of(Op::ReadWord), S::Invalid, "a handle of no region", |b| b.operate(Op::ReadWord, b.root, 0)),
+    (of(Op::ReadWord), S::Denied, "a handle that nobody gave", |b| b.operate(Op::ReadWord, FORGED, 0)),
+    (of(Op::ReadWord), S::Overflow, "a byte behind its end", |b| {
+        let region = b.region(Rights::READ);
+        b.operate(Op::ReadWord, region, 1)
+    }),
+    (of(Op::WriteByte), S::Ok, "a region", |b| {
+        let (region, at) = (b.region(Rights::WRITE), b.words(&[7, 255]));
+        b.operate(Op::WriteByte, region, at)
+    }),
+    (of(Op::WriteByte), S::Invalid, "a record outside of the memory", |b| {
+        let region = b.region(Rights::WRITE);
+        b.operate(Op::WriteByte, region, u64::MAX)
+    }),
+    (of(Op::WriteByte), S::Denied, "a handle that only reads", |b| {
+        let (region, at) = (b.region(Rights::READ), b.words(&[0, 1]));
+        b.operate(Op::WriteByte, region, at)
+    }),
+    (of(Op::WriteByte), S::Overflow, "a byte behind its end", |b| {
+        let (region, at) = (b.region(Rights::WRITE), b.words(&[8, 1]));
+        b.operate(Op::WriteByte, region, at)
+    }),
+    (of(Op::WriteWord), S::Ok, "a region", |b| {
+        let (region, at) = (b.region(Rights::WRITE), b.words(&[0, 255]));
+        b.operate(Op::WriteWord, region, at)
+    }),
+    (of(Op::WriteWord), S::Invalid, "a record outside of the memory", |b| {
+        let region = b.region(Rights::WRITE);
+        b.operate(Op::WriteWord, region, u64::MAX)
+    }),
+    (of(Op::WriteWord), S::Denied, "a handle that only reads", |b| {
+        let (region, at) = (b.region(Rights::READ), b.words(&[0, 1]));
+        b.operate(Op::WriteWord, region, at)
+    }),
+    (of(Op::WriteWord), S::Overflow, "a byte behind its end", |b| {
+        let (region, at) = (b.region(Rights::WRITE), b.words(&[1, 1]));
+        b.operate(Op::WriteWord, region, at)
+    }),
+    (of(Op::ReadOnly), S::Ok, "a region", |b| {
+        let region = b.region(Rights::READ.with(Rights::WRITE));
+        b.operate(Op::ReadOnly, region, 0)
+    }),
+    (of(Op::ReadOnly), S::Invalid, "a handle of no region", |b| b.operate(Op::ReadOnly, b.root, 0)),
+    (of(Op::ReadOnly), S::Denied, "a handle that nobody gave", |b| b.operate(Op::ReadOnly, FORGED, 0)),
+    (of(Op::ReadOnly), S::Busy, "the caller has no place for another handle", |b| {
+        let region = b.region(Rights::READ.with(Rights::WRITE));
+        b.fill_handles();
+        b.operate(Op::ReadOnly, region, 0)
+    }),
+    (of(Op::ReadOnly), S::Overflow, "a chain that is too long", |b| {
+        let region = b.region(Rights::READ.with(Rights::WRITE));
+        let deepest = b.deepest_below(region, Kind::Memory, Rights::READ.with(Rights::WRITE));
+        b.operate(Op::ReadOnly, deepest, 0)
+    }),
 ];

@@ -220,12 +220,26 @@ impl Bench {
     /// A handle of a device at the end of the longest chain.
     pub(crate) fn deepest_device(&mut self) -> u64 {
         let rights = Rights::READ.with(Rights::GRANT);
-        let mut last = self.object(Kind::IoRead, rights, (ObjectType::Device, 0));
-        let record = [0, kinds(Kind::IoRead), u64::from(rights.bits()), 0, 0, 0];
+        let first = self.object(Kind::IoRead, rights, (ObjectType::Device, 0));
+        self.deepest_below(first, Kind::IoRead, rights)
+    }
+
+    /// The last handle of the longest chain below `last`.
+    pub(crate) fn deepest_below(&mut self, mut last: u64, kind: Kind, rights: Rights) -> u64 {
+        let record = [0, kinds(kind), u64::from(rights.bits()), 0, 0, 0];
         while let Ok(handle) = self.derive(last, record) {
             last = handle;
         }
         last
+    }
+
+    /// A handle of the 8 bytes that another agent has as a region.
+    pub(crate) fn region(&mut self, rights: Rights) -> u64 {
+        let module =
+            self.load(".name \"owner\"\n.capability MEMORY\n.link region \"r\" channel \"8\" rights rw");
+        self.execute(module).unwrap();
+        self.kernel.start_pending().unwrap();
+        self.object(Kind::Memory, rights, (ObjectType::Region, 0))
     }
 
     pub(crate) fn all_regions(&mut self, take: impl Fn(&mut Self) -> Answer) -> Answer {

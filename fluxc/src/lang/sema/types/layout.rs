@@ -41,9 +41,12 @@ impl Types<'_> {
             | Type::Bytes
             | Type::Function(_)
             | Type::Enum(_) => scalar(4),
-            Type::Float(FloatKind::F64) | Type::Duration | Type::Ticket | Type::Agent | Type::Capability => {
-                scalar(8)
-            }
+            Type::Float(FloatKind::F64)
+            | Type::Duration
+            | Type::Ticket
+            | Type::Agent
+            | Type::Capability
+            | Type::Region => scalar(8),
             Type::Array(element, length) => {
                 let element = self.layout_within(element, inside)?;
                 let size = element.size.checked_mul(length).filter(|size| *size <= AGGREGATE_BYTES)?;
@@ -190,6 +193,7 @@ impl Types<'_> {
             Type::Ticket => to.out.push('l'),
             Type::Agent => to.out.push('a'),
             Type::Capability => to.out.push('k'),
+            Type::Region => to.out.push('r'),
             Type::Array(element, length) => {
                 let _ = write!(to.out, "({length})");
                 self.describe(element, to);
