@@ -223,10 +223,7 @@ fn what_cannot_be_is_said_with_its_reason() {
     };
     for (code, expected) in [
         ("m[\"a\"] = 1\n  return 0", "E0508 line 6: `m` cannot be assigned to"),
-        (
-            "var n = m\n  n[\"a\"][0] += 1\n  return 0",
-            "E0506 line 7: expected an array, found int",
-        ),
+        ("var n = m\n  n[\"a\"][0] += 1\n  return 0", "E0506 line 7: expected an array, found int"),
         ("var n = m\n  n[1] = 1\n  return 0", "E0506 line 7: expected str, found int"),
         ("return m[\"a\"]", "E0506 line 6: expected int, found int?"),
         ("let n: map[f64]int = {}\n  return 0", "E0506 line 6: a map cannot have keys of type f64"),
