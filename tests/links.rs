@@ -77,9 +77,11 @@ const COUNTER: &str = "# Counter\n\n## Agent\nname: counter\n\n## State\n- next:
     ## On number(n: int)\n1. If n != next: Log error \"wrong: {n} in the place of {next}\"\n2. Set next to n + 1\n\
     3. If n % 50 is 0: Log \"heard {n}\"\n\n## On twice(n: int) -> int\n1. Reply with n * 2\n";
 
+/// What finds no room while the link is away is told again.
 const TELLER: &str = "# Teller\n\n## Agent\nname: teller\nperiod: 20ms\ncapabilities: COMMUNICATE\n\n## State\n- n: int = 0\n\n\
-    ## Loop\n1. TELL counter: number(n)\n2. Add 1 to n\n3. If n % 20 is 0:\n   1. ASK counter: twice(n) as doubled within 30s\n   \
-    2. Otherwise: Set doubled to 0\n   3. If doubled is n * 2: Log \"answered {doubled}\"\n";
+    ## Loop\n1. Let sent be true\n2. TELL counter: number(n)\n3. Otherwise: Set sent to false\n4. If sent: Add 1 to n\n\
+    5. If sent and n % 20 is 0:\n   1. ASK counter: twice(n) as doubled within 30s\n   2. Otherwise: Set doubled to 0\n   \
+    3. If doubled is n * 2: Log \"answered {doubled}\"\n6. YIELD\n";
 
 /// Starts the house, and gives where it listens.
 fn house(document: &Path, peer: &str) -> (Watched, SocketAddr) {

@@ -171,7 +171,6 @@ fn test(m: map[str]int) {
         diagnostics(&source),
         [
             "E0508 line 6: `m` cannot be assigned to",
-            "E0508 line 8: the value of a key is changed as a whole, since there may be none",
             "E0506 line 9: expected P, found int",
             "E0506 line 11: `flags[\"a\"] += true` does not work on bool",
             "E0506 line 13: expected int, found f64",

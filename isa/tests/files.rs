@@ -199,7 +199,7 @@ fn texts_counts_and_choices_have_one_form() {
     };
     assert_eq!(changed(at(1) + 4, 0xFF), ModuleProblem::Utf8);
     assert!(matches!(changed(at(2) + 1, 0x08), ModuleProblem::Choice(..)));
-    assert!(matches!(changed(at(6) + 4, 5), ModuleProblem::Choice(5, _)));
+    assert!(matches!(changed(at(6) + 4, 6), ModuleProblem::Choice(6, _)));
     assert!(matches!(changed(at(9) + 4, 8), ModuleProblem::Choice(8, _)));
     let mut long = file.clone();
     long[at(1)..at(1) + 4].copy_from_slice(&(1u32 << 21).to_le_bytes());

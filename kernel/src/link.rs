@@ -39,8 +39,6 @@ use crate::base::{Core, Known};
 pub const STAND_INS: usize = 1_024;
 /// Names that a peer may announce.
 const NAMES: usize = 4_096;
-/// Messages that wait for one remote agent.
-const WAITING: u64 = 256;
 const NS_PER_MS: i64 = 1_000_000;
 
 /// Number of a peer, in the order in which they were given.
@@ -140,7 +138,6 @@ impl Core {
         }
         let local = self.free_name(name);
         let agent = self.shard.spawn(Birth { memory: 0, ..Birth::new(&local, ProcessId::KERNEL) })?;
-        let _ = self.shard.set_mailbox_limit(agent, WAITING);
         let known = Known {
             name: local.as_str().into(),
             capabilities: CapabilitySet::EMPTY.with(CapabilityKind::Communicate),

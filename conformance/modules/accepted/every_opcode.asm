@@ -54,7 +54,7 @@
 .function op_info
     STACK_ALLOC 49
     POPA
-    INFO R20, memory
+    INFO R20, unrecorded
     RET
 
 .function op_reset

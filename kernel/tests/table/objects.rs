@@ -140,7 +140,7 @@ fn a_derived_handle_is_narrower_and_goes_with_its_parent() {
         [0, 0, 32, 0, 0, 0],
         [0, 0, 1 << 8, 0, 0, 0],
         [0, 0, 0, 1 << 16, 0, 0],
-        [0, 0, 0, 0, 7, 0],
+        [0, 0, 0, 0, 8, 0],
         [0, 0, 0, 0, ObjectType::Device as u64, 1 << 32],
         [0, 0, 0, 0, ObjectType::Agent as u64, 0],
         [0, 0, 0, 0, ObjectType::Topic as u64, 0],
