@@ -14,7 +14,7 @@ use cpu_time::ProcessTime;
 use flux_fluxc::{Options, compile};
 use flux_kcore::id::AgentId;
 use flux_kernel::timeline::{Happening, Observer};
-use flux_system::{Config, Effect, Next, NoSink, Policy, Replaced, Replacement, Span, Time};
+use flux_system::{Config, Effect, Next, NoSink, Policy, Replaced, Replacement, Span, SwapRules, Time};
 
 use crate::flux::{Bench, document};
 use crate::measure::{Failure, quantile};
@@ -104,7 +104,13 @@ impl Subject {
     /// Swaps the program for `source`, and lets it get through its probation.
     fn swap(&mut self, source: &[u8]) -> Result<(), Failure> {
         let policy = Policy { wait: Span::from_ns(1_000_000_000), runs: 1, time: Span::from_ns(0) };
-        let replacement = Replacement { name: NAME, source, agent: None, effect: Effect::Swap(policy) };
+        let replacement = Replacement {
+            name: NAME,
+            source,
+            agent: None,
+            effect: Effect::Swap(policy),
+            rules: SwapRules::default(),
+        };
         let system = &mut self.bench.system;
         let done = self.swapped.get();
         let begun = ProcessTime::now();
