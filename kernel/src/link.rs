@@ -13,7 +13,8 @@
 //! 2. A peer's answer decides only requests that were sent to that peer. The kernel of the asker alone decides on deadlines.
 //! 3. When a peer is another boot than before, every request that was sent to the old one ends in an ERROR.
 //! 4. No handle leaves its kernel: a message that carries one is refused.
-//! 5. What a peer can make this kernel keep is bounded: [`STAND_INS`] agents, their mailboxes and completion slots.
+//! 5. What a peer can make this kernel keep is bounded: [`STAND_INS`] agents, their mailboxes and completion slots, and
+//!    [`OWED`] requests with their outcomes.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::{String, ToString as _};
@@ -37,6 +38,9 @@ use crate::base::{Core, Known};
 
 /// Stand-ins of a kernel at most.
 pub const STAND_INS: usize = 1_024;
+/// Requests of peers that are open here or whose outcome was not sent yet. What comes beyond is dropped: its asker has a deadline,
+/// and a peer that takes no outcomes must not fill this kernel's memory with them.
+const OWED: usize = 4_096;
 /// Names that a peer may announce.
 const NAMES: usize = 4_096;
 const NS_PER_MS: i64 = 1_000_000;
@@ -277,7 +281,7 @@ impl Core {
     /// Takes what a peer said.
     ///
     /// # Errors
-    /// It is no parcel: the peer does not speak as a kernel does, and its connection should end.
+    /// It is no parcel: the peer does not speak as a kernel does. Nothing was changed.
     pub fn take_parcel(&mut self, peer: PeerNumber, bytes: &[u8]) -> Result<(), ParcelError> {
         match Parcel::decode(bytes)? {
             Parcel::Tell(letter) => {
@@ -345,6 +349,11 @@ impl Core {
         left: Option<u64>,
         letter: &Letter<'_>,
     ) {
+        let waiting = self.gateway.peers.get(peer).map_or(0, |state| state.outcomes.len());
+        if self.gateway.serving.len().saturating_add(waiting) >= OWED {
+            self.shard.count_dead_letter(kind.message_type(), DeadReason::MailboxFull);
+            return;
+        }
         let deadline = left.map_or(Time::NEVER, |left| {
             let left = i64::try_from(left).unwrap_or(i64::MAX).saturating_mul(NS_PER_MS);
             self.shard.now().after(Span::from_ns(left))

@@ -407,3 +407,21 @@ fn attack_31_frames_replayed_reordered_cut_or_of_a_stranger_end_the_connection_a
     let (told, heard) = (teller.sent(MessageType::Tell), taken(&counter));
     assert!(told > 30 && told - heard <= 1, "{told} {heard}");
 }
+
+#[test]
+fn attack_a_kernel_that_asks_without_end_and_takes_no_answer_fills_nothing() {
+    let links = Links { peers: vec!["other".into()], shared: Vec::new() };
+    let mut side = Side::with(1, COUNTER, links);
+    let core = side.system.kernel_mut().parts_mut().0;
+    core.peer_up(0, false);
+    let payload = [3, b'n', b'u', b'm', 0];
+    let letter = Letter { sender: "mallory", target: "counter", priority: 0, payload: &payload };
+    for number in 0..20_000 {
+        core.take_parcel(0, &Parcel::Ask(number, None, letter).encode().unwrap()).unwrap();
+    }
+    let answers = std::iter::from_fn(|| core.next_parcel(0)).count();
+    assert_eq!(answers, 4_096);
+    // Once they are taken, the next ones are answered.
+    core.take_parcel(0, &Parcel::Ask(1, None, letter).encode().unwrap()).unwrap();
+    assert!(core.next_parcel(0).is_some());
+}
